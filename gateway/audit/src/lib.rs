@@ -1,0 +1,1 @@
+//! The audit log as pure functions: records, canonical bytes, frames, chain, recovery.

@@ -1,0 +1,1 @@
+//! OpenAPI documents compiled into contracts that validate requests and answers.

@@ -1,0 +1,15 @@
+//! Documents with positions: YAML and JSON read once into a tree, and the faults that a check prints.
+//!
+//! Configuration, OpenAPI documents, mappings and policy cases are all read here, so that a fault in any of them names its
+//! file, line and column in the same way. Nothing is fetched and nothing is executed: YAML tags other than the core
+//! schema's are refused, and aliases are expanded within a budget.
+
+mod fault;
+mod section;
+mod tree;
+mod units;
+
+pub use fault::{Fault, Faults, Place, Position, Severity};
+pub use section::Section;
+pub use tree::{Key, Node, Scalar, Tree, Value};
+pub use units::{parse_bytes, parse_duration, parse_rate};

@@ -1,0 +1,1 @@
+//! Cedar policies: schema, decisions, obligations and their test cases.

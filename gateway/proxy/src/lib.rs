@@ -1,0 +1,1 @@
+//! Listeners, the pipeline, the upstream client, admission, cache and the admin API.

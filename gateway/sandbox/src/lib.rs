@@ -1,0 +1,1 @@
+//! A local PDND and a legacy SOAP department, for trials and tests.

@@ -1,0 +1,1 @@
+//! Where the audit log is kept: segment files, the lock, and the committer thread.

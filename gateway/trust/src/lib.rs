@@ -1,0 +1,1 @@
+//! Vouchers, keys and client assertions: issue and verify, as pure functions.

@@ -1,0 +1,1 @@
+//! End-to-end, interoperability, fault and load tests, in one binary.

@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn wants_units() {
         assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_duration("2 m"), Some(Duration::from_secs(120)));
+        assert_eq!(parse_duration("2 m"), Some(Duration::from_mins(2)));
         assert_eq!(parse_bytes("10MiB"), Some(10 << 20));
         assert_eq!(parse_rate("50/s"), Some((50, Duration::from_secs(1))));
         for bad in ["10", "s", "", "1.5s", "10 fortnights", "99999999999999999999s", "-1s"] {

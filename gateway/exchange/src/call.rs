@@ -1,4 +1,3 @@
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -127,6 +126,3 @@ pub enum AnswerBody {
     /// Bytes that the adapter built.
     Bytes(Bytes),
 }
-
-/// A place in a text, in bytes.
-pub type Span = Range<usize>;

@@ -24,15 +24,8 @@ pub fn cut(json: &Json, pointers: &[Pointer]) -> Bytes {
     if cuts.is_empty() { json.bytes().clone() } else { without(json.bytes(), cuts) }
 }
 
-/// A child of a container: all of it with its name, and the container it stands in.
-struct Cut {
-    container: Range<usize>,
-    child: Range<usize>,
-}
-
-fn collect_cuts(parent: Node<'_>, step: &Step, cuts: &mut Vec<Cut>) {
-    let container = parent.span();
-    let mut push = |child| cuts.push(Cut { container: container.clone(), child });
+fn collect_cuts(parent: Node<'_>, step: &Step, cuts: &mut Vec<Range<usize>>) {
+    let mut push = |child| cuts.push(child);
     match (step, parent.kind()) {
         (Step::Member(name), Kind::Object) => {
             parent
@@ -50,11 +43,11 @@ fn collect_cuts(parent: Node<'_>, step: &Step, cuts: &mut Vec<Cut>) {
 
 /// Copies the text but for the cuts. A cut takes one comma with it: the one before it, or, where only cut children stand
 /// before it in its container, the one after it.
-fn without(text: &[u8], mut cuts: Vec<Cut>) -> Bytes {
-    cuts.sort_by_key(|cut| (cut.child.start, std::cmp::Reverse(cut.child.end)));
+fn without(text: &[u8], mut cuts: Vec<Range<usize>>) -> Bytes {
+    cuts.sort_by_key(|child| (child.start, std::cmp::Reverse(child.end)));
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
-    for Cut { child, .. } in cuts {
+    for child in cuts {
         if child.end <= at {
             // Inside a child that is already gone, or selected twice.
             continue;

@@ -249,9 +249,9 @@ impl Reader<'_> {
         let start = self.at;
         self.at += usize::from(self.text[self.at] == b'-');
         if self.peek()? == b'0' {
-            self.at += 1
+            self.at += 1;
         } else {
-            self.digits()?
+            self.digits()?;
         }
         if self.text.get(self.at) == Some(&b'.') {
             self.at += 1;
@@ -502,8 +502,8 @@ mod tests {
     fn keeps_numbers_and_strings_exactly() -> std::result::Result<(), JsonError> {
         let json = read(r#" {"importo": 12345678901234.1234560, "nome":"D'Alò \"\ud83d\ude00\"", "v":[true,false,null]} "#)?;
         let root = json.root();
-        assert_eq!(root.get("importo").and_then(|node| node.number()), Some("12345678901234.1234560"));
-        assert_eq!(root.get("nome").and_then(|node| node.as_str()), Some("D'Alò \"😀\""));
+        assert_eq!(root.get("importo").and_then(super::super::Node::number), Some("12345678901234.1234560"));
+        assert_eq!(root.get("nome").and_then(super::super::Node::as_str), Some("D'Alò \"😀\""));
         assert_eq!(
             root.get("v").map(|node| node.items().map(super::super::Node::as_bool).collect::<Vec<_>>()),
             Some(vec![Some(true), Some(false), None])

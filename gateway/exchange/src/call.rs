@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::Json;
+use crate::{Caller, Json};
 
 /// How the caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct OperationSpec {
 }
 
 /// What is asked: an operation with its parameters and its body, whatever the dialect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Call {
     /// Which operation of the contract.
     pub operation: OperationIndex,
@@ -51,6 +51,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
+    /// Who calls, as far as it was proven: for adapters that tell the upstream.
+    pub caller: Arc<Caller>,
 }
 
 /// The decoded path and query parameters of a call, in the order in which they came.
@@ -75,9 +77,10 @@ impl Parameters {
 }
 
 /// A body as the stages see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Body {
     /// None was sent.
+    #[default]
     Empty,
     /// Held whole and read as JSON; the original bytes are inside.
     Json(Json),

@@ -10,7 +10,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use document;
 pub use exchange::{
-    Answer, AnswerBody, Body, Call, Json, JsonErrorKind, JsonLimits, OperationIndex, OperationSpec, Parameters, Pointer, Problem, json,
+    Answer, AnswerBody, Body, Call, Caller, Json, JsonErrorKind, JsonLimits, OperationIndex, OperationSpec, Parameters, Pointer, Problem,
+    json,
 };
 
 /// Turns calls into upstream requests and upstream answers into answers.

@@ -10,7 +10,7 @@ use adapter_api::document::{Fault, Section};
 use adapter_api::{
     Adapter, AdapterError, Answer, AnswerBody, Call, ForwardedHeaders, Needs, OperationIndex, UpstreamAnswer, UpstreamBody, UpstreamRequest,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 pub use hop::remove_hop_by_hop;
 
@@ -101,7 +101,7 @@ impl HttpAdapter {
 
 /// A header map from pairs, for tests and fixed answers.
 #[cfg(test)]
-fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+fn headers(pairs: &[(&'static str, &str)]) -> http::HeaderMap {
     pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header value"))).collect()
 }
 
@@ -110,8 +110,8 @@ mod tests {
     use std::cell::RefCell;
     use std::sync::Arc;
 
+    use adapter_api::Caller;
     use adapter_api::document::{Faults, Tree};
-    use adapter_api::exchange::Caller;
 
     use super::*;
 

@@ -1,0 +1,42 @@
+# The commands people use. Each does its own set-up; `make test` and `make demo` share one dev build.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup build demo test format lint licences bench fuzz clean-work
+
+help: ## shows this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## installs what the tests need (Debian and PyPI packages; the latter into .work)
+	@tests/setup/install.sh
+
+build: ## compiles the gateway, dev profile
+	@tests/setup/install.sh --build
+	cargo build --locked
+
+demo: build ## starts a sandbox and the gateway and shows real exchanges
+	@cargo run --quiet --locked -- demo
+
+test: setup licences format lint ## everything that must hold before a change lands
+	@tests/setup/count.py --workspace --locked --no-fail-fast
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+licences:
+	@tests/setup/licences.py
+
+bench: ## measures the gateway beside nginx, HAProxy and Envoy; writes tests/bench/RESULTS.md
+	@tests/setup/install.sh --bench
+	@python3 tests/bench/bench.py $(BENCH)
+
+# The targets need nightly's sanitizer flags, which RUSTC_BOOTSTRAP=1 unlocks on a stable toolchain.
+FUZZ_SECONDS ?= 600
+fuzz: ## fuzzes one parser: make fuzz TARGET=name [FUZZ_SECONDS=600]; needs `cargo install cargo-fuzz`
+	@test -n "$(TARGET)" || { ls fuzz/fuzz_targets; echo "usage: make fuzz TARGET=name"; exit 2; }
+	cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+
+clean-work: ## removes what the tests installed and left behind
+	rm -rf .work

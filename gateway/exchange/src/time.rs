@@ -17,6 +17,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(1_000_000_000))
     }
 
+    /// Reads an RFC 3339 instant with its offset. For load time: what a caller sends in a token has rules of its own.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        i64::try_from(instant.as_nanosecond()).ok().map(Self)
+    }
+
     /// Nanoseconds since the epoch.
     pub const fn nanos(self) -> i64 {
         self.0
@@ -56,5 +62,19 @@ mod tests {
             assert_eq!(Timestamp::from_nanos(nanos).to_string(), expected);
         }
         assert_eq!(Timestamp::from_nanos(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn reads_instants_with_an_offset() {
+        for (text, nanos) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-11-21T18:42:19.103456789+01:00", Some(1_795_282_939_103_456_789)),
+            ("2026-11-21T17:42:19", None),
+            ("2026-11-21", None),
+            ("9999-12-31T23:59:59Z", None),
+            ("", None),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(Timestamp::nanos), nanos, "{text}");
+        }
     }
 }

@@ -1,0 +1,64 @@
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+use exchange::{Caller, Timestamp};
+
+/// What is known of one exchange when its policy is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Who calls; without a client it is the anonymous caller of an open e-service.
+    pub caller: &'a Caller,
+    /// How the subject is identified: `codice_fiscale`, `partita_iva`, …
+    pub subject_type: Option<&'a str>,
+    /// How the citizen's request came in.
+    pub channel: Option<&'a str>,
+    /// The evidence that was verified.
+    pub evidence: &'a [&'a str],
+    /// When the exchange began.
+    pub now: Timestamp,
+}
+
+/// The client of a caller of whom nothing is proven.
+pub(crate) const ANONYMOUS: &str = "anonymous";
+
+/// A value that Cedar would not take. Facts are typed so that none should exist; if one does, the exchange is denied.
+#[derive(Debug)]
+pub(crate) struct Unusable;
+
+impl Facts<'_> {
+    fn client(&self) -> &str {
+        self.caller.client.as_deref().unwrap_or(ANONYMOUS)
+    }
+
+    /// The principal, with its attributes as the schema names them. They are not held against the schema again: that costs
+    /// more than the decision, and their types are those of this function.
+    pub(crate) fn consumer(&self, consumer: &EntityTypeName) -> Result<Entity, Unusable> {
+        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+        let mut attributes = HashMap::with_capacity(3);
+        attributes.insert("client".to_owned(), text(self.client()));
+        attributes.insert("purpose".to_owned(), text(self.caller.purpose.as_deref().unwrap_or_default()));
+        if let Some(organisation) = &self.caller.consumer {
+            attributes.insert("organisation".to_owned(), text(organisation));
+        }
+        let uid = EntityUid::from_type_name_and_id(consumer.clone(), EntityId::new(self.client()));
+        Entity::new(uid, attributes, HashSet::new()).map_err(|_| Unusable)
+    }
+
+    pub(crate) fn context(&self) -> Result<Context, Unusable> {
+        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+        let mut pairs = Vec::with_capacity(4);
+        pairs.extend(self.subject_type.map(|value| ("subject_type".to_owned(), text(value))));
+        pairs.extend(self.channel.map(|value| ("channel".to_owned(), text(value))));
+        pairs.push(("evidence".to_owned(), RestrictedExpression::new_set(self.evidence.iter().map(|name| text(name)))));
+        pairs.push(("time".to_owned(), RestrictedExpression::new_datetime(milliseconds(self.now))));
+        Context::from_pairs(pairs).map_err(|_| Unusable)
+    }
+}
+
+/// The instant as Cedar's `datetime` reads it: RFC 3339 in UTC with three decimals.
+fn milliseconds(now: Timestamp) -> String {
+    let mut text = now.to_string();
+    text.truncate("2026-11-21T17:42:19.103".len());
+    text.push('Z');
+    text
+}

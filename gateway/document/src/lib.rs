@@ -8,8 +8,10 @@ mod fault;
 mod section;
 mod tree;
 mod units;
+mod words;
 
 pub use fault::{Fault, Faults, Place, Position, Severity};
 pub use section::Section;
 pub use tree::{Key, Node, Scalar, Tree, Value};
 pub use units::{parse_bytes, parse_duration, parse_rate};
+pub use words::nearest;

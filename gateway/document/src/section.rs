@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::tree::{Key, Node, Scalar, Value};
 use crate::units::{parse_bytes, parse_duration, parse_rate};
-use crate::{Fault, Faults, Place};
+use crate::{Fault, Faults, Place, nearest};
 
 /// A mapping that is read key by key, and whose keys that nobody asked for are faults when it is dropped.
 ///
@@ -194,11 +194,10 @@ impl Drop for Section<'_> {
         let asked = self.asked.borrow();
         for (key, _) in self.node.pairs().iter().filter(|(key, _)| !asked.contains(&key.text.as_str())) {
             let fault = Fault::error(Place::at(&self.file, key.position), format!("`{}` has no key `{}`", self.name, key.text));
-            let nearest = asked.iter().map(|known| (distance(known, &key.text), known)).min();
-            self.faults.borrow_mut().push(match nearest {
-                Some((steps, known)) if steps <= 2.max(key.text.len() / 3) => fault.hint(format!("did you mean `{known}`?")),
-                _ if asked.is_empty() => fault,
-                _ => fault.hint(format!("it knows {}", list(&asked))),
+            self.faults.borrow_mut().push(match nearest(&key.text, asked.iter().copied()) {
+                Some(known) => fault.hint(format!("did you mean `{known}`?")),
+                None if asked.is_empty() => fault,
+                None => fault.hint(format!("it knows {}", list(&asked))),
             });
         }
     }
@@ -209,21 +208,6 @@ fn list(words: &[&str]) -> String {
     words.sort();
     words.dedup();
     words.join(", ")
-}
-
-/// Levenshtein's distance.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, &wanted) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

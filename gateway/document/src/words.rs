@@ -1,0 +1,33 @@
+/// The known word that was most likely meant by one that is not known, if any is near enough: for `did you mean` hints.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (steps, nearest) = known.into_iter().map(|known| (distance(known, word), known)).min()?;
+    (steps <= 2.max(word.len() / 3)).then_some(nearest)
+}
+
+/// Levenshtein's distance.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, &wanted) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != wanted);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_meant() {
+        for (word, expected) in [("adress", Some("address")), ("timeuot", Some("timeout")), ("x", None), ("certificate", None)] {
+            assert_eq!(nearest(word, ["address", "timeout"]), expected, "{word}");
+        }
+        assert_eq!(nearest("x", []), None);
+    }
+}

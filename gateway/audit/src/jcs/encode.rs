@@ -1,0 +1,155 @@
+use exchange::json::{Kind, Node, push_string};
+
+use super::{JcsError, MAX_INTEGER};
+
+/// Writes a value in canonical form, or says why the profile has no place for it.
+///
+/// It recurses once a level of nesting, which the reader that made the [`Node`] has bounded.
+pub fn encode(value: Node<'_>, out: &mut Vec<u8>) -> Result<(), JcsError> {
+    match value.kind() {
+        Kind::Null => return Err(JcsError::Null),
+        Kind::Bool => out.extend_from_slice(value.raw().as_bytes()),
+        Kind::String => push_string(out, value.as_str().unwrap_or_default()),
+        Kind::Number => out.extend_from_slice(integer(value.raw())?.as_bytes()),
+        Kind::Array => {
+            out.push(b'[');
+            for (at, item) in value.items().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                encode(item, out)?;
+            }
+            out.push(b']');
+        }
+        Kind::Object => {
+            let mut members: Vec<_> = value.members().map(|(name, value)| (name.as_str().unwrap_or_default(), value)).collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (at, (name, value)) in members.into_iter().enumerate() {
+                if !name.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+                    return Err(JcsError::Name);
+                }
+                if at > 0 {
+                    out.push(b',');
+                }
+                push_string(out, name);
+                out.push(b':');
+                encode(value, out)?;
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+/// The text of a number that is already a plain integer.
+fn integer(text: &str) -> Result<&str, JcsError> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if text == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(JcsError::NotAnInteger);
+    }
+    if digits.parse::<u64>().is_ok_and(|value| value <= MAX_INTEGER) { Ok(text) } else { Err(JcsError::TooLarge) }
+}
+
+/// Writes the members of one object. Whoever writes names them in canonical order, which debug builds check.
+pub(crate) struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    last: &'static str,
+    /// The first member whose integer no JSON implementation is bound to keep.
+    too_large: Option<&'static str>,
+}
+
+impl<'o> Object<'o> {
+    pub(crate) fn open(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, last: "", too_large: None }
+    }
+
+    /// Ends the object and gives the name of an integer that was too large, if there was one.
+    pub(crate) fn close(self) -> Option<&'static str> {
+        self.out.push(b'}');
+        self.too_large
+    }
+
+    /// Begins a member; its value is then written by the caller.
+    pub(crate) fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
+        debug_assert!(self.last < name, "{name} after {}", self.last);
+        if !self.last.is_empty() {
+            self.out.push(b',');
+        }
+        self.last = name;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    pub(crate) fn string(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            push_string(self.name(name), value);
+        }
+    }
+
+    /// A string that `value` writes, made of characters that need no escape.
+    pub(crate) fn plain(&mut self, name: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
+        let out = self.name(name);
+        out.push(b'"');
+        value(out);
+        out.push(b'"');
+    }
+
+    pub(crate) fn integer(&mut self, name: &'static str, value: Option<u64>) {
+        let Some(value) = value else { return };
+        if value > MAX_INTEGER {
+            self.too_large = self.too_large.or(Some(name));
+        }
+        push_decimal(self.name(name), value);
+    }
+
+    pub(crate) fn strings<'s>(&mut self, name: &'static str, values: impl Iterator<Item = &'s str>) {
+        let mut values = values.peekable();
+        if values.peek().is_none() {
+            return;
+        }
+        let out = self.name(name);
+        out.push(b'[');
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            push_string(out, value);
+        }
+        out.push(b']');
+    }
+
+    /// An object as a member.
+    pub(crate) fn object(&mut self, name: &'static str, members: impl FnOnce(&mut Object<'_>)) {
+        let mut inner = Object::open(self.name(name));
+        members(&mut inner);
+        let too_large = inner.close();
+        self.too_large = self.too_large.or(too_large);
+    }
+}
+
+fn push_decimal(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Lower-case hex.
+pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}

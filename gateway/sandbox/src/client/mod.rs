@@ -1,0 +1,5 @@
+//! A consumer that goes the real way: it signs a client assertion, asks the token endpoint and presents the voucher.
+
+mod http;
+
+pub use self::http::{ClientError, send};

@@ -1,1 +1,33 @@
 //! OpenAPI documents compiled into contracts that validate requests and answers.
+//!
+//! A document of version 3.0 or 3.1 is read once, at load: its operations become routes, its Schema Objects validators of
+//! JSON Schema 2020-12, and then it is dropped. What is wrong in it is a fault with file, line and column; all faults are
+//! found in one run. At run time nothing is compiled or looked up by name that could be settled before: a request is held
+//! against the index of an operation, and the validators read the gateway's own JSON values in place.
+//!
+//! Nothing here fetches a reference, opens a file, or puts a piece of a citizen's data into an error: a violation names its
+//! place and the rule that it breaks.
+
+mod answer;
+mod compile;
+mod contract;
+mod described;
+mod instance;
+mod lower;
+mod media;
+mod parameter;
+mod read30;
+mod read31;
+mod request;
+mod route;
+mod schemas;
+mod shape;
+mod source;
+mod violation;
+
+pub use answer::{AnswerCheck, AnswerMode, AnswerVerdict, Drift, verdict};
+pub use compile::CompileOptions;
+pub use contract::Contract;
+pub use request::{CheckedRequest, ContractError, Payload, RequestParts};
+pub use route::RouteMatch;
+pub use violation::{Place, Violation};

@@ -1,0 +1,338 @@
+//! From a document to a contract.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use document::{Faults, Severity, Tree};
+use exchange::{JsonLimits, OperationSpec};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Method};
+use serde_json::Value;
+
+use crate::answer::AnswerRule;
+use crate::contract::{Contract, Rules};
+use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
+use crate::instance::Validator;
+use crate::lower::{Lowering, SchemaId, Variant};
+use crate::media::{Content, MediaRange};
+use crate::parameter::{Form, Kinds, Parameter};
+use crate::request::{BodyRule, RequestRules};
+use crate::route::{self, Route, Routes};
+use crate::schemas::Schemas;
+use crate::shape::Shapes;
+use crate::source::Source;
+use crate::violation::Place;
+
+/// What a document is compiled with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileOptions {
+    /// Whether query parameters that an operation does not list are refused.
+    pub strict_query: bool,
+    /// The limits of the JSON reader.
+    pub json: JsonLimits,
+}
+
+impl Contract {
+    /// Compiles an OpenAPI document of version 3.0 or 3.1. Every fault found is reported; with an error among them there is
+    /// no contract.
+    pub fn compile(tree: &Tree, options: &CompileOptions, faults: &RefCell<Faults>) -> Option<Self> {
+        let own = RefCell::new(Faults::new());
+        let contract = compile(&Source::new(tree, &own), options);
+        let own = own.into_inner().sorted();
+        let sound = own.iter().all(|fault| fault.severity != Severity::Error);
+        faults.borrow_mut().extend(own);
+        contract.filter(|_| sound)
+    }
+}
+
+fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
+    let version = Version::of(source)?;
+    refuse_other_dialects(source, version);
+    let described = described::operations(source, version);
+    let mut lowering = Lowering::new(source, version);
+    let asked = ask(&described, &mut lowering);
+    lowering.run();
+    let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();
+    let schemas = Schemas::compile(source, &lowering, &roots);
+    let compiler = Compiler { source, options, lowering: &lowering, asked: &asked, schemas: &schemas };
+    let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
+    let specs: Vec<OperationSpec> = described.iter().map(spec).collect();
+    unique_ids(source, &described);
+    let routes = routes(source, &described);
+    let shapes = Shapes::of(source, &lowering);
+    Some(Contract {
+        status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == "/status"),
+        specs,
+        rules,
+        routes,
+        names: lowering.names,
+        shapes,
+        limits: options.json,
+        hash: hash(&source.raw, options),
+    })
+}
+
+/// Schemas of 3.1 may be written in another dialect of JSON Schema, which would be read with other rules.
+fn refuse_other_dialects(source: &Source<'_>, version: Version) {
+    const KNOWN: [&str; 2] = ["https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema"];
+    let dialect = source.raw.get("jsonSchemaDialect").and_then(Value::as_str).filter(|_| version == Version::V31);
+    if let Some(dialect) = dialect.filter(|dialect| !KNOWN.contains(&dialect.trim_end_matches('#'))) {
+        source.error("/jsonSchemaDialect", format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12"));
+    }
+}
+
+/// Schemas by the pointers at which operations name them, and what they are asked for.
+type Asked = HashMap<String, Vec<(Variant, SchemaId)>>;
+
+fn ask(described: &[Described], lowering: &mut Lowering<'_, '_>) -> Asked {
+    let mut asked = Asked::new();
+    let mut ask = |variant: Variant, pointer: Option<&String>| {
+        let Some(pointer) = pointer else { return };
+        if let Some(id) = lowering.root(pointer) {
+            asked.entry(pointer.clone()).or_default().push((variant, id));
+        }
+    };
+    for operation in described {
+        operation.parameters.iter().for_each(|parameter| ask(Variant::Request, parameter.schema.as_ref()));
+        let body = operation.body.iter().flat_map(|body| &body.content);
+        body.filter(|media| may_be_json(&media.range)).for_each(|media| ask(Variant::Request, media.schema.as_ref()));
+        let answers = operation.answers.iter().flat_map(|answer| &answer.content);
+        answers.filter(|media| may_be_json(&media.range)).for_each(|media| ask(Variant::Answer, media.schema.as_ref()));
+    }
+    asked
+}
+
+/// Only JSON bodies are held against schemas.
+fn may_be_json(range: &MediaRange) -> bool {
+    range.is_json() || range.is_wide()
+}
+
+fn spec(operation: &Described) -> OperationSpec {
+    let query = operation.parameters.iter().filter(|parameter| parameter.parts.location == Location::Query);
+    OperationSpec {
+        id: operation.id.clone(),
+        method: operation.method.clone(),
+        route: operation.template.as_str().into(),
+        path_parameters: route::names(&operation.template).into_iter().map(Arc::from).collect(),
+        query_parameters: query.map(|parameter| parameter.parts.name.as_str().into()).collect(),
+    }
+}
+
+fn unique_ids(source: &Source<'_>, described: &[Described]) {
+    let mut seen = HashMap::new();
+    for operation in described {
+        if let Some(first) = seen.insert(operation.id.clone(), &operation.pointer) {
+            let place = format!("{}/operationId", operation.pointer);
+            source.error(&place, format!("the operation `{}` stands twice: first at {}", operation.id, source.place(first)));
+        }
+    }
+}
+
+fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
+    let mut routes = Routes::new();
+    let mut at = 0;
+    while let Some(first) = described.get(at) {
+        let path: Vec<&Described> = described[at..].iter().take_while(|operation| operation.template == first.template).collect();
+        let methods: Vec<(Method, usize)> = path.iter().enumerate().map(|(n, operation)| (operation.method.clone(), at + n)).collect();
+        let allow = methods.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
+        // Made of the methods' own names, which a header can hold.
+        let allow = HeaderValue::try_from(allow).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let parameters = route::names(&first.template).into_iter().map(Arc::from).collect();
+        if let Err(reason) = routes.insert(&first.template, Route { parameters, methods, allow }) {
+            source.error(&crate::source::child("/paths", &first.template), reason);
+        }
+        at += path.len();
+    }
+    routes
+}
+
+/// SHA-256 over the document with its keys in order, and over what it was compiled with.
+fn hash(raw: &Value, options: &CompileOptions) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(b"contract 1\n");
+    context.update(&[u8::from(options.strict_query)]);
+    feed(&mut context, raw);
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+fn feed(context: &mut Context, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            context.update(b"[");
+            for item in items {
+                feed(context, item);
+                context.update(b",");
+            }
+            context.update(b"]");
+        }
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            context.update(b"{");
+            for (name, value) in sorted {
+                context.update(Value::from(name.as_str()).to_string().as_bytes());
+                context.update(b":");
+                feed(context, value);
+                context.update(b",");
+            }
+            context.update(b"}");
+        }
+        scalar => context.update(scalar.to_string().as_bytes()),
+    }
+}
+
+struct Compiler<'c, 's, 'a> {
+    source: &'c Source<'a>,
+    options: &'c CompileOptions,
+    lowering: &'c Lowering<'s, 'a>,
+    asked: &'c Asked,
+    schemas: &'c Schemas,
+}
+
+impl Compiler<'_, '_, '_> {
+    fn id(&self, variant: Variant, pointer: Option<&String>) -> Option<SchemaId> {
+        self.asked.get(pointer?)?.iter().find(|(of, _)| *of == variant).map(|(_, id)| *id)
+    }
+
+    fn rules(&self, operation: &Described) -> Rules {
+        self.check_template(operation);
+        let parameters = operation.parameters.iter().filter_map(|parameter| self.parameter(parameter)).collect();
+        let body = operation
+            .body
+            .as_ref()
+            .map(|body| BodyRule { required: body.required, content: self.content(Variant::Request, &body.content) });
+        let answer = |answer: &described::DescribedAnswer| AnswerRule {
+            status: answer.status,
+            content: self.content(Variant::Answer, &answer.content),
+        };
+        let answers: Vec<AnswerRule> = operation.answers.iter().map(answer).collect();
+        let success = |answer: &&described::DescribedAnswer| match answer.status {
+            StatusKey::Code(code) => (200..300).contains(&code),
+            StatusKey::Range(class) => class == 2,
+            StatusKey::Default => true,
+        };
+        let successes = operation.answers.iter().filter(success).flat_map(|answer| &answer.content);
+        Rules {
+            needs_request_body: body.as_ref().is_some_and(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
+            needs_answer_body: answers.iter().any(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
+            successes: successes.filter_map(|media| self.id(Variant::Answer, media.schema.as_ref())).collect(),
+            request: RequestRules { parameters, body, strict_query: self.options.strict_query },
+            answers,
+        }
+    }
+
+    fn content(&self, variant: Variant, media: &[DescribedMedia]) -> Content<Option<Arc<Validator>>> {
+        let rule = |media: &DescribedMedia| {
+            let id = self.id(variant, media.schema.as_ref()).filter(|_| may_be_json(&media.range));
+            (media.range.clone(), id.and_then(|id| self.schemas.get(variant, id)))
+        };
+        let names: Vec<String> = media.iter().map(|media| media.name.clone()).collect();
+        Content::new(media.iter().map(rule).collect(), &names)
+    }
+
+    /// Every parameter of the template is described and required, and every path parameter stands in the template
+    /// (OpenAPI 3.0.3 §4.7.12.1).
+    fn check_template(&self, operation: &Described) {
+        let names = route::names(&operation.template);
+        let described = |name: &str| operation.parameters.iter().find(|own| own.parts.location == Location::Path && own.parts.name == name);
+        for name in &names {
+            match described(name) {
+                None => {
+                    let message = format!("the path parameter `{name}` is not described");
+                    self.source.error_with_hint(&operation.pointer, message, "list it under `parameters` with `in: path`");
+                }
+                Some(own) if !own.parts.required => {
+                    self.source.error(&own.pointer, format!("the path parameter `{name}` needs `required: true`"));
+                }
+                Some(_) => {}
+            }
+        }
+        for own in operation.parameters.iter().filter(|own| own.parts.location == Location::Path) {
+            if !names.contains(&own.parts.name.as_str()) {
+                self.source.error(&own.pointer, format!("the path `{}` has no parameter `{}`", operation.template, own.parts.name));
+            }
+        }
+    }
+
+    fn parameter(&self, described: &DescribedParameter) -> Option<Parameter> {
+        let parts = &described.parts;
+        let name: Arc<str> = parts.name.as_str().into();
+        if let Some(style) = &parts.other_style {
+            let message = format!("the style `{style}` of the parameter `{name}` is not supported yet");
+            self.source.error_with_hint(
+                &described.pointer,
+                message,
+                "the default styles are: `form` in query and cookie, `simple` elsewhere",
+            );
+            return None;
+        }
+        let header = match parts.location {
+            Location::Header => Some(HeaderName::try_from(&*name)),
+            _ => None,
+        };
+        let header = match header.transpose() {
+            // These are not the parameters' to describe (OpenAPI 3.0.3 §4.7.12.2).
+            Ok(Some(ACCEPT | AUTHORIZATION | CONTENT_TYPE)) => return None,
+            Ok(header) => header,
+            Err(_) => {
+                self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
+                return None;
+            }
+        };
+        let id = self.id(Variant::Request, described.schema.as_ref());
+        Some(Parameter {
+            place: match parts.location {
+                Location::Path => Place::Path(name.clone()),
+                Location::Query => Place::Query(name.clone()),
+                Location::Header => Place::Header(name.clone()),
+                Location::Cookie => Place::Cookie(name.clone()),
+            },
+            header,
+            location: parts.location,
+            required: parts.required,
+            explode: parts.explode.unwrap_or(parts.location == Location::Query),
+            allow_empty: parts.allow_empty,
+            form: self.form(described, id)?,
+            validator: id.and_then(|id| self.schemas.get(Variant::Request, id)),
+            name,
+        })
+    }
+
+    fn form(&self, described: &DescribedParameter, id: Option<SchemaId>) -> Option<Form> {
+        if let [media] = described.parts.content.as_slice() {
+            let json = MediaRange::parse(media).is_some_and(|range| range.is_json());
+            return Some(if json { Form::Json } else { Form::Opaque });
+        }
+        let Some(schema) = id.map(|id| self.lowering.definitions[id].schema(Variant::Request)) else {
+            return Some(Form::Scalar(Kinds::ALL));
+        };
+        let kinds = Kinds::of(schema, self.lowering, 0);
+        let scalar = kinds.has(Kinds::STRING) || kinds.has(Kinds::NUMBER) || kinds.has(Kinds::BOOL);
+        if !scalar && kinds.has(Kinds::ARRAY) {
+            return Some(Form::List(self.items(schema, 0)));
+        }
+        if !scalar && kinds.has(Kinds::OBJECT) {
+            let message = format!("the parameter `{}` is an object, which is not supported yet", described.parts.name);
+            self.source.error_with_hint(
+                &described.pointer,
+                message,
+                "parameters are scalars and lists of scalars, or JSON under `content`",
+            );
+            return None;
+        }
+        Some(Form::Scalar(kinds))
+    }
+
+    /// The kinds of a list's items.
+    fn items(&self, schema: &Value, depth: usize) -> Kinds {
+        if let Some(items) = schema.get("items") {
+            return Kinds::of(items, self.lowering, 0);
+        }
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(crate::lower::named).filter(|_| depth < 32);
+        target.map_or(Kinds::ALL, |id| self.items(self.lowering.definitions[id].schema(Variant::Request), depth + 1))
+    }
+}

@@ -1,0 +1,98 @@
+//! A document compiled.
+
+use std::fmt;
+
+use document::Place;
+use exchange::{JsonLimits, OperationIndex, OperationSpec, Pointer};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
+use crate::lower::SchemaId;
+use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, RequestRules};
+use crate::route::{RouteMatch, Routes};
+use crate::shape::Shapes;
+use crate::violation::Names;
+
+/// An OpenAPI document compiled: routes, and the rules for each operation's requests and answers.
+pub struct Contract {
+    pub(crate) specs: Vec<OperationSpec>,
+    pub(crate) rules: Vec<Rules>,
+    pub(crate) routes: Routes,
+    pub(crate) names: Names,
+    pub(crate) shapes: Shapes,
+    pub(crate) limits: JsonLimits,
+    pub(crate) hash: [u8; 32],
+    pub(crate) status: Option<OperationIndex>,
+}
+
+/// What one operation asks.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) request: RequestRules,
+    pub(crate) answers: Vec<AnswerRule>,
+    pub(crate) needs_request_body: bool,
+    pub(crate) needs_answer_body: bool,
+    /// The schemas of its successes.
+    pub(crate) successes: Vec<SchemaId>,
+}
+
+impl Contract {
+    /// The operations, in the order of the document; their positions are the indices that all else speaks of.
+    pub fn operations(&self) -> &[OperationSpec] {
+        &self.specs
+    }
+
+    /// The operation of a method and a path below the e-service's base path, as received (percent-encoded).
+    pub fn route(&self, method: &Method, path: &str) -> RouteMatch<'_> {
+        self.routes.at(method, path)
+    }
+
+    /// Whether the operation's requests are to be held whole: a JSON body has a schema.
+    pub fn needs_request_body(&self, operation: OperationIndex) -> bool {
+        self.rules[operation].needs_request_body
+    }
+
+    /// Whether the operation's answers are to be held whole: a JSON body has a schema.
+    pub fn needs_answer_body(&self, operation: OperationIndex) -> bool {
+        self.rules[operation].needs_answer_body
+    }
+
+    /// Holds a request against its operation.
+    pub fn check_request(
+        &self,
+        operation: OperationIndex,
+        parts: RequestParts<'_>,
+        payload: Payload,
+    ) -> Result<CheckedRequest, ContractError> {
+        self.rules[operation].request.check(parts, payload, &self.names, &self.limits)
+    }
+
+    /// Holds an answer against its operation. What becomes of it is [`crate::verdict`]'s to say.
+    pub fn check_answer(&self, operation: OperationIndex, status: StatusCode, headers: &HeaderMap, payload: Payload) -> AnswerCheck {
+        let answered = Answered { method: &self.specs[operation].method, status, headers, payload };
+        answer::check(&self.rules[operation].answers, answered, &self.names, &self.limits)
+    }
+
+    /// Where a success of the operation is required to hold what a pointer names, so that withholding it would break the
+    /// contract. Alternatives count as soon as one of them requires it.
+    pub fn required_in_answer(&self, operation: OperationIndex, pointer: &Pointer) -> Option<&Place> {
+        self.shapes.requires(&self.rules[operation].successes, pointer)
+    }
+
+    /// `GET /status` (ModI RAC_REST_NAME_011), where the document has it.
+    pub fn status_operation(&self) -> Option<OperationIndex> {
+        self.status
+    }
+
+    /// A digest of the document and of what it was compiled with: the same for the same meaning, whatever the order of
+    /// keys, the comments and the layout.
+    pub fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+}
+
+impl fmt::Debug for Contract {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contract").field("operations", &self.specs.len()).finish_non_exhaustive()
+    }
+}

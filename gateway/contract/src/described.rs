@@ -1,0 +1,303 @@
+//! What a document says of its operations, whatever its version: schemas are named by their pointers, references are resolved.
+
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+
+use crate::media::MediaRange;
+use crate::source::{Source, child};
+use crate::{read30, read31};
+
+/// An operation as described.
+pub(crate) struct Described {
+    pub(crate) pointer: String,
+    pub(crate) template: String,
+    pub(crate) method: Method,
+    pub(crate) id: Arc<str>,
+    pub(crate) parameters: Vec<DescribedParameter>,
+    pub(crate) body: Option<DescribedBody>,
+    pub(crate) answers: Vec<DescribedAnswer>,
+}
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    Path,
+    Query,
+    Header,
+    Cookie,
+}
+
+/// What the versions' readers tell of a Parameter Object.
+pub(crate) struct ParameterParts {
+    pub(crate) name: String,
+    pub(crate) location: Location,
+    pub(crate) required: bool,
+    /// Whether the style is the location's default; any other is named.
+    pub(crate) other_style: Option<String>,
+    /// Whether `explode` is set; by default it is for query and cookie.
+    pub(crate) explode: Option<bool>,
+    pub(crate) allow_empty: bool,
+    /// The media types of `content`, where it takes the place of `schema`.
+    pub(crate) content: Vec<String>,
+}
+
+/// What the versions' readers tell of a Request Body Object.
+pub(crate) struct BodyParts {
+    pub(crate) required: bool,
+    pub(crate) content: Vec<String>,
+}
+
+/// What the versions' readers tell of a Response Object.
+pub(crate) struct AnswerParts {
+    pub(crate) content: Vec<String>,
+    pub(crate) headers: Vec<String>,
+}
+
+/// The statuses that an answer is described for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatusKey {
+    Code(u16),
+    /// `4XX` is 4.
+    Range(u16),
+    Default,
+}
+
+pub(crate) struct DescribedParameter {
+    pub(crate) pointer: String,
+    pub(crate) parts: ParameterParts,
+    /// The pointer of its schema.
+    pub(crate) schema: Option<String>,
+}
+
+pub(crate) struct DescribedBody {
+    pub(crate) required: bool,
+    pub(crate) content: Vec<DescribedMedia>,
+}
+
+pub(crate) struct DescribedAnswer {
+    pub(crate) status: StatusKey,
+    pub(crate) content: Vec<DescribedMedia>,
+}
+
+pub(crate) struct DescribedMedia {
+    pub(crate) name: String,
+    pub(crate) range: MediaRange,
+    /// The pointer of its schema.
+    pub(crate) schema: Option<String>,
+}
+
+/// The versions of OpenAPI that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V30,
+    V31,
+}
+
+/// Each function reads one object without the references and schemas in it: those are followed in the same way in every
+/// version. The error is in words.
+impl Version {
+    pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
+        match source.raw.get("openapi").and_then(Value::as_str) {
+            Some(version) if version.starts_with("3.0.") => Some(Self::V30),
+            Some(version) if version.starts_with("3.1.") => Some(Self::V31),
+            Some(version) => {
+                source.error("/openapi", format!("OpenAPI {} is not supported: 3.0 and 3.1 are", version.escape_debug()));
+                None
+            }
+            None if source.raw.get("swagger").is_some() => {
+                source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0 or 3.1");
+                None
+            }
+            None => {
+                source.error("", "this is no OpenAPI document: `openapi` with its version is missing");
+                None
+            }
+        }
+    }
+
+    fn operation_id(self, raw: &Value) -> Result<Option<String>, String> {
+        match self {
+            Self::V30 => read30::operation_id(raw),
+            Self::V31 => read31::operation_id(raw),
+        }
+    }
+
+    fn parameter(self, raw: &Value) -> Result<ParameterParts, String> {
+        match self {
+            Self::V30 => read30::parameter(raw),
+            Self::V31 => read31::parameter(raw),
+        }
+    }
+
+    fn body(self, raw: &Value) -> Result<BodyParts, String> {
+        match self {
+            Self::V30 => read30::body(raw),
+            Self::V31 => read31::body(raw),
+        }
+    }
+
+    fn statuses(self, raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
+        match self {
+            Self::V30 => read30::statuses(raw),
+            Self::V31 => read31::statuses(raw),
+        }
+    }
+
+    fn answer(self, raw: &Value) -> Result<AnswerParts, String> {
+        match self {
+            Self::V30 => read30::answer(raw),
+            Self::V31 => read31::answer(raw),
+        }
+    }
+}
+
+/// The methods that a Path Item Object can hold.
+const METHODS: [(&str, Method); 8] = [
+    ("get", Method::GET),
+    ("put", Method::PUT),
+    ("post", Method::POST),
+    ("delete", Method::DELETE),
+    ("options", Method::OPTIONS),
+    ("head", Method::HEAD),
+    ("patch", Method::PATCH),
+    ("trace", Method::TRACE),
+];
+
+/// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
+pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
+    let reader = Reader { source, version };
+    let mut found = Vec::new();
+    for (template, _, pointer) in source.members(&source.raw, "", "paths") {
+        if template.starts_with("x-") {
+            continue;
+        }
+        if !template.starts_with('/') {
+            source.error(&pointer, format!("the path `{template}` should begin with `/`"));
+            continue;
+        }
+        let Some((at, item)) = source.follow(&pointer) else { continue };
+        let shared = reader.parameters(item, &at);
+        for (key, method) in METHODS.iter().filter(|(key, _)| item.get(key).is_some()) {
+            let pointer = child(&at, key);
+            found.extend(item.get(key).and_then(|raw| reader.operation(template, method, raw, pointer, &shared)));
+        }
+    }
+    if source.raw.get("paths").is_none() {
+        source.error("", "the document has no `paths`");
+    }
+    found
+}
+
+struct Reader<'r, 'a> {
+    source: &'r Source<'a>,
+    version: Version,
+}
+
+impl Reader<'_, '_> {
+    fn keep<T>(&self, pointer: &str, what: &str, read: Result<T, String>) -> Option<T> {
+        read.map_err(|reason| self.source.error(pointer, format!("not readable as {what}: {reason}"))).ok()
+    }
+
+    fn operation(&self, template: &str, method: &Method, raw: &Value, pointer: String, shared: &[String]) -> Option<Described> {
+        let id = self.keep(&pointer, "an operation", self.version.operation_id(raw))?;
+        let mut parameters: Vec<_> = self.parameters(raw, &pointer).iter().filter_map(|at| self.parameter(at)).collect();
+        for at in shared {
+            // An operation's own parameter takes the place of its path's.
+            let Some(shared) = self.parameter(at) else { continue };
+            let same = |own: &DescribedParameter| own.parts.name == shared.parts.name && own.parts.location == shared.parts.location;
+            if !parameters.iter().any(same) {
+                parameters.push(shared);
+            }
+        }
+        self.unique(&parameters);
+        let body = raw.get("requestBody").and_then(|_| self.body(&child(&pointer, "requestBody")));
+        let answers = self.answers(raw, &pointer);
+        let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
+        Some(Described { pointer, template: template.to_owned(), method: method.clone(), id, parameters, body, answers })
+    }
+
+    /// The pointers of the parameters that a path item or an operation lists, references followed.
+    fn parameters(&self, raw: &Value, pointer: &str) -> Vec<String> {
+        let at = child(pointer, "parameters");
+        match raw.get("parameters") {
+            None => Vec::new(),
+            Some(Value::Array(items)) => (0..items.len()).filter_map(|n| Some(self.source.follow(&format!("{at}/{n}"))?.0)).collect(),
+            Some(_) => {
+                self.source.error(&at, "`parameters` should be a list");
+                Vec::new()
+            }
+        }
+    }
+
+    fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
+        let raw = self.source.at(pointer)?;
+        let parts = self.keep(pointer, "a parameter", self.version.parameter(raw))?;
+        let schema = match parts.content.as_slice() {
+            [] => raw.get("schema").map(|_| child(pointer, "schema")),
+            [media] => schema_of(raw, &child(pointer, "content"), media),
+            _ => {
+                self.source.error(pointer, "the `content` of a parameter holds one media type");
+                return None;
+            }
+        };
+        Some(DescribedParameter { pointer: pointer.to_owned(), parts, schema })
+    }
+
+    fn unique(&self, parameters: &[DescribedParameter]) {
+        for (at, one) in parameters.iter().enumerate() {
+            let same = |other: &&DescribedParameter| other.parts.name == one.parts.name && other.parts.location == one.parts.location;
+            if parameters[..at].iter().find(same).is_some() {
+                self.source.error(&one.pointer, format!("the parameter `{}` stands twice", one.parts.name));
+            }
+        }
+    }
+
+    fn body(&self, pointer: &str) -> Option<DescribedBody> {
+        let (at, raw) = self.source.follow(pointer)?;
+        let parts = self.keep(&at, "a request body", self.version.body(raw))?;
+        if parts.content.is_empty() {
+            self.source.error(&at, "a request body lists the media types that it may have under `content`");
+        }
+        Some(DescribedBody { required: parts.required, content: self.content(raw, &at, parts.content) })
+    }
+
+    fn answers(&self, raw: &Value, pointer: &str) -> Vec<DescribedAnswer> {
+        let at = child(pointer, "responses");
+        let Some(responses) = raw.get("responses") else {
+            self.source.error(pointer, "an operation describes its answers under `responses`");
+            return Vec::new();
+        };
+        let statuses = self.keep(&at, "the answers", self.version.statuses(responses)).unwrap_or_default();
+        statuses.into_iter().filter_map(|(status, key)| self.answer(status, &child(&at, &key))).collect()
+    }
+
+    fn answer(&self, status: StatusKey, pointer: &str) -> Option<DescribedAnswer> {
+        let (at, raw) = self.source.follow(pointer)?;
+        let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
+        for header in &parts.headers {
+            // Followed so that a reference to nothing is found; its value is not held against its schema.
+            self.source.follow(&child(&child(&at, "headers"), header));
+        }
+        Some(DescribedAnswer { status, content: self.content(raw, &at, parts.content) })
+    }
+
+    fn content(&self, raw: &Value, pointer: &str, names: Vec<String>) -> Vec<DescribedMedia> {
+        let at = child(pointer, "content");
+        let media = |name: String| {
+            let Some(range) = MediaRange::parse(&name) else {
+                self.source.error(&child(&at, &name), format!("`{name}` is no media type"));
+                return None;
+            };
+            let schema = schema_of(raw, &at, &name);
+            Some(DescribedMedia { name, range, schema })
+        };
+        names.into_iter().filter_map(media).collect()
+    }
+}
+
+/// The pointer of the schema of a media type, where it has one.
+fn schema_of(raw: &Value, content: &str, media: &str) -> Option<String> {
+    raw.get("content")?.get(media)?.get("schema").map(|_| child(&child(content, media), "schema"))
+}

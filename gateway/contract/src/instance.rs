@@ -1,0 +1,266 @@
+//! What the validators read: the gateway's own JSON values in place, and parameters without making JSON of them.
+
+use std::borrow::Cow;
+
+use exchange::json::{Items, Kind, Members as ArenaMembers, Node as ArenaNode};
+use jsonschema::JsonType;
+use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
+use serde_json::Value;
+
+/// The representation that the validators are compiled for.
+pub(crate) struct Arena;
+
+/// A validator of the gateway's own JSON values.
+pub(crate) type Validator = jsonschema::Validator<Arena>;
+
+/// One value as a validator sees it.
+#[derive(Clone, Copy)]
+pub(crate) enum Instance<'a> {
+    /// A value of a body.
+    Value(ArenaNode<'a>),
+    /// The text of a parameter, or the name of a member.
+    Text(&'a str),
+    /// A parameter that is written as a number.
+    Number(&'a str),
+    /// A parameter that is written as a boolean.
+    Bool(&'a str),
+    /// The items of a parameter that is a list.
+    List(&'a [Instance<'a>]),
+}
+
+impl Instance<'_> {
+    /// The same value as serde's tree: only for comparing with what the contract lists.
+    fn copied(&self) -> Value {
+        match *self {
+            Self::Value(node) => node.to_value(),
+            Self::Text(text) => text.into(),
+            Self::Number(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            Self::Bool(text) => Value::Bool(text == "true"),
+            Self::List(items) => items.iter().map(Self::copied).collect(),
+        }
+    }
+}
+
+impl Json for Arena {
+    type Node<'a> = Instance<'a>;
+    type PreparedKey = String;
+    type StringBuffer = ();
+
+    /// Looking a member up walks the members, so that one pass over them is never dearer than two look-ups.
+    const KEYS_PER_LOOKUP: usize = 1 << 16;
+
+    fn prepare_key(key: &str) -> String {
+        key.to_owned()
+    }
+
+    fn with_string_node<T>((): &mut (), string: &str, f: impl FnOnce(Instance<'_>) -> T) -> T {
+        f(Instance::Text(string))
+    }
+}
+
+impl<'a> Node<'a, Arena> for Instance<'a> {
+    type Object = Members<'a>;
+    type Array = List<'a>;
+    type Number = Number<'a>;
+
+    fn as_object(&self) -> Option<Members<'a>> {
+        match *self {
+            Self::Value(node) if node.kind() == Kind::Object => Some(Members(node)),
+            _ => None,
+        }
+    }
+
+    fn as_array(&self) -> Option<List<'a>> {
+        match *self {
+            Self::Value(node) if node.kind() == Kind::Array => Some(List::Arena(node)),
+            Self::List(items) => Some(List::Parameter(items)),
+            _ => None,
+        }
+    }
+
+    fn as_string(&self) -> Option<Cow<'a, str>> {
+        match *self {
+            Self::Value(node) => node.as_str().map(Cow::Borrowed),
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            _ => None,
+        }
+    }
+
+    fn as_number(&self) -> Option<Number<'a>> {
+        match *self {
+            Self::Value(node) => node.number().map(Number),
+            Self::Number(text) => Some(Number(text)),
+            _ => None,
+        }
+    }
+
+    fn as_boolean(&self) -> Option<bool> {
+        match *self {
+            Self::Value(node) => node.as_bool(),
+            Self::Bool(text) => Some(text == "true"),
+            _ => None,
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(*self, Self::Value(node) if node.is_null())
+    }
+
+    fn json_type(&self) -> JsonType {
+        match *self {
+            Self::Value(node) => match node.kind() {
+                Kind::Null => JsonType::Null,
+                Kind::Bool => JsonType::Boolean,
+                Kind::Number => JsonType::Number,
+                Kind::String => JsonType::String,
+                Kind::Array => JsonType::Array,
+                Kind::Object => JsonType::Object,
+            },
+            Self::Text(_) => JsonType::String,
+            Self::Number(_) => JsonType::Number,
+            Self::Bool(_) => JsonType::Boolean,
+            Self::List(_) => JsonType::Array,
+        }
+    }
+
+    fn string_length(&self) -> Option<u64> {
+        // Every character has one byte that does not continue another (RFC 3629 §3), so counting those is counting characters.
+        self.as_string().map(|text| text.bytes().filter(|byte| byte & 0xc0 != 0x80).count() as u64)
+    }
+
+    fn equals_value(&self, expected: &Value) -> bool {
+        match (self.as_string(), expected) {
+            (Some(text), Value::String(expected)) => text == expected.as_str(),
+            (Some(_), _) | (_, Value::String(_)) => false,
+            _ => cmp::equal(&self.copied(), expected),
+        }
+    }
+
+    /// Asked only to put the value into an error, where ours must never stand: `const`, `enum` and `uniqueItems` are
+    /// answered by [`Node::equals_value`] and [`Array::is_unique`].
+    fn to_value(&self) -> Cow<'a, Value> {
+        Cow::Owned(Value::Null)
+    }
+
+    fn identity(&self) -> Option<NodeIdentity> {
+        Some(match *self {
+            Self::Value(node) => NodeIdentity::tagged(node.document_address(), node.position()),
+            // The first item of a list may begin where the list does, hence the tag.
+            Self::List(items) => NodeIdentity::tagged(items.as_ptr().addr(), 1),
+            Self::Text(text) | Self::Number(text) | Self::Bool(text) => NodeIdentity::new(text.as_ptr().addr()),
+        })
+    }
+}
+
+/// An object of a body.
+pub(crate) struct Members<'a>(ArenaNode<'a>);
+
+impl<'a> Object<'a, Arena> for Members<'a> {
+    type Node = Instance<'a>;
+    type MemberName = &'a str;
+    type MembersIter = MemberPairs<'a>;
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn get(&self, key: &String) -> Option<Instance<'a>> {
+        self.0.get(key).map(Instance::Value)
+    }
+
+    fn members(&self) -> MemberPairs<'a> {
+        MemberPairs(self.0.members())
+    }
+}
+
+/// The members of an object, in order.
+pub(crate) struct MemberPairs<'a>(ArenaMembers<'a>);
+
+impl<'a> Iterator for MemberPairs<'a> {
+    type Item = (&'a str, Instance<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(name, value)| (name.as_str().unwrap_or_default(), Instance::Value(value)))
+    }
+}
+
+/// An array of a body, or a parameter that is a list.
+pub(crate) enum List<'a> {
+    Arena(ArenaNode<'a>),
+    Parameter(&'a [Instance<'a>]),
+}
+
+impl<'a> Array<'a, Arena> for List<'a> {
+    type Node = Instance<'a>;
+    type ElementsIter = Elements<'a>;
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Arena(node) => node.len(),
+            Self::Parameter(items) => items.len(),
+        }
+    }
+
+    fn elements(&self) -> Elements<'a> {
+        match self {
+            Self::Arena(node) => Elements::Arena(node.items()),
+            Self::Parameter(items) => Elements::Parameter(items.iter()),
+        }
+    }
+
+    fn is_unique(&self) -> bool {
+        let values: Vec<Cow<'_, Value>> = self.elements().map(|item| Cow::Owned(item.copied())).collect();
+        unique::is_unique(&values)
+    }
+}
+
+/// The items of a [`List`].
+pub(crate) enum Elements<'a> {
+    Arena(Items<'a>),
+    Parameter(std::slice::Iter<'a, Instance<'a>>),
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Instance<'a>;
+
+    fn next(&mut self) -> Option<Instance<'a>> {
+        match self {
+            Self::Arena(items) => items.next().map(Instance::Value),
+            Self::Parameter(items) => items.next().copied(),
+        }
+    }
+}
+
+/// A number by its text.
+pub(crate) struct Number<'a>(&'a str);
+
+impl JsonNumber for Number<'_> {
+    fn as_u64(&self) -> Option<u64> {
+        self.0.parse().ok()
+    }
+
+    fn as_i64(&self) -> Option<i64> {
+        self.0.parse().ok()
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        self.0.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+
+    fn as_str(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.0)
+    }
+
+    fn to_number(&self) -> Cow<'_, serde_json::Number> {
+        // Beyond the range of a float there is no such number; what lies there was compared by its text before.
+        Cow::Owned(serde_json::from_str(self.0).unwrap_or_else(|_| serde_json::Number::from(0)))
+    }
+
+    fn is_integer(&self) -> bool {
+        match self.0.split_once('.') {
+            None if !self.0.contains(['e', 'E']) => true,
+            Some((_, fraction)) if !fraction.contains(['e', 'E']) => fraction.bytes().all(|digit| digit == b'0'),
+            _ => self.as_f64().is_some_and(|number| number.fract() == 0.0),
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! Schema Objects made into JSON Schema 2020-12, once, at load.
+//!
+//! OpenAPI 3.0 has a dialect of its own that no validator knows; 3.1 is 2020-12 already, but for `readOnly` and
+//! `writeOnly`. Only what some operation reaches is lowered, each target of a reference once, under a short name; what
+//! constrains nothing is left out, so that it costs no memory.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jsonschema::PatternOptions;
+use serde_json::{Map, Value, json};
+
+use crate::described::Version;
+use crate::source::{Source, child};
+use crate::violation::Names;
+
+/// How deep schemas may nest without a reference between.
+const DEEPEST: usize = 128;
+
+/// Keywords whose value is one schema.
+const ONE: [&str; 10] = [
+    "not",
+    "items",
+    "additionalProperties",
+    "contains",
+    "propertyNames",
+    "if",
+    "then",
+    "else",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+/// Keywords whose value is a list of schemas.
+const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+/// Keywords whose value maps names to schemas.
+const NAMED: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
+/// Keywords that constrain, and are taken as they are.
+const PLAIN: [&str; 21] = [
+    "type",
+    "enum",
+    "const",
+    "multipleOf",
+    "maximum",
+    "minimum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "maxContains",
+    "minContains",
+    "maxProperties",
+    "minProperties",
+    "required",
+    "dependentRequired",
+    "format",
+];
+
+/// For which messages a schema is lowered: what is read-only is not required of a request, what is write-only not of an
+/// answer (OpenAPI 3.0.3 §4.7.24.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Variant {
+    Request,
+    Answer,
+}
+
+impl Variant {
+    /// The keyword that takes a member out of what this variant requires.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Request => "readOnly",
+            Self::Answer => "writeOnly",
+        }
+    }
+}
+
+/// The name of a lowered schema.
+pub(crate) type SchemaId = usize;
+
+/// A schema that was lowered under a name of its own.
+pub(crate) struct Definition {
+    pub(crate) pointer: String,
+    pub(crate) request: Value,
+    /// Where it differs from the request's.
+    pub(crate) answer: Option<Value>,
+    /// The definitions that it refers to.
+    pub(crate) refers: BTreeSet<SchemaId>,
+}
+
+impl Definition {
+    pub(crate) fn schema(&self, variant: Variant) -> &Value {
+        match (variant, &self.answer) {
+            (Variant::Answer, Some(answer)) => answer,
+            _ => &self.request,
+        }
+    }
+}
+
+/// Lowers schemas; what is asked for is queued, so that circles end.
+pub(crate) struct Lowering<'s, 'a> {
+    source: &'s Source<'a>,
+    version: Version,
+    pub(crate) definitions: Vec<Definition>,
+    /// The member names that schemas speak of.
+    pub(crate) names: Names,
+    ids: HashMap<String, SchemaId>,
+    /// Patterns already tried.
+    patterns: HashMap<String, Result<(), String>>,
+    /// Whether the document marks any member at all.
+    marks: bool,
+    variant: Variant,
+    refers: BTreeSet<SchemaId>,
+}
+
+impl<'s, 'a> Lowering<'s, 'a> {
+    pub(crate) fn new(source: &'s Source<'a>, version: Version) -> Self {
+        Self {
+            source,
+            version,
+            definitions: Vec::new(),
+            names: Names::default(),
+            ids: HashMap::new(),
+            patterns: HashMap::new(),
+            marks: marks(&source.raw),
+            variant: Variant::Request,
+            refers: BTreeSet::new(),
+        }
+    }
+
+    /// Asks for the schema at a pointer. One that is nothing but a reference is the schema that it leads to.
+    pub(crate) fn root(&mut self, pointer: &str) -> Option<SchemaId> {
+        let raw = self.source.at(pointer)?;
+        let only_reference = self.version == Version::V30 || raw.as_object().is_some_and(|members| members.len() == 1);
+        let pointer = if only_reference { self.source.follow(pointer)?.0 } else { pointer.to_owned() };
+        Some(self.name(pointer))
+    }
+
+    fn name(&mut self, pointer: String) -> SchemaId {
+        let next = self.definitions.len();
+        let id = *self.ids.entry(pointer.clone()).or_insert(next);
+        if id == next {
+            self.definitions.push(Definition { pointer, request: Value::Null, answer: None, refers: BTreeSet::new() });
+        }
+        id
+    }
+
+    /// Lowers everything asked for, and everything that it refers to.
+    pub(crate) fn run(&mut self) {
+        let mut next = 0;
+        while next < self.definitions.len() {
+            let pointer = self.definitions[next].pointer.clone();
+            let Some(raw) = self.source.at(&pointer) else { return };
+            let request = self.lowered(Variant::Request, raw, &pointer);
+            let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
+            self.check(&request, &pointer);
+            let definition = &mut self.definitions[next];
+            definition.answer = answer.filter(|answer| *answer != request);
+            definition.request = request;
+            definition.refers = std::mem::take(&mut self.refers);
+            next += 1;
+        }
+    }
+
+    /// Whether a schema, or one that it refers to, differs between requests and answers.
+    pub(crate) fn differing(&self) -> Vec<bool> {
+        let mut differs: Vec<bool> = self.definitions.iter().map(|definition| definition.answer.is_some()).collect();
+        loop {
+            let reaches = |at: usize| self.definitions[at].refers.iter().any(|&id| differs[id]);
+            let more: Vec<usize> = (0..differs.len()).filter(|&at| !differs[at] && reaches(at)).collect();
+            if more.is_empty() {
+                return differs;
+            }
+            for at in more {
+                differs[at] = true;
+            }
+        }
+    }
+
+    fn lowered(&mut self, variant: Variant, raw: &Value, pointer: &str) -> Value {
+        self.variant = variant;
+        self.schema(raw, pointer, &BTreeSet::new(), 0)
+    }
+
+    /// Against the metaschema of 2020-12: each fault stands at the keyword that is wrong.
+    fn check(&self, lowered: &Value, pointer: &str) {
+        for error in jsonschema::draft202012::meta::validator().iter_errors(lowered) {
+            self.source.error(&format!("{pointer}{}", error.instance_path()), format!("not a valid schema: {error}"));
+        }
+    }
+
+    /// Tells a fault once, although the schema is lowered twice.
+    fn first_time(&self) -> bool {
+        self.variant == Variant::Request
+    }
+
+    fn schema(&mut self, raw: &Value, at: &str, inherited: &BTreeSet<String>, depth: usize) -> Value {
+        let Some(members) = raw.as_object() else { return raw.clone() };
+        if depth > DEEPEST {
+            self.source.error(at, format!("schemas nested deeper than {DEEPEST}"));
+            return Value::Bool(false);
+        }
+        let mut lowered = Map::new();
+        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            self.reference(reference, at, &mut lowered);
+            if self.version == Version::V30 {
+                self.warn_of_siblings(members, at);
+                return lowered.into();
+            }
+        }
+        let mut hidden = inherited.clone();
+        if self.marks {
+            self.hide(raw, &mut hidden, &mut BTreeSet::new(), 0);
+        }
+        for (keyword, value) in members {
+            self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
+        }
+        if self.version == Version::V30 {
+            self.dialect_of_30(members, at, &mut lowered);
+        }
+        bound_integers(&mut lowered);
+        require_less(&mut lowered, &hidden);
+        lowered.into()
+    }
+
+    fn keyword(
+        &mut self,
+        keyword: &str,
+        value: &Value,
+        at: &str,
+        hidden: &BTreeSet<String>,
+        depth: usize,
+        lowered: &mut Map<String, Value>,
+    ) {
+        let none = BTreeSet::new();
+        let here = || child(at, keyword);
+        let made = match (keyword, value) {
+            (_, value) if ONE.contains(&keyword) => self.schema(value, &here(), &none, depth + 1),
+            (_, Value::Array(items)) if MANY.contains(&keyword) => {
+                // What one branch of `allOf` marks read-only, another may require.
+                let hidden = if keyword == "allOf" { hidden } else { &none };
+                let lower = |(n, item)| self.schema(item, &format!("{}/{n}", here()), hidden, depth + 1);
+                items.iter().enumerate().map(lower).collect()
+            }
+            (_, Value::Object(members)) if NAMED.contains(&keyword) => {
+                let mut named = Map::new();
+                for (name, value) in members {
+                    let at = child(&here(), name);
+                    match keyword {
+                        "patternProperties" => self.pattern(name, &at),
+                        _ => self.names.insert(name),
+                    }
+                    named.insert(name.clone(), self.schema(value, &at, &none, depth + 1));
+                }
+                named.into()
+            }
+            ("$id" | "$dynamicRef" | "$recursiveRef", _) if self.version == Version::V31 => {
+                let hint = "write references as JSON pointers into this document: `#/components/schemas/Name`";
+                self.source.error_with_hint(&here(), format!("`{keyword}` is not supported yet"), hint);
+                return;
+            }
+            ("pattern", Value::String(pattern)) => {
+                self.pattern(pattern, &here());
+                value.clone()
+            }
+            ("required", Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).for_each(|name| self.names.insert(name));
+                value.clone()
+            }
+            _ if PLAIN.contains(&keyword) || MANY.contains(&keyword) || NAMED.contains(&keyword) => value.clone(),
+            _ => return,
+        };
+        lowered.insert(keyword.to_owned(), made);
+    }
+
+    fn reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {
+        let Some(target) = self.source.target(reference, at) else { return };
+        // A circle of references without a schema in it is told here, where it can be; a validator would go round in it.
+        if self.source.follow(&target).is_none() {
+            return;
+        }
+        let id = self.name(target);
+        self.refers.insert(id);
+        lowered.insert("$ref".into(), local(id).into());
+    }
+
+    fn warn_of_siblings(&self, members: &Map<String, Value>, at: &str) {
+        let constrains = |name: &&String| {
+            name.as_str() == "nullable" || [&ONE[..], &MANY, &NAMED, &PLAIN].iter().any(|list| list.contains(&name.as_str()))
+        };
+        if let Some(name) = members.keys().find(constrains).filter(|_| self.first_time()) {
+            let hint = "put the reference into `allOf`, beside the other keywords";
+            self.source.warning(&child(at, name), format!("`{name}` beside `$ref` has no effect in OpenAPI 3.0"), hint);
+        }
+    }
+
+    /// `nullable` and the boolean exclusive bounds (OpenAPI 3.0.3 §4.7.24).
+    fn dialect_of_30(&self, members: &Map<String, Value>, at: &str, lowered: &mut Map<String, Value>) {
+        if members.get("nullable") == Some(&Value::Bool(true)) {
+            match lowered.get_mut("type") {
+                Some(kind @ Value::String(_)) => *kind = json!([kind.take(), "null"]),
+                // Clarified in 3.0.3: without a `type` beside it, `nullable` neither allows nor forbids anything.
+                None if self.first_time() => {
+                    let hint = "write the `type` beside it, or an `anyOf` with a schema that is nullable";
+                    self.source.warning(&child(at, "nullable"), "`nullable` has no effect without a `type` beside it", hint);
+                }
+                Some(_) | None => {}
+            }
+        }
+        for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+            if let Some(&Value::Bool(set)) = lowered.get(exclusive) {
+                lowered.remove(exclusive);
+                if let Some(limit) = set.then(|| lowered.remove(bound)).flatten() {
+                    lowered.insert(exclusive.into(), limit);
+                }
+            }
+        }
+    }
+
+    /// A pattern must run in time linear in the text: one that looks around or back is refused here.
+    fn pattern(&mut self, pattern: &str, at: &str) {
+        let outcome = self.patterns.entry(pattern.to_owned()).or_insert_with(|| {
+            let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
+            let schema = json!({"pattern": pattern});
+            options.build(&schema).map(drop).map_err(|error| error.to_string())
+        });
+        if outcome.is_err() && self.variant == Variant::Request {
+            let hint = "patterns are ECMA-262 regular expressions without look-around and back-references";
+            self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used"), hint);
+        }
+    }
+
+    /// The names that this variant does not require: those marked in this object or in a branch of its `allOf`.
+    fn hide<'r>(&self, raw: &'r Value, hidden: &mut BTreeSet<String>, seen: &mut BTreeSet<&'r str>, depth: usize)
+    where
+        's: 'r,
+    {
+        if depth > DEEPEST {
+            return;
+        }
+        if let Some(properties) = raw.get("properties").and_then(Value::as_object) {
+            let marked = properties.iter().filter(|(_, property)| self.is_marked(property));
+            hidden.extend(marked.map(|(name, _)| name.clone()));
+        }
+        for branch in raw.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            match branch.get("$ref").and_then(Value::as_str) {
+                Some(reference) => {
+                    if let Some(target) = self.quietly(reference).filter(|_| seen.insert(reference)) {
+                        self.hide(target, hidden, seen, depth + 1);
+                    }
+                }
+                None => self.hide(branch, hidden, seen, depth + 1),
+            }
+        }
+    }
+
+    fn is_marked(&self, property: &Value) -> bool {
+        let marked = |value: &Value| value.get(self.variant.flag()) == Some(&Value::Bool(true));
+        let target = || property.get("$ref").and_then(Value::as_str).and_then(|reference| self.quietly(reference));
+        marked(property) || target().is_some_and(marked)
+    }
+
+    /// Where a reference leads; one that leads nowhere is told where it is lowered.
+    fn quietly(&self, reference: &str) -> Option<&'s Value> {
+        self.source.at(reference.strip_prefix('#')?)
+    }
+}
+
+/// How definitions refer to each other.
+pub(crate) fn local(id: SchemaId) -> String {
+    format!("#/$defs/s{id}")
+}
+
+/// The definition that a reference made by [`local`] names.
+pub(crate) fn named(reference: &str) -> Option<SchemaId> {
+    reference.strip_prefix("#/$defs/s")?.parse().ok()
+}
+
+fn marks(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(marks),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| (matches!(name.as_str(), "readOnly" | "writeOnly") && *value == Value::Bool(true)) || marks(value)),
+        _ => false,
+    }
+}
+
+/// `int32` and `int64` say how wide an integer is; a validator's formats see strings only.
+fn bound_integers(lowered: &mut Map<String, Value>) {
+    let (least, most) = match lowered.get("format").and_then(Value::as_str) {
+        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Some("int64") => (i64::MIN, i64::MAX),
+        _ => return,
+    };
+    let beyond = |bound: Option<&Value>, limit: i64, outside: fn(f64, f64) -> bool| {
+        bound.is_none_or(|bound| bound.as_f64().is_some_and(|bound| outside(bound, limit as f64)))
+    };
+    if beyond(lowered.get("minimum"), least, |bound, limit| bound < limit) {
+        lowered.insert("minimum".into(), least.into());
+    }
+    if beyond(lowered.get("maximum"), most, |bound, limit| bound > limit) {
+        lowered.insert("maximum".into(), most.into());
+    }
+}
+
+fn require_less(lowered: &mut Map<String, Value>, hidden: &BTreeSet<String>) {
+    if let Some(Value::Array(names)) = lowered.get_mut("required") {
+        names.retain(|name| name.as_str().is_none_or(|name| !hidden.contains(name)));
+    }
+}

@@ -1,0 +1,161 @@
+//! Media types: what a document lists and what a message says it is.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+/// A media type or a range of them as a document lists it (RFC 9110 §8.3.1, §12.5.1), without its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MediaRange {
+    kind: Box<str>,
+    subtype: Box<str>,
+}
+
+/// The media type that a message declares.
+pub(crate) struct MediaType<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    charset: Option<&'a str>,
+}
+
+impl MediaRange {
+    /// Reads a key of a `content` map.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let media = MediaType::parse(text)?;
+        Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into() })
+    }
+
+    /// Whether messages of this type are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        is_json(&self.subtype)
+    }
+
+    /// Whether it is a range that takes in JSON: `*/*`, `application/*`.
+    pub(crate) fn is_wide(&self) -> bool {
+        &*self.subtype == "*"
+    }
+
+    /// How closely it describes a media type: 0 not at all, 3 exactly.
+    fn closeness(&self, media: &MediaType<'_>) -> u8 {
+        let kind = self.kind.eq_ignore_ascii_case(media.kind);
+        match (&*self.kind, &*self.subtype) {
+            (_, subtype) if kind && subtype.eq_ignore_ascii_case(media.subtype) => 3,
+            (_, "*") if kind => 2,
+            ("*", "*") => 1,
+            _ => 0,
+        }
+    }
+}
+
+impl<'a> MediaType<'a> {
+    /// What the headers declare; `None` where they declare nothing readable.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let value = values.next()?;
+        // Two declarations are none: two readers would pick different ones.
+        if values.next().is_some() { None } else { value.to_str().ok().and_then(Self::parse) }
+    }
+
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';');
+        let (kind, subtype) = parts.next()?.trim().split_once('/')?;
+        let token =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte));
+        if !token(kind) || !token(subtype) {
+            return None;
+        }
+        let parameter = |part: &'a str| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        };
+        Some(Self { kind, subtype, charset: parts.find_map(parameter) })
+    }
+
+    /// Whether the message is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        is_json(self.subtype)
+    }
+
+    /// JSON between systems is UTF-8 (RFC 8259 §8.1), whatever a `charset` says; one that says something else announces
+    /// bytes that another reader would take for other characters.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.charset.is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
+    }
+}
+
+fn is_json(subtype: &str) -> bool {
+    let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..));
+    subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+}
+
+/// The bodies that a document lists for one message.
+#[derive(Debug)]
+pub(crate) struct Content<S> {
+    ranges: Vec<(MediaRange, S)>,
+    /// Their names as the document writes them, for messages.
+    pub(crate) listed: Arc<str>,
+}
+
+impl<S> Content<S> {
+    pub(crate) fn new(ranges: Vec<(MediaRange, S)>, listed: &[String]) -> Self {
+        Self { ranges, listed: listed.join(", ").into() }
+    }
+
+    /// Whether the document lists no body at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// What the document says of the closest range.
+    pub(crate) fn closest(&self, media: &MediaType<'_>) -> Option<&S> {
+        let closeness = |(range, schema)| (MediaRange::closeness(range, media), schema);
+        let (closeness, schema) =
+            self.ranges.iter().map(|(range, schema)| closeness((range, schema))).max_by_key(|(closeness, _)| *closeness)?;
+        (closeness > 0).then_some(schema)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&MediaRange, &S)> {
+        self.ranges.iter().map(|(range, schema)| (range, schema))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_the_closest_range() {
+        let names = ["*/*", "application/*", "application/json; charset=utf-8", "text/plain"];
+        let ranges = names.iter().filter_map(|name| Some((MediaRange::parse(name)?, *name))).collect();
+        let content = Content::new(ranges, &names.map(str::to_owned));
+        for (sent, expected) in [
+            ("application/json", Some(names[2])),
+            ("Application/JSON;charset=\"UTF-8\"", Some(names[2])),
+            ("application/problem+json", Some(names[1])),
+            ("text/plain; charset=latin1", Some(names[3])),
+            ("image/png", Some(names[0])),
+        ] {
+            let media = MediaType::parse(sent);
+            assert_eq!(media.and_then(|media| content.closest(&media).copied()), expected, "{sent}");
+        }
+        for bad in ["", "json", "a/b/c", "application/", "a b/c", "a/\u{e8}"] {
+            assert!(MediaType::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn knows_json_and_its_encoding() {
+        for (sent, json, utf8) in [
+            ("application/json", true, true),
+            ("application/json; charset=utf-8", true, true),
+            ("application/json; charset=ISO-8859-1", true, false),
+            ("application/problem+JSON", true, true),
+            ("application/jsonl", false, true),
+            ("text/\u{2b}json", true, true),
+        ] {
+            let media = MediaType::parse(sent).expect(sent);
+            assert_eq!((media.is_json(), media.is_utf8()), (json, utf8), "{sent}");
+        }
+    }
+}

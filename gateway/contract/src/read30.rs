@@ -1,0 +1,125 @@
+//! OpenAPI 3.0, read through the types of `openapiv3`.
+//!
+//! Schemas are taken out before: those types drop keywords that they do not know, and the validators need every one. So are
+//! examples, which documents get wrong without harm.
+
+use openapiv3::{CookieStyle, HeaderStyle, PathStyle};
+use openapiv3::{Operation, Parameter, ParameterSchemaOrContent, QueryStyle, RequestBody, Response, Responses, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::described::{AnswerParts, BodyParts, Location, ParameterParts, StatusKey};
+
+pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
+    let id = raw.as_object().ok_or("it should be a mapping")?.get("operationId").cloned();
+    let mut own = Map::from_iter([("responses".to_owned(), json!({}))]);
+    own.extend(id.map(|id| ("operationId".to_owned(), id)));
+    read::<Operation>(own).map(|operation| operation.operation_id)
+}
+
+pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
+    let (data, location, other_style, allow_empty) = match read::<Parameter>(skeleton(raw)?)? {
+        Parameter::Query { parameter_data, style, allow_empty_value, .. } => {
+            (parameter_data, Location::Query, other(&style, &QueryStyle::Form), allow_empty_value)
+        }
+        Parameter::Header { parameter_data, style } => (parameter_data, Location::Header, other(&style, &HeaderStyle::Simple), None),
+        Parameter::Path { parameter_data, style } => (parameter_data, Location::Path, other(&style, &PathStyle::Simple), None),
+        Parameter::Cookie { parameter_data, style } => (parameter_data, Location::Cookie, other(&style, &CookieStyle::Form), None),
+    };
+    let content = match data.format {
+        ParameterSchemaOrContent::Schema(_) => Vec::new(),
+        ParameterSchemaOrContent::Content(content) => content.into_keys().collect(),
+    };
+    Ok(ParameterParts {
+        name: data.name,
+        location,
+        required: data.required,
+        other_style,
+        explode: data.explode,
+        allow_empty: allow_empty.unwrap_or_default(),
+        content,
+    })
+}
+
+pub(crate) fn body(raw: &Value) -> Result<BodyParts, String> {
+    let body: RequestBody = read(skeleton(raw)?)?;
+    Ok(BodyParts { required: body.required, content: body.content.into_keys().collect() })
+}
+
+pub(crate) fn statuses(raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
+    let members = raw.as_object().ok_or("it should be a mapping")?;
+    let mut found = Vec::new();
+    for key in members.keys().filter(|key| !key.starts_with("x-")) {
+        // One by one, because the type takes no notice of a key that is no status.
+        let one = Map::from_iter([(key.clone(), json!({"description": ""}))]);
+        let responses: Responses = read(one)?;
+        let status = match responses.responses.keys().next() {
+            Some(StatusCode::Code(code)) => StatusKey::Code(*code),
+            Some(StatusCode::Range(class)) => StatusKey::Range(*class),
+            None if responses.default.is_some() => StatusKey::Default,
+            None => return Err(format!("`{key}` is no status")),
+        };
+        found.push((status, key.clone()));
+    }
+    Ok(found)
+}
+
+pub(crate) fn answer(raw: &Value) -> Result<AnswerParts, String> {
+    let mut own = without(raw, &["headers", "links"])?;
+    strip_content(&mut own);
+    // Required by the letter, and missing in many a published document; nothing here depends on it.
+    own.entry("description").or_insert_with(|| "".into());
+    let response: Response = read(own)?;
+    let headers = raw.get("headers").and_then(Value::as_object);
+    Ok(AnswerParts {
+        content: response.content.into_keys().collect(),
+        headers: headers.map(|headers| headers.keys().cloned().collect()).unwrap_or_default(),
+    })
+}
+
+fn read<T: DeserializeOwned>(raw: Map<String, Value>) -> Result<T, String> {
+    serde_json::from_value(Value::Object(raw)).map_err(|error| error.to_string())
+}
+
+fn other<T: std::fmt::Debug + PartialEq>(style: &T, default: &T) -> Option<String> {
+    (style != default).then(|| {
+        let mut name = format!("{style:?}");
+        name[..1].make_ascii_lowercase();
+        name
+    })
+}
+
+/// The object with an empty schema wherever it has one, and without examples.
+fn skeleton(raw: &Value) -> Result<Map<String, Value>, String> {
+    let mut own = without(raw, &["example", "examples"])?;
+    if let Some(schema) = own.get_mut("schema") {
+        *schema = json!({});
+    }
+    strip_content(&mut own);
+    Ok(own)
+}
+
+fn strip_content(own: &mut Map<String, Value>) {
+    if let Some(Value::Object(content)) = own.get_mut("content") {
+        for media in content.values_mut().filter(|media| media.is_object()) {
+            *media = json!({});
+        }
+    }
+}
+
+fn without(raw: &Value, names: &[&str]) -> Result<Map<String, Value>, String> {
+    let members = raw.as_object().ok_or("it should be a mapping")?;
+    let kept = members.iter().filter(|(name, _)| !names.contains(&name.as_str()) && !name.starts_with("x-"));
+    let copy = |(name, value): (&String, &Value)| {
+        let value = if matches!(name.as_str(), "content" | "schema") { shallow(value) } else { value.clone() };
+        (name.clone(), value)
+    };
+    Ok(kept.map(copy).collect())
+}
+
+/// A copy that holds nothing deep: what is inside is read elsewhere.
+fn shallow(value: &Value) -> Value {
+    let Value::Object(members) = value else { return value.clone() };
+    let empty = |value: &Value| if value.is_object() { json!({}) } else { value.clone() };
+    members.iter().map(|(name, value)| (name.clone(), empty(value))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,89 @@
+//! OpenAPI 3.1, read by hand: its objects differ from 3.0's in their schemas, which are not read here.
+
+use serde_json::Value;
+
+use crate::described::{AnswerParts, BodyParts, Location, ParameterParts, StatusKey};
+
+pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
+    mapping(raw)?;
+    text(raw, "operationId")
+}
+
+pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
+    let name = text(raw, "name")?.ok_or("missing field `name`")?;
+    let location = match text(raw, "in")?.as_deref() {
+        Some("path") => Location::Path,
+        Some("query") => Location::Query,
+        Some("header") => Location::Header,
+        Some("cookie") => Location::Cookie,
+        Some(other) => return Err(format!("`in` is `{other}`")),
+        None => return Err("missing field `in`".into()),
+    };
+    let default = if matches!(location, Location::Query | Location::Cookie) { "form" } else { "simple" };
+    let content = names(raw, "content")?;
+    if content.is_empty() && raw.get("schema").is_none() {
+        return Err("it has neither `schema` nor `content`".into());
+    }
+    Ok(ParameterParts {
+        name,
+        location,
+        required: flag(raw, "required")?.unwrap_or_default(),
+        other_style: text(raw, "style")?.filter(|style| style != default),
+        explode: flag(raw, "explode")?,
+        allow_empty: flag(raw, "allowEmptyValue")?.unwrap_or_default(),
+        content,
+    })
+}
+
+pub(crate) fn body(raw: &Value) -> Result<BodyParts, String> {
+    mapping(raw)?;
+    Ok(BodyParts { required: flag(raw, "required")?.unwrap_or_default(), content: names(raw, "content")? })
+}
+
+pub(crate) fn statuses(raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
+    let members = raw.as_object().ok_or("it should be a mapping")?;
+    let keys = members.keys().filter(|key| !key.starts_with("x-"));
+    keys.map(|key| Ok((status(key).ok_or_else(|| format!("`{key}` is no status"))?, key.clone()))).collect()
+}
+
+fn status(key: &str) -> Option<StatusKey> {
+    match key.as_bytes() {
+        b"default" => Some(StatusKey::Default),
+        [class @ b'1'..=b'5', b'X' | b'x', b'X' | b'x'] => Some(StatusKey::Range(u16::from(class - b'0'))),
+        [b'1'..=b'9', _, _] => key.parse().ok().map(StatusKey::Code),
+        _ => None,
+    }
+}
+
+pub(crate) fn answer(raw: &Value) -> Result<AnswerParts, String> {
+    mapping(raw)?;
+    Ok(AnswerParts { content: names(raw, "content")?, headers: names(raw, "headers")? })
+}
+
+fn mapping(raw: &Value) -> Result<(), String> {
+    if raw.is_object() { Ok(()) } else { Err("it should be a mapping".into()) }
+}
+
+fn text(raw: &Value, name: &str) -> Result<Option<String>, String> {
+    match raw.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("`{name}` should be text")),
+    }
+}
+
+fn flag(raw: &Value, name: &str) -> Result<Option<bool>, String> {
+    match raw.get(name) {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(_) => Err(format!("`{name}` should be true or false")),
+    }
+}
+
+fn names(raw: &Value, name: &str) -> Result<Vec<String>, String> {
+    match raw.get(name) {
+        None => Ok(Vec::new()),
+        Some(Value::Object(members)) => Ok(members.keys().cloned().collect()),
+        Some(_) => Err(format!("`{name}` should be a mapping")),
+    }
+}

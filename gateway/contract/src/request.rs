@@ -1,0 +1,179 @@
+//! A request held against its operation.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use exchange::{Body, Json, JsonError, JsonErrorKind, JsonLimits, Parameters};
+use http::HeaderMap;
+
+use crate::instance::Validator;
+use crate::media::{Content, MediaType};
+use crate::parameter::{Given, Pair, Parameter, pairs};
+use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check_body};
+
+/// What of a request the contract looks at.
+#[derive(Debug)]
+pub struct RequestParts<'r> {
+    /// The query as received, without the question mark.
+    pub query: Option<&'r str>,
+    /// The headers as received.
+    pub headers: &'r HeaderMap,
+    /// The path parameters that the route found.
+    pub path: Vec<(Arc<str>, String)>,
+}
+
+/// The body of a request or an answer when it is checked.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// There is none. A held body of no bytes counts as none.
+    Nothing,
+    /// Held whole.
+    Held(Bytes),
+    /// It streams past: its presence and media type are checked, what is in it is not.
+    Streaming,
+}
+
+/// A request that keeps the contract.
+#[derive(Debug)]
+pub struct CheckedRequest {
+    /// The decoded parameters.
+    pub parameters: Parameters,
+    /// The body, read.
+    pub body: Body,
+}
+
+/// Why a request does not keep the contract. It names places and rules, never the caller's values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// Parameters or body break rules: 400. At most ten are told.
+    #[error("{}", listed(.0))]
+    Invalid(Vec<Violation>),
+    /// The body is not readable as JSON: 400.
+    #[error("{place} is not readable as JSON: {cause}")]
+    NotJson {
+        /// The innermost value that was being read.
+        place: Place,
+        /// Why.
+        cause: JsonErrorKind,
+    },
+    /// The body is of a media type that the operation does not list, or declares none, or a character set other than
+    /// UTF-8: 415.
+    #[error("the body should be of one of the media types {listed}, and JSON in UTF-8")]
+    UnsupportedMediaType {
+        /// Those that it lists, separated by commas.
+        listed: Arc<str>,
+    },
+    /// The operation requires a body: 400.
+    #[error("the body is required")]
+    BodyMissing,
+    /// The operation has no body: 400.
+    #[error("the operation takes no body")]
+    BodyNotAllowed,
+}
+
+fn listed(violations: &[Violation]) -> String {
+    violations.iter().map(Violation::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl ContractError {
+    /// The rules that are broken, one by one.
+    pub fn violations(&self) -> Vec<Violation> {
+        let body = |keyword, message: String| vec![Violation::new(Place::Body(String::new()), keyword, message)];
+        match self {
+            Self::Invalid(violations) => violations.clone(),
+            Self::NotJson { place, cause } => vec![Violation::new(place.clone(), "json", format!("is not readable as JSON: {cause}"))],
+            Self::UnsupportedMediaType { listed } => body("content", format!("is of none of the media types {listed}")),
+            Self::BodyMissing => body("required", "is required".into()),
+            Self::BodyNotAllowed => body("content", "is not allowed".into()),
+        }
+    }
+}
+
+/// What an operation says of its requests.
+#[derive(Debug)]
+pub(crate) struct RequestRules {
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) body: Option<BodyRule>,
+    /// Whether query parameters that the operation does not list are refused.
+    pub(crate) strict_query: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct BodyRule {
+    pub(crate) required: bool,
+    pub(crate) content: Content<Option<Arc<Validator>>>,
+}
+
+impl RequestRules {
+    pub(crate) fn check(
+        &self,
+        parts: RequestParts<'_>,
+        payload: Payload,
+        names: &Names,
+        limits: &JsonLimits,
+    ) -> Result<CheckedRequest, ContractError> {
+        let mut found = Vec::new();
+        let query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
+            found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
+            Vec::new()
+        });
+        let given = Given { path: &parts.path, query: &query, headers: parts.headers };
+        if found.is_empty() {
+            self.parameters.iter().for_each(|parameter| parameter.check(&given, limits, &mut found));
+            self.refuse_unknown(&query, &mut found);
+        }
+        let body = self.body(parts.headers, payload, names, limits, &mut found)?;
+        if !found.is_empty() {
+            found.truncate(MOST_VIOLATIONS);
+            return Err(ContractError::Invalid(found));
+        }
+        let query = query.into_iter().map(|pair| (pair.name, pair.value)).collect();
+        Ok(CheckedRequest { parameters: Parameters { path: parts.path, query }, body })
+    }
+
+    fn refuse_unknown(&self, query: &[Pair<'_>], found: &mut Vec<Violation>) {
+        let listed =
+            |pair: &Pair<'_>| self.parameters.iter().any(|known| matches!(known.place, Place::Query(_)) && *known.name == *pair.name);
+        if self.strict_query && !query.iter().all(listed) {
+            found.push(Violation::new(Place::QueryString, "unknown", "has a parameter that the operation does not list"));
+        }
+    }
+
+    fn body(
+        &self,
+        headers: &HeaderMap,
+        payload: Payload,
+        names: &Names,
+        limits: &JsonLimits,
+        found: &mut Vec<Violation>,
+    ) -> Result<Body, ContractError> {
+        let held = match payload {
+            Payload::Held(bytes) if !bytes.is_empty() => Some(bytes),
+            Payload::Streaming => None,
+            Payload::Nothing | Payload::Held(_) => {
+                let required = self.body.as_ref().is_some_and(|rule| rule.required);
+                return if required { Err(ContractError::BodyMissing) } else { Ok(Body::Empty) };
+            }
+        };
+        let Some(rule) = &self.body else { return Err(ContractError::BodyNotAllowed) };
+        let unsupported = || ContractError::UnsupportedMediaType { listed: rule.content.listed.clone() };
+        let media = MediaType::of(headers).ok_or_else(unsupported)?;
+        let validator = rule.content.closest(&media).ok_or_else(unsupported)?;
+        if !media.is_json() {
+            return Ok(held.map_or(Body::Streamed, Body::Bytes));
+        }
+        if !media.is_utf8() {
+            return Err(unsupported());
+        }
+        let Some(bytes) = held else { return Ok(Body::Streamed) };
+        let json = Json::read(bytes, limits).map_err(|error| not_json(&error, names))?;
+        if let Some(Err(violations)) = validator.as_ref().map(|validator| check_body(validator, &json, names)) {
+            found.extend(violations);
+        }
+        Ok(Body::Json(json))
+    }
+}
+
+fn not_json(error: &JsonError, names: &Names) -> ContractError {
+    ContractError::NotJson { place: Place::Body(names.mask(&error.pointer)), cause: error.kind }
+}

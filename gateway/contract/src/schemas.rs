@@ -1,0 +1,85 @@
+//! Lowered schemas made into validators: one for each schema that a message begins with, shared by all that begin with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jsonschema::{Draft, PatternOptions, Registry};
+use serde_json::{Map, Value, json};
+
+use crate::instance::{Arena, Validator};
+use crate::lower::{Lowering, SchemaId, Variant};
+use crate::source::Source;
+
+/// Validators by schema and variant.
+pub(crate) struct Schemas(HashMap<(Variant, SchemaId), Arc<Validator>>);
+
+impl Schemas {
+    /// Compiles a validator for each root. What cannot be compiled is a fault.
+    pub(crate) fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, roots: &[(Variant, SchemaId)]) -> Self {
+        let differs = lowering.differing();
+        let mut validators = HashMap::new();
+        for variant in [Variant::Request, Variant::Answer] {
+            // A schema that is the same for requests and answers has one validator.
+            let apart = |id: SchemaId| variant == Variant::Request || differs[id];
+            let wanted: Vec<SchemaId> =
+                roots.iter().filter(|(of, id)| apart(*id) && (*of == variant || !differs[*id])).map(|(_, id)| *id).collect();
+            compile(source, lowering, variant, &wanted, &mut validators);
+        }
+        let shared: Vec<_> = roots.iter().filter(|(of, id)| *of == Variant::Answer && !differs[*id]).collect();
+        for &&(_, id) in &shared {
+            if let Some(validator) = validators.get(&(Variant::Request, id)).cloned() {
+                validators.insert((Variant::Answer, id), validator);
+            }
+        }
+        Self(validators)
+    }
+
+    pub(crate) fn get(&self, variant: Variant, id: SchemaId) -> Option<Arc<Validator>> {
+        self.0.get(&(variant, id)).cloned()
+    }
+}
+
+fn compile(
+    source: &Source<'_>,
+    lowering: &Lowering<'_, '_>,
+    variant: Variant,
+    wanted: &[SchemaId],
+    validators: &mut HashMap<(Variant, SchemaId), Arc<Validator>>,
+) {
+    if wanted.is_empty() {
+        return;
+    }
+    let named = |(id, definition): (usize, &crate::lower::Definition)| (format!("s{id}"), definition.schema(variant).clone());
+    let definitions: Map<String, Value> = lowering.definitions.iter().enumerate().map(named).collect();
+    let document = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": definitions});
+    let prepared = Registry::new().draft(Draft::Draft202012).add("urn:contract", &document).and_then(jsonschema::RegistryBuilder::prepare);
+    let registry = match prepared {
+        Ok(registry) => registry,
+        Err(error) => return source.error("", format!("the schemas cannot be compiled: {error}")),
+    };
+    let options = jsonschema::options_for::<Arena>()
+        .with_draft(Draft::Draft202012)
+        .with_registry(&registry)
+        .offline()
+        .with_pattern_options(PatternOptions::regex())
+        .should_validate_formats(true)
+        .with_format("byte", is_base64);
+    for &id in wanted {
+        if validators.contains_key(&(variant, id)) {
+            continue;
+        }
+        match options.build(&json!({"$ref": format!("urn:contract#/$defs/s{id}")})) {
+            Ok(validator) => {
+                validators.insert((variant, id), Arc::new(validator));
+            }
+            Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
+        }
+    }
+}
+
+/// RFC 4648 §4, padding included.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let alphabet = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
+    text.len().is_multiple_of(4) && text.len() - body.len() <= 2 && alphabet
+}

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use exchange::{Caller, Timestamp};
 
@@ -35,20 +36,20 @@ pub enum Identifiers {
     Optional,
 }
 
-/// How the times of a voucher are compared, in seconds.
+/// How the times of a voucher are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// How long after `exp` a voucher is still taken: 0.
-    pub after_expiry: i64,
-    /// How far ahead `nbf` and `iat` may be, because clocks differ: 5.
-    pub ahead: i64,
+    /// How long after `exp` a voucher is still taken: not at all.
+    pub after_expiry: Duration,
+    /// How far ahead `nbf` and `iat` may be, because clocks differ: 5 seconds.
+    pub ahead: Duration,
     /// How long after `iat` a voucher is taken, if not until `exp`.
-    pub longest_age: Option<i64>,
+    pub longest_age: Option<Duration>,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self { after_expiry: 0, ahead: 5, longest_age: None }
+        Self { after_expiry: Duration::ZERO, ahead: Duration::from_secs(5), longest_age: None }
     }
 }
 
@@ -105,7 +106,7 @@ fn times(claims: &Claims, times: &Times, now: Timestamp) -> Result<(), TrustErro
         return Err(TrustError::IssuedInFuture { ahead });
     }
     if let Some((longest, age)) = times.longest_age.and_then(|longest| Some((longest, issued_at.older_than(now, longest)?))) {
-        return Err(TrustError::TooOld { age, longest });
+        return Err(TrustError::TooOld { age, longest: longest.as_secs() });
     }
     Ok(())
 }

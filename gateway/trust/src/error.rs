@@ -82,7 +82,7 @@ pub enum TrustError {
         /// Whole seconds since it was issued.
         age: i64,
         /// How many are accepted.
-        longest: i64,
+        longest: u64,
     },
     /// `sub` is not `client_id`.
     #[error("the voucher's sub and client_id differ")]

@@ -55,11 +55,11 @@ const LIMITS: JsonLimits = JsonLimits { depth: 16, number_length: 64, values: 65
 impl Jwks {
     /// Reads a key set. Keys of other kinds than RSA and keys for encryption are passed over, and so is every member but
     /// `kty`, `kid`, `n`, `e` and `use`.
-    pub fn read(text: Bytes) -> Result<Self, JwksFault> {
+    pub fn parse(text: &[u8]) -> Result<Self, JwksFault> {
         if text.len() > LONGEST {
             return Err(JwksFault::TooLong);
         }
-        let json = Json::read(text, &LIMITS).map_err(|error| JwksFault::NotJson(error.kind))?;
+        let json = Json::read(Bytes::copy_from_slice(text), &LIMITS).map_err(|error| JwksFault::NotJson(error.kind))?;
         let list = json.root().get("keys").filter(|list| list.kind() == Kind::Array).ok_or(JwksFault::NoKeys)?;
         if list.len() > MOST {
             return Err(JwksFault::TooMany);
@@ -94,7 +94,7 @@ impl Jwks {
         self.keys.len()
     }
 
-    /// Whether there is none, which [`Jwks::read`] refuses.
+    /// Whether there is none, which [`Jwks::parse`] refuses.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

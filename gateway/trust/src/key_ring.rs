@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use exchange::Timestamp;
 
@@ -26,28 +27,36 @@ pub struct KeyRing {
     refused: VecDeque<(Box<str>, Timestamp)>,
 }
 
-/// The durations of a [`KeyRing`], in seconds, and its bound.
+/// The durations of a [`KeyRing`], and its bound.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyRingRules {
     /// How long after a fetch the next one is due: an hour.
-    pub refresh: u32,
+    pub refresh_after: Duration,
     /// How long after a failed fetch the next one is due: half a minute.
-    pub retry: u32,
+    pub retry_after: Duration,
     /// The least time between two fetches caused by unknown keys, so that inventing them floods nobody: a minute.
-    pub forced: u32,
+    pub forced_apart: Duration,
     /// How long an id that a fetch did not find is refused without another: a minute.
-    pub refused: u32,
+    pub refused_for: Duration,
     /// How many such ids are remembered: 256.
     pub refused_ids: usize,
     /// How long keys are used that cannot be fetched again: a day.
-    pub longest: u32,
+    pub longest_age: Duration,
     /// How long a fetch may take before it counts as lost: half a minute.
-    pub fetch: u32,
+    pub fetch_deadline: Duration,
 }
 
 impl Default for KeyRingRules {
     fn default() -> Self {
-        Self { refresh: 3600, retry: 30, forced: 60, refused: 60, refused_ids: 256, longest: 86_400, fetch: 30 }
+        Self {
+            refresh_after: Duration::from_hours(1),
+            retry_after: Duration::from_secs(30),
+            forced_apart: Duration::from_mins(1),
+            refused_for: Duration::from_mins(1),
+            refused_ids: 256,
+            longest_age: Duration::from_hours(24),
+            fetch_deadline: Duration::from_secs(30),
+        }
     }
 }
 
@@ -126,8 +135,9 @@ impl KeyRing {
         if self.in_flight(now) {
             return KeyLook::RefreshThenRetry;
         }
-        if since(self.forced_at, now) >= self.rules.forced && since(self.failed_at, now) >= self.rules.retry {
-            self.forced_at = Some(now);
+        if since(self.forced_at, now) >= self.rules.forced_apart && since(self.failed_at, now) >= self.rules.retry_after {
+            // Under way from here on, so that whoever asks before the fetch begins joins it.
+            (self.forced_at, self.started_at) = (Some(now), Some(now));
             return KeyLook::RefreshThenRetry;
         }
         self.refuse(kid, now);
@@ -135,16 +145,18 @@ impl KeyRing {
     }
 
     fn without_keys(&self, now: Timestamp) -> KeyLook {
-        if self.in_flight(now) || self.due(now) {
+        let waited = since(self.failed_at, now);
+        if self.in_flight(now) || waited >= self.rules.retry_after {
             return KeyLook::RefreshThenRetry;
         }
-        let waited = since(self.failed_at, now);
-        KeyLook::Unavailable { retry_after: self.rules.retry.saturating_sub(waited).max(1) }
+        KeyLook::Unavailable { retry_after: seconds_up(self.rules.retry_after.saturating_sub(waited)).max(1) }
     }
 
     /// Whether keys should be fetched now, whoever asks for one.
     pub fn due(&self, now: Timestamp) -> bool {
-        !self.in_flight(now) && since(self.fetched_at, now) >= self.rules.refresh && since(self.failed_at, now) >= self.rules.retry
+        !self.in_flight(now)
+            && since(self.fetched_at, now) >= self.rules.refresh_after
+            && since(self.failed_at, now) >= self.rules.retry_after
     }
 
     /// A fetch begins.
@@ -169,17 +181,17 @@ impl KeyRing {
     }
 
     fn dated(&self, keys: Jwks, now: Timestamp) -> Arc<DatedKeys> {
-        Arc::new(DatedKeys { keys, usable_until: Some(after(now, self.rules.longest)) })
+        Arc::new(DatedKeys { keys, usable_until: Some(after(now, self.rules.longest_age)) })
     }
 
     /// A fetch that never ended must not keep the next one from beginning.
     fn in_flight(&self, now: Timestamp) -> bool {
-        since(self.started_at, now) < self.rules.fetch
+        since(self.started_at, now) < self.rules.fetch_deadline
     }
 
     /// That an issuer does not have a key was learnt when its keys were fetched, and is believed from then on.
     fn refuse(&mut self, kid: &str, now: Timestamp) {
-        let Some(until) = self.fetched_at.map(|learnt| after(learnt, self.rules.refused)) else { return };
+        let Some(until) = self.fetched_at.map(|learnt| after(learnt, self.rules.refused_for)) else { return };
         if until <= now {
             return;
         }
@@ -209,13 +221,174 @@ impl KeyLook {
     }
 }
 
-/// Whole seconds since an event; an event that never was, or lies ahead because the clock was set back, is as long ago as
-/// can be, so that no interval waits for it.
-fn since(event: Option<Timestamp>, now: Timestamp) -> u32 {
-    let Some(event) = event.filter(|event| *event <= now) else { return u32::MAX };
-    u32::try_from((now.nanos() - event.nanos()) / 1_000_000_000).unwrap_or(u32::MAX)
+/// How long ago an event was; one that never was, or lies ahead because the clock was set back, is as long ago as can be, so
+/// that no interval waits for it.
+fn since(event: Option<Timestamp>, now: Timestamp) -> Duration {
+    let nanos = event.and_then(|event| now.nanos().checked_sub(event.nanos()));
+    nanos.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Duration::MAX, Duration::from_nanos)
 }
 
-fn after(event: Timestamp, seconds: u32) -> Timestamp {
-    event.plus_nanos(i64::from(seconds) * 1_000_000_000)
+fn after(event: Timestamp, duration: Duration) -> Timestamp {
+    event.plus_nanos(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+}
+
+fn seconds_up(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    /// What happens at a second, and what is seen then.
+    enum Step {
+        Look(&'static str, &'static str),
+        Due(bool),
+        Started,
+        Loaded,
+        Failed,
+    }
+    use Step::{Due, Failed, Loaded, Look, Started};
+
+    fn check(mut ring: KeyRing, steps: &[(i64, Step)]) {
+        for (second, step) in steps {
+            let now = Timestamp::from_seconds(1_795_282_000 + second);
+            match step {
+                Look(kid, expected) => {
+                    let look = match ring.look(kid, now) {
+                        KeyLook::Known(keys) => {
+                            assert!(keys.at(now).is_some_and(|keys| keys.key(kid).is_some()));
+                            "known".to_owned()
+                        }
+                        KeyLook::RefreshThenRetry => "refresh".to_owned(),
+                        KeyLook::Unknown => "unknown".to_owned(),
+                        KeyLook::Unavailable { retry_after } => format!("unavailable {retry_after}"),
+                    };
+                    assert_eq!(look, *expected, "{kid} at {second} s");
+                }
+                Due(expected) => assert_eq!(ring.due(now), *expected, "due at {second} s"),
+                Started => ring.started(now),
+                Loaded => drop(ring.loaded(sample::jwks(), now)),
+                Failed => ring.failed(now),
+            }
+        }
+    }
+
+    #[test]
+    fn starts_without_keys() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[
+                (0, Due(true)),
+                (0, Look(sample::KID, "refresh")),
+                (0, Started),
+                (0, Due(false)),
+                (1, Look("other", "refresh")),
+                (2, Failed),
+                (2, Look(sample::KID, "unavailable 30")),
+                (11, Look(sample::KID, "unavailable 21")),
+                (31, Due(false)),
+                (32, Due(true)),
+                (32, Look(sample::KID, "refresh")),
+                (32, Started),
+                (33, Loaded),
+                (33, Look(sample::KID, "known")),
+            ],
+        );
+    }
+
+    #[test]
+    fn asks_again_for_unknown_keys_once_a_minute() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[
+                (0, Loaded),
+                (10, Look("new", "refresh")),
+                // Joins the fetch, whatever the key.
+                (10, Look("newer", "refresh")),
+                (11, Loaded),
+                (11, Look("new", "unknown")),
+                (11, Look("newer", "unknown")),
+                (69, Look("newest", "unknown")),
+                (70, Look("newest", "unknown")), // refused until a minute after the fetch that did not find it
+                (70, Look("another", "refresh")),
+                (71, Failed),
+                (71, Look("another", "unknown")),
+                (130, Look("newest", "refresh")),
+            ],
+        );
+    }
+
+    #[test]
+    fn refreshes_every_hour_and_gives_up_after_a_day() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[
+                (0, Loaded),
+                (3599, Due(false)),
+                (3600, Due(true)),
+                (3600, Started),
+                (3610, Due(false)),
+                (3629, Due(false)),
+                // A fetch that never ended is given up.
+                (3630, Due(true)),
+                (3631, Failed),
+                (3660, Due(false)),
+                (3661, Due(true)),
+                (86_399, Look(sample::KID, "known")),
+                (86_400, Look(sample::KID, "refresh")),
+                (86_400, Started),
+                (86_401, Failed),
+                (86_402, Look(sample::KID, "unavailable 29")),
+                (86_440, Loaded),
+                (86_440, Look(sample::KID, "known")),
+            ],
+        );
+    }
+
+    #[test]
+    fn starts_offline_from_a_file() {
+        let start = Timestamp::from_seconds(1_795_282_000);
+        let ring = KeyRing::preloaded(KeyRingRules::default(), sample::jwks(), start);
+        check(
+            ring,
+            &[
+                (0, Due(true)),
+                (0, Look(sample::KID, "known")),
+                (1, Failed),
+                (1, Look(sample::KID, "known")),
+                (86_400, Look(sample::KID, "refresh")),
+            ],
+        );
+        assert!(DatedKeys::fixed(sample::jwks()).at(Timestamp::from_nanos(i64::MAX)).is_some());
+    }
+
+    #[test]
+    fn a_clock_set_back_blocks_nothing() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[
+                (1000, Loaded),
+                (1000, Look("new", "refresh")),
+                (1001, Failed),
+                (0, Due(true)),
+                (0, Look("new", "refresh")),
+                (0, Look(sample::KID, "known")),
+            ],
+        );
+    }
+
+    #[test]
+    fn remembers_a_bounded_number_of_strangers() {
+        let mut ring = KeyRing::new(KeyRingRules { refused_ids: 3, ..KeyRingRules::default() });
+        let now = Timestamp::from_seconds(1_795_282_000);
+        ring.loaded(sample::jwks(), now);
+        assert!(matches!(ring.look("0", now), KeyLook::RefreshThenRetry));
+        ring.loaded(sample::jwks(), now);
+        for n in 0..100 {
+            assert!(matches!(ring.look(&n.to_string(), now), KeyLook::Unknown));
+            assert!(ring.refused.len() <= 3);
+        }
+    }
 }

@@ -13,6 +13,8 @@ mod assertion;
 mod bearer;
 mod claims;
 mod compact;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod fingerprint;
 mod instances;
@@ -22,6 +24,8 @@ mod key;
 mod key_ring;
 mod numeric_date;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod signing;
 mod voucher;
 
@@ -34,7 +38,7 @@ pub use claims::AuditDigest;
 pub use error::{Flaw, Malformed, Part, TrustError};
 pub use fingerprint::Fingerprint;
 pub use instances::{Instances, Overlap};
-pub use issue::{VoucherRequest, issue_voucher};
+pub use issue::{Grant, VoucherRequest, issue_voucher};
 pub use jsonwebtoken::Algorithm;
 pub use jwks::{Jwks, JwksFault};
 pub use key::{Key, KeyFlaw};

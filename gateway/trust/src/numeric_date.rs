@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use exchange::Timestamp;
 
 const SECOND: i128 = 1_000_000_000;
@@ -42,23 +44,27 @@ impl NumericDate {
         i128::from(now.nanos()) - self.nanos
     }
 
-    /// Whole seconds since this date, if more than `tolerance` of them, or exactly that many, have passed.
-    pub(crate) fn passed(self, now: Timestamp, tolerance: i64) -> Option<i64> {
+    /// Whole seconds since this date, if `tolerance` or more has passed since.
+    pub(crate) fn passed(self, now: Timestamp, tolerance: Duration) -> Option<i64> {
         let nanos = self.nanos_until(now);
-        (nanos >= i128::from(tolerance) * SECOND).then(|| nanos.div_euclid(SECOND) as i64)
+        (nanos >= signed_nanos(tolerance)).then(|| nanos.div_euclid(SECOND) as i64)
     }
 
-    /// Whole seconds since this date, if more than `longest` have passed.
-    pub(crate) fn older_than(self, now: Timestamp, longest: i64) -> Option<i64> {
+    /// Whole seconds since this date, if more than `longest` has passed since.
+    pub(crate) fn older_than(self, now: Timestamp, longest: Duration) -> Option<i64> {
         let nanos = self.nanos_until(now);
-        (nanos > i128::from(longest) * SECOND).then(|| nanos.div_euclid(SECOND) as i64)
+        (nanos > signed_nanos(longest)).then(|| nanos.div_euclid(SECOND) as i64)
     }
 
-    /// Seconds until this date, rounded up, if it is more than `tolerance` of them ahead.
-    pub(crate) fn ahead(self, now: Timestamp, tolerance: i64) -> Option<i64> {
+    /// Seconds until this date, rounded up, if it is more than `tolerance` ahead.
+    pub(crate) fn ahead(self, now: Timestamp, tolerance: Duration) -> Option<i64> {
         let nanos = -self.nanos_until(now);
-        (nanos > i128::from(tolerance) * SECOND).then(|| (nanos + SECOND - 1).div_euclid(SECOND) as i64)
+        (nanos > signed_nanos(tolerance)).then(|| (nanos + SECOND - 1).div_euclid(SECOND) as i64)
     }
+}
+
+fn signed_nanos(duration: Duration) -> i128 {
+    i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
 }
 
 #[cfg(test)]
@@ -90,13 +96,13 @@ mod tests {
     fn tells_how_far_it_is() {
         let date = NumericDate::read("100").expect("a date");
         let at = Timestamp::from_nanos;
-        assert_eq!(date.passed(at(99_999_999_999), 0), None);
-        assert_eq!(date.passed(at(100_000_000_000), 0), Some(0));
-        assert_eq!(date.passed(at(104_999_999_999), 5), None);
-        assert_eq!(date.passed(at(105_000_000_000), 5), Some(5));
-        assert_eq!(date.ahead(at(95_000_000_000), 5), None);
-        assert_eq!(date.ahead(at(94_999_999_999), 5), Some(6));
-        assert_eq!(date.older_than(at(110_000_000_000), 10), None);
-        assert_eq!(date.older_than(at(110_000_000_001), 10), Some(10));
+        assert_eq!(date.passed(at(99_999_999_999), Duration::from_secs(0)), None);
+        assert_eq!(date.passed(at(100_000_000_000), Duration::from_secs(0)), Some(0));
+        assert_eq!(date.passed(at(104_999_999_999), Duration::from_secs(5)), None);
+        assert_eq!(date.passed(at(105_000_000_000), Duration::from_secs(5)), Some(5));
+        assert_eq!(date.ahead(at(95_000_000_000), Duration::from_secs(5)), None);
+        assert_eq!(date.ahead(at(94_999_999_999), Duration::from_secs(5)), Some(6));
+        assert_eq!(date.older_than(at(110_000_000_000), Duration::from_secs(10)), None);
+        assert_eq!(date.older_than(at(110_000_000_001), Duration::from_secs(10)), Some(10));
     }
 }

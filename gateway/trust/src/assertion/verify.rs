@@ -1,4 +1,5 @@
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use exchange::Timestamp;
 use exchange::json::{Kind, Node};
@@ -7,7 +8,7 @@ use jsonwebtoken::Algorithm;
 use super::{AssertionFault, TokenForm};
 use crate::compact::Compact;
 use crate::numeric_date::NumericDate;
-use crate::{AuditDigest, Key, uuid};
+use crate::{AuditDigest, Key, Uuid, uuid};
 
 /// What the token server demands of an assertion.
 #[derive(Clone, Debug)]
@@ -29,9 +30,9 @@ impl AssertionRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientAssertion {
     /// The client: `sub`.
-    pub client: Box<str>,
+    pub client: Uuid,
     /// `purposeId`; none for a voucher for PDND's own APIs.
-    pub purpose: Option<Box<str>>,
+    pub purpose: Option<Uuid>,
     /// The key that signed it.
     pub kid: Box<str>,
     /// `jti`, which PDND does not check to be new.
@@ -63,7 +64,7 @@ pub fn verify_client_assertion<K: Borrow<Key>>(
     if !key.borrow().verifies(Algorithm::RS256, token.signed(), &signature) {
         return Err(AssertionFault::Signature);
     }
-    if expires_at.passed(now, 0).is_some() {
+    if expires_at.passed(now, Duration::ZERO).is_some() {
         return Err(AssertionFault::Expired);
     }
     Ok(assertion)
@@ -99,13 +100,7 @@ impl<'a> Claims<'a> {
         self.text("iss", AssertionFault::IssuerMissing)?;
         let client = self.subject(form)?;
         self.audience(&rules.audience)?;
-        let assertion = ClientAssertion {
-            client: client.into(),
-            purpose: self.purpose()?.map(Into::into),
-            kid: kid.into(),
-            jti: jti.into(),
-            digest: self.digest()?,
-        };
+        let assertion = ClientAssertion { client, purpose: self.purpose()?, kid: kid.into(), jti: jti.into(), digest: self.digest()? };
         Ok((assertion, expires_at))
     }
 
@@ -117,12 +112,12 @@ impl<'a> Claims<'a> {
         self.0.get(claim).and_then(Node::number).and_then(NumericDate::read).ok_or(missing)
     }
 
-    fn subject(&self, form: &TokenForm<'_>) -> Result<&'a str, AssertionFault> {
+    fn subject(&self, form: &TokenForm<'_>) -> Result<Uuid, AssertionFault> {
         let subject = self.text("sub", AssertionFault::SubjectMissing)?;
         if !form.client_id.is_empty() && subject != form.client_id {
             return Err(AssertionFault::SubjectMismatch);
         }
-        uuid(subject).map(|_| subject).ok_or(AssertionFault::SubjectFormat)
+        uuid(subject).ok_or(AssertionFault::SubjectFormat)
     }
 
     fn audience(&self, audience: &str) -> Result<(), AssertionFault> {
@@ -131,9 +126,9 @@ impl<'a> Claims<'a> {
         if is_ours(claim) || claim.items().any(is_ours) { Ok(()) } else { Err(AssertionFault::Audience) }
     }
 
-    fn purpose(&self) -> Result<Option<&'a str>, AssertionFault> {
+    fn purpose(&self) -> Result<Option<Uuid>, AssertionFault> {
         let Some(claim) = self.0.get("purposeId") else { return Ok(None) };
-        claim.as_str().filter(|text| uuid(text).is_some()).map(Some).ok_or(AssertionFault::PurposeFormat)
+        claim.as_str().and_then(uuid).map(Some).ok_or(AssertionFault::PurposeFormat)
     }
 
     /// The platform looks at the name of the hash and the length of the value, and no further.

@@ -1,26 +1,28 @@
+use std::time::Duration;
+
 use exchange::Timestamp;
 use jsonwebtoken::{Algorithm, Header};
-use serde::Serialize;
+use serde_json::json;
 
-use crate::{AuditDigest, SignError, SigningKey};
+use crate::{AuditDigest, SignError, SigningKey, Uuid};
 
 /// What a client says to ask for a voucher.
 #[derive(Clone, Copy, Debug)]
 pub struct AssertionRequest<'a> {
     /// `iss` and `sub`.
-    pub client: &'a str,
+    pub client: Uuid,
     /// `aud`: the token server's audience of the environment, without a scheme.
     pub audience: &'a str,
     /// `purposeId`; left out to ask for a voucher for PDND's own APIs.
-    pub purpose: Option<&'a str>,
+    pub purpose: Option<Uuid>,
     /// `digest` of the tracking evidence, for AUDIT_REST_02.
     pub digest: Option<&'a AuditDigest>,
     /// `jti`: a new UUIDv4.
-    pub jti: &'a str,
+    pub jti: Uuid,
     /// `iat`.
     pub issued_at: Timestamp,
-    /// Seconds until `exp`. PDND gives no tolerance, so below 30 a slow clock is enough to be refused.
-    pub lifetime: u32,
+    /// From `iat` to `exp`. PDND gives no tolerance, so below half a minute a slow clock is enough to be refused.
+    pub lifetime: Duration,
 }
 
 /// The client assertion, signed: exactly the header members and claims that PDND allows. The `kid` is the key's thumbprint,
@@ -29,30 +31,21 @@ pub fn client_assertion(key: &SigningKey, request: &AssertionRequest<'_>) -> Res
     // `new` writes `typ` JWT.
     let mut header = Header::new(Algorithm::RS256);
     header.kid = Some(key.fingerprint().to_string());
+    let client = request.client.to_string();
     let issued_at = request.issued_at.seconds();
-    let claims = Claims {
-        iss: request.client,
-        sub: request.client,
-        aud: request.audience,
-        jti: request.jti,
-        iat: issued_at,
-        exp: issued_at.saturating_add(i64::from(request.lifetime)),
-        purpose: request.purpose,
-        digest: request.digest,
-    };
+    let mut claims = json!({
+        "iss": client,
+        "sub": client,
+        "aud": request.audience,
+        "jti": request.jti.to_string(),
+        "iat": issued_at,
+        "exp": issued_at.saturating_add_unsigned(request.lifetime.as_secs()),
+    });
+    if let Some(purpose) = request.purpose {
+        claims["purposeId"] = purpose.to_string().into();
+    }
+    if let Some(digest) = request.digest {
+        claims["digest"] = json!(digest);
+    }
     key.sign(&header, &claims)
-}
-
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    jti: &'a str,
-    iat: i64,
-    exp: i64,
-    #[serde(rename = "purposeId", skip_serializing_if = "Option::is_none")]
-    purpose: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<&'a AuditDigest>,
 }

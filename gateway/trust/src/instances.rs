@@ -159,3 +159,126 @@ fn overlap(one: &Acceptance, other: &Acceptance) -> bool {
 fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     one.iter().any(|value| other.contains(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample::{self, DESCRIPTOR, ESERVICE, OTHER, PRODUCER};
+    use crate::uuid;
+
+    const TOWN: &str = "11111111-5ed8-4bcc-b5c7-19c2add9ca88";
+    const TOWN_ESERVICE: &str = "22222222-7eaa-4e17-9d8a-4eace693ae2d";
+    const TOWN_DESCRIPTOR: &str = "33333333-21e5-4f21-acd5-52a09ddbef12";
+
+    fn instance(producer: &str, eservice: &str, descriptors: &[&str]) -> Acceptance {
+        Acceptance {
+            producer: uuid(producer),
+            eservice: uuid(eservice),
+            descriptors: descriptors.iter().filter_map(|text| uuid(text)).collect(),
+            ..sample::acceptance()
+        }
+    }
+
+    fn towns() -> Vec<Acceptance> {
+        vec![
+            instance(PRODUCER, ESERVICE, &[DESCRIPTOR]),
+            instance(TOWN, TOWN_ESERVICE, &[TOWN_DESCRIPTOR, DESCRIPTOR]),
+            instance(TOWN, ESERVICE, &[TOWN_DESCRIPTOR]),
+            Acceptance { issuer: "interop.example".into(), ..instance(TOWN, OTHER, &[DESCRIPTOR]) },
+        ]
+    }
+
+    fn ids(producer: &str, eservice: &str, descriptor: &str) -> Value {
+        json!({ "producerId": producer, "eserviceId": eservice, "descriptorId": descriptor })
+    }
+
+    #[test]
+    fn a_voucher_chooses_its_instance() {
+        let instances = Instances::new(towns()).expect("instances that differ");
+        for (payload, expected) in [
+            (ids(PRODUCER, ESERVICE, DESCRIPTOR), Ok(0)),
+            (ids(TOWN, TOWN_ESERVICE, TOWN_DESCRIPTOR), Ok(1)),
+            (ids(TOWN, TOWN_ESERVICE, DESCRIPTOR), Ok(1)),
+            (ids(TOWN, ESERVICE, TOWN_DESCRIPTOR), Ok(2)),
+            (ids(PRODUCER, OTHER, DESCRIPTOR), Err(TrustError::WrongEService)),
+            (ids(OTHER, ESERVICE, DESCRIPTOR), Err(TrustError::WrongProducer)),
+            (ids(PRODUCER, TOWN_ESERVICE, DESCRIPTOR), Err(TrustError::WrongProducer)),
+            (ids(TOWN, ESERVICE, DESCRIPTOR), Err(TrustError::WrongDescriptor)),
+            // The only instance of this e-service trusts another environment.
+            (ids(TOWN, OTHER, DESCRIPTOR), Err(TrustError::WrongEService)),
+            (json!({"aud": "https://other.example"}), Err(TrustError::WrongAudience)),
+            (json!({"producerId": null}), Err(TrustError::MissingClaim { claim: "producerId" })),
+            (json!({"eserviceId": null}), Err(TrustError::MissingClaim { claim: "eserviceId" })),
+            // Whether it is still good is not asked here.
+            (json!({"exp": 1}), Ok(0)),
+        ] {
+            assert_eq!(instances.choose(&sample::voucher(&payload)), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn the_chosen_instance_is_held_to_its_rules() {
+        let instances = Instances::new(towns()).expect("instances that differ");
+        let check = |payload: &Value| {
+            let voucher = sample::voucher(payload);
+            instances.accept(&voucher, Scheme::Bearer, sample::now()).map(|(place, verified)| (place, verified.caller().producer.clone()))
+        };
+        assert_eq!(check(&ids(TOWN, ESERVICE, TOWN_DESCRIPTOR)), Ok((2, Some(TOWN.into()))));
+        assert_eq!(check(&json!({"exp": sample::ISSUED})), Err(TrustError::Expired { ago: 10 }));
+        assert_eq!(check(&json!({"cnf": {"jkt": "x"}})), Err(TrustError::BoundVoucher));
+    }
+
+    /// One instance is the usual case, and its refusals are those of the checks in their order.
+    #[test]
+    fn one_instance_is_always_chosen() {
+        let one = Instances::new(vec![sample::acceptance()]).expect("one instance");
+        let check = |payload: &Value| one.accept(&sample::voucher(payload), Scheme::Bearer, sample::now()).map(|(place, _)| place);
+        assert_eq!(check(&json!({})), Ok(0));
+        assert_eq!(check(&json!({"aud": "x", "eserviceId": OTHER})), Err(TrustError::WrongAudience));
+        assert_eq!(check(&json!({"eserviceId": OTHER})), Err(TrustError::WrongEService));
+        let none = Instances::new(Vec::new()).expect("no instance");
+        assert_eq!(none.choose(&sample::voucher(&json!({}))), Err(TrustError::WrongIssuer));
+    }
+
+    #[test]
+    fn without_identifiers_the_audience_may_still_tell() {
+        let anonymous = |audience: &str| Acceptance {
+            audiences: [audience.into()].into(),
+            producer: None,
+            eservice: None,
+            descriptors: [].into(),
+            identifiers: Identifiers::Optional,
+            ..sample::acceptance()
+        };
+        let instances = Instances::new(vec![anonymous("a"), anonymous("b")]).expect("instances that differ");
+        let nothing = json!({"producerId": null, "eserviceId": null, "descriptorId": null});
+        for (aud, expected) in
+            [("a", Ok(0)), ("b", Ok(1)), ("a,b", Err(TrustError::AmbiguousInstance)), ("c", Err(TrustError::WrongAudience))]
+        {
+            assert_eq!(instances.choose(&sample::voucher(&sample::with(nothing.clone(), &json!({"aud": aud})))), expected, "{aud}");
+            assert_eq!(instances.choose(&sample::voucher(&json!({"aud": aud}))), expected, "{aud} and identifiers");
+        }
+    }
+
+    #[test]
+    fn instances_that_nobody_could_tell_apart_are_refused() {
+        let any_version = instance(PRODUCER, ESERVICE, &[]);
+        let any_eservice = Acceptance { eservice: None, ..instance(TOWN, "", &[DESCRIPTOR]) };
+        for (extra, expected) in [
+            (instance(PRODUCER, ESERVICE, &[OTHER]), None),
+            (instance(OTHER, ESERVICE, &[DESCRIPTOR]), None),
+            (instance(PRODUCER, ESERVICE, &[OTHER, DESCRIPTOR]), Some((0, 4))),
+            (Acceptance { issuer: "interop.example".into(), ..any_version.clone() }, None),
+            (Acceptance { audiences: ["x".into()].into(), ..any_version.clone() }, None),
+            (any_version, Some((0, 4))),
+            (any_eservice, Some((1, 4))),
+            (Acceptance { producer: None, ..instance("", ESERVICE, &[TOWN_DESCRIPTOR]) }, Some((2, 4))),
+        ] {
+            let list = towns().into_iter().chain([extra.clone()]).collect();
+            let found = Instances::new(list).err().map(|overlap| (overlap.first, overlap.second));
+            assert_eq!(found, expected, "{extra:?}");
+        }
+    }
+}

@@ -94,3 +94,56 @@ fn claims(request: &VoucherRequest<'_>) -> Value {
     }
     claims
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{self, KEY, KID};
+    use crate::{Scheme, accept, uuid, verify_signature};
+
+    fn id(claim: &str) -> Uuid {
+        sample::payload()[claim].as_str().and_then(uuid).expect("an identifier")
+    }
+
+    fn request<'a>(audiences: &'a [&'a str], grant: Grant<'a>) -> VoucherRequest<'a> {
+        let (issued_at, lifetime) = (Timestamp::from_seconds(sample::ISSUED), Duration::from_mins(10));
+        VoucherRequest { issuer: sample::ISSUER, kid: KID, jti: id("jti"), audiences, client: id("client_id"), grant, issued_at, lifetime }
+    }
+
+    fn eservice(digest: Option<&AuditDigest>) -> Grant<'_> {
+        Grant::EService {
+            purpose: id("purposeId"),
+            producer: id("producerId"),
+            consumer: id("consumerId"),
+            eservice: id("eserviceId"),
+            descriptor: id("descriptorId"),
+            digest,
+        }
+    }
+
+    #[test]
+    fn writes_the_voucher_of_the_standard() {
+        let expected = sample::payload();
+        assert_eq!(claims(&request(&[sample::AUDIENCE], eservice(None))), expected);
+        let digest = AuditDigest { alg: "SHA256".into(), value: "00".into() };
+        let patch = json!({"aud": "a,b", "digest": {"alg": "SHA256", "value": "00"}});
+        assert_eq!(claims(&request(&["a", "b"], eservice(Some(&digest)))), sample::with(expected, &patch));
+    }
+
+    #[test]
+    fn what_is_issued_is_accepted() {
+        let token = issue_voucher(&KEY, &request(&["x", sample::AUDIENCE], eservice(None))).expect("a voucher");
+        let voucher = verify_signature(&token, &sample::rules(), &sample::jwks()).expect("a good signature");
+        assert!(accept(&voucher, Scheme::Bearer, &sample::acceptance(), sample::now()).is_ok());
+    }
+
+    /// A voucher for PDND's own APIs opens no e-service, even one with its audience.
+    #[test]
+    fn a_voucher_for_apis_opens_no_e_service() {
+        let grant = Grant::Api { organization: id("consumerId"), role: "m2m" };
+        let token = issue_voucher(&KEY, &request(&[sample::AUDIENCE], grant)).expect("a voucher");
+        let voucher = verify_signature(&token, &sample::rules(), &sample::jwks()).expect("a good signature");
+        let refused = accept(&voucher, Scheme::Bearer, &sample::acceptance(), sample::now()).map(drop);
+        assert_eq!(refused, Err(crate::TrustError::MissingClaim { claim: "purposeId" }));
+    }
+}

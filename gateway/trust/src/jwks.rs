@@ -117,3 +117,81 @@ fn read_key(jwk: Node<'_>) -> Result<Option<(&str, Key)>, KeyFlaw> {
     }
     Ok(Some((kid, Key::from_members(text("n")?, text("e")?)?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample::{self, KID};
+
+    fn parse(keys: &Value) -> Result<usize, JwksFault> {
+        Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).map(|keys| keys.len())
+    }
+
+    fn key(patch: &Value) -> Value {
+        sample::with(json!(sample::KEY.jwk(KID)), patch)
+    }
+
+    #[test]
+    fn takes_rsa_keys_for_signatures_and_passes_over_others() {
+        let ec = json!({ "kty": "EC", "crv": "P-256", "kid": "e", "x": "AA", "y": "AA" });
+        for (keys, count) in [
+            (json!([key(&json!({}))]), 1),
+            (json!([key(&json!({"use": null, "alg": null}))]), 1),
+            (json!([key(&json!({"x5c": ["!"], "key_ops": 1, "exp": "never"}))]), 1),
+            (json!([ec, key(&json!({})), {"kty": "AKP"}, key(&json!({"use": "enc", "kid": "other"}))]), 1),
+            (json!([key(&json!({})), key(&json!({"kid": "other"}))]), 2),
+        ] {
+            assert_eq!(parse(&keys), Ok(count), "{keys}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_set_whole() {
+        let flaw = |flaw| Err(JwksFault::Key { index: 0, flaw });
+        let n = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
+        let many: Vec<Value> = (0..513).map(|_| json!({"kty": "EC"})).collect();
+        for (keys, expected) in [
+            (json!([]), Err(JwksFault::Empty)),
+            (json!([{"kty": "EC"}]), Err(JwksFault::Empty)),
+            (json!({}), Err(JwksFault::NoKeys)),
+            (json!(many), Err(JwksFault::TooMany)),
+            (json!([1]), flaw(KeyFlaw::Member("kty"))),
+            (json!([key(&json!({"kty": null}))]), flaw(KeyFlaw::Member("kty"))),
+            (json!([key(&json!({"kid": null}))]), flaw(KeyFlaw::Member("kid"))),
+            (json!([key(&json!({"kid": ""}))]), flaw(KeyFlaw::Member("kid"))),
+            (json!([key(&json!({"n": null}))]), flaw(KeyFlaw::Member("n"))),
+            (json!([key(&json!({"e": 65537}))]), flaw(KeyFlaw::Member("e"))),
+            (json!([key(&json!({"n": "a+b/"}))]), flaw(KeyFlaw::NotBase64("n"))),
+            (json!([key(&json!({"e": "AQAB="}))]), flaw(KeyFlaw::NotBase64("e"))),
+            (json!([key(&json!({"n": ""}))]), flaw(KeyFlaw::Size { bits: 0 })),
+            (json!([key(&json!({"n": n(&[0xff; 128])}))]), flaw(KeyFlaw::Size { bits: 1024 })),
+            (json!([key(&json!({"n": n(&[0x7f; 256])}))]), flaw(KeyFlaw::Size { bits: 2047 })),
+            (json!([key(&json!({"n": n(&[0xff; 1025])}))]), flaw(KeyFlaw::Size { bits: 8200 })),
+            (json!([key(&json!({"n": n(&[0xfe; 256])}))]), flaw(KeyFlaw::NotRsa)),
+            (json!([key(&json!({"e": "AQ"}))]), flaw(KeyFlaw::NotRsa)),
+            (json!([key(&json!({"e": "AA"}))]), flaw(KeyFlaw::NotRsa)),
+            (json!([key(&json!({"e": "AQAA"}))]), flaw(KeyFlaw::NotRsa)),
+            (json!([key(&json!({})), key(&json!({}))]), Err(JwksFault::DuplicateKid { kid: KID.into() })),
+        ] {
+            assert_eq!(parse(&keys), expected, "{keys}");
+        }
+        assert_eq!(Jwks::parse(b"[]").map(drop), Err(JwksFault::NoKeys));
+        assert_eq!(Jwks::parse(b"{\"keys\":[],\"keys\":[]}").map(drop), Err(JwksFault::NotJson(JsonErrorKind::DuplicateName)));
+        assert_eq!(Jwks::parse(b"<html>").map(drop), Err(JwksFault::NotJson(JsonErrorKind::UnexpectedCharacter)));
+        assert_eq!(Jwks::parse(&vec![b' '; LONGEST + 1]).map(drop), Err(JwksFault::TooLong));
+    }
+
+    /// RFC 7518 §6.3.1.1 forbids the leading zero that some libraries write; the key is the same.
+    #[test]
+    fn a_leading_zero_makes_no_other_key() {
+        let jwk = json!(sample::KEY.jwk(KID));
+        let decode = |name: &str| {
+            let text = jwk[name].as_str().expect("a member");
+            base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text).expect("base64url")
+        };
+        let modulus = [&[0], &decode("n")[..]].concat();
+        assert_eq!(Key::rsa(&modulus, &decode("e")).map(|key| key.fingerprint()), Ok(sample::KEY.fingerprint()));
+    }
+}

@@ -134,3 +134,74 @@ fn pem(label: &str, body: &str) -> String {
     text.push_str("-----\n");
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sample::KEY;
+
+    fn read(pem: &str) -> Result<Fingerprint, KeyFlaw> {
+        SigningKey::from_pem(Zeroizing::new(pem.as_bytes().to_vec())).map(|key| key.fingerprint())
+    }
+
+    #[test]
+    fn reads_the_keys_that_clients_have() {
+        let pkcs8 = KEY.to_pem().expect("a key");
+        assert_eq!(read(&pkcs8), Ok(KEY.fingerprint()));
+        assert_eq!(read(&format!("Bag Attributes\n  friendlyName: x\n{}", pkcs8.replace('\n', "\r\n"))), Ok(KEY.fingerprint()));
+
+        // What PKCS#8 wraps, after 26 bytes of version, algorithm and lengths, is PKCS#1.
+        let der = STANDARD.decode(pkcs8.lines().filter(|line| !line.starts_with('-')).collect::<String>()).expect("base64");
+        assert_eq!(read(&pem("RSA PRIVATE KEY", &STANDARD.encode(&der[26..]))), Ok(KEY.fingerprint()));
+    }
+
+    #[test]
+    fn refuses_what_is_no_private_key_and_says_what_it_is() {
+        let wrong = |found| Err(KeyFlaw::WrongPem { found, wanted: "an RSA private key" });
+        let block = |label: &str| pem(label, "MAA=");
+        let encrypted = KeyFlaw::WrongPem { found: "an encrypted private key", wanted: "a key that is not encrypted" };
+        for (text, expected) in [
+            (KEY.public_pem().expect("a key"), wrong("a public key")),
+            (block("CERTIFICATE"), wrong("a certificate")),
+            (block("EC PRIVATE KEY"), wrong("a private key of an elliptic curve")),
+            (block("PRIVATE KEY"), Err(KeyFlaw::NotRsa)),
+            (block("RSA PRIVATE KEY"), Err(KeyFlaw::NotRsa)),
+            (block("ENCRYPTED PRIVATE KEY"), Err(encrypted)),
+            (String::new(), Err(KeyFlaw::NotPem)),
+            ("-----BEGIN PRIVATE KEY-----\nMAA=\n".into(), Err(KeyFlaw::NotPem)),
+        ] {
+            assert_eq!(read(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_public_keys_as_pdnd_does() {
+        let public = KEY.public_pem().expect("a key");
+        assert_eq!(Key::from_pem(public.as_bytes()).map(|key| key.fingerprint()), Ok(KEY.fingerprint()));
+        let private = KEY.to_pem().expect("a key");
+        let wrong = KeyFlaw::WrongPem { found: "a private key", wanted: "a public key" };
+        assert_eq!(Key::from_pem(private.as_bytes()).map(drop), Err(wrong));
+    }
+
+    /// A second implementation of the whole of JWT believes what this one signs.
+    #[test]
+    fn signs_what_others_verify() {
+        let payload = json!({ "aud": "x", "exp": 4_000_000_000_u64, "città": "Forlì" });
+        let token = KEY.sign(&json!({ "alg": "RS256" }), &payload).expect("a signature");
+        let key = DecodingKey::from_rsa_pem(KEY.public_pem().expect("a key").as_bytes()).expect("a key");
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&["x"]);
+        assert_eq!(decode::<Value>(&token, &key, &validation).expect("a good token").claims, payload);
+    }
+
+    #[test]
+    fn is_never_printed() {
+        assert_eq!(format!("{:?}", *KEY), format!("SigningKey({})", KEY.fingerprint()));
+        assert_eq!(KEY.fingerprint().to_string().len(), 43);
+        let jwk = json!(KEY.jwk("k"));
+        assert_eq!(jwk.as_object().map(serde_json::Map::len), Some(6), "kty, n, e, kid, use, alg: {jwk}");
+    }
+}

@@ -6,6 +6,9 @@ mod form;
 mod verify;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use fault::{AssertionFault, OPAQUE_CODE};
 pub use form::TokenForm;
 pub use verify::{AssertionRules, ClientAssertion, verify_client_assertion};

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use cedar_policy::Policy;
-use document::{Fault, Place, parse_duration};
+use document::{Fault, Place, nearest, parse_duration};
 use exchange::Pointer;
 
 use crate::PolicySource;
-use crate::source::trivia;
+use crate::statement::{closing_quote, trivia};
 
 /// What the annotations of one policy say.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Annotations {
     pub(crate) max_cache_age: Option<Duration>,
 }
 
-const KNOWN: &str = "the annotations are `@id`, `@withhold` and `@max_cache_age`";
+const KNOWN: [&str; 3] = ["id", "withhold", "max_cache_age"];
 
 /// One annotation as it is written: its name and value, and where both stand in the file.
 struct Annotation<'a> {
@@ -55,10 +55,7 @@ impl Annotations {
                     let message = format!("`@{}` needs a value", annotation.name);
                     faults.push(Fault::error(source.place(annotation.at), message));
                 }
-                (unknown, _) => {
-                    let fault = Fault::warning(source.place(annotation.at), format!("nothing reads the annotation `@{unknown}`"));
-                    faults.push(fault.hint(KNOWN));
-                }
+                (unknown, _) => faults.push(unread(unknown, source.place(annotation.at))),
             }
         }
         read
@@ -80,6 +77,17 @@ impl Annotations {
             let fault = Fault::error(source.place(annotation.value_at), "`@withhold` names nothing");
             faults.push(fault.hint("JSON pointers, separated by commas or blanks: `/a/b, /list/*/c`"));
         }
+    }
+}
+
+/// Cedar lets everybody annotate as they like, so that an unknown name is worth a warning only; but an obligation that is
+/// misspelt would tell what was to be withheld.
+fn unread(name: &str, place: Place) -> Fault {
+    let message = format!("nothing reads the annotation `@{name}`");
+    match nearest(name, KNOWN) {
+        Some("id") => Fault::warning(place, message).hint("did you mean `@id`?"),
+        Some(meant) => Fault::error(place, message).hint(format!("did you mean `@{meant}`?")),
+        None => Fault::warning(place, message).hint("the annotations are `@id`, `@withhold` and `@max_cache_age`"),
     }
 }
 
@@ -115,13 +123,4 @@ fn next(text: &str, cursor: usize, at: usize) -> Option<(Annotation<'_>, usize)>
     let close = close + trivia(&text[close..]);
     text[close..].strip_prefix(')')?;
     Some((Annotation { value: Some(&inside[..end]), value_at, ..bare }, close + 1))
-}
-
-fn closing_quote(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    text.bytes().position(|byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    })
 }

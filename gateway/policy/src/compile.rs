@@ -1,16 +1,12 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::sync::Arc;
 
-use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use document::{Fault, Faults, Place, Severity};
-use miette::Diagnostic;
 
-use crate::annotations::Annotations;
-use crate::names::Names;
+use crate::names::{Names, some};
 use crate::sort::sort;
-use crate::source::trivia;
+use crate::statement::{Statement, statements};
 use crate::{Policies, PolicySource, PolicyTarget, schema};
 
 impl Policies {
@@ -34,65 +30,20 @@ fn compile(source: &PolicySource, target: &PolicyTarget<'_>, faults: &mut Vec<Fa
             return None;
         }
     };
-    let set: PolicySet = match source.text.parse() {
-        Ok(set) => set,
-        Err(errors) => {
-            faults.extend(source.syntax_faults(&errors));
-            return None;
-        }
-    };
-    let statements = statements(source, &set, faults);
-    if statements.is_empty() {
+    let statements = statements(source, faults);
+    if statements.is_empty() && faults.is_empty() {
         faults.push(Fault::warning(Place::file(&source.file), "there is no policy here, so that everything is denied"));
     }
     check_ids(&statements, faults);
     for statement in &statements {
         check_literals(source, statement, &names, faults);
     }
-    validate(source, schema, &set, &statements, faults);
+    validate(source, schema, &statements, &names, faults);
     sort(source, target, &names, &statements)
 }
 
-/// One policy of the file.
-pub(crate) struct Statement {
-    pub(crate) policy: Policy,
-    /// The byte it begins at, and its text.
-    pub(crate) at: usize,
-    pub(crate) text: String,
-    /// What records and cases call it.
-    pub(crate) name: Arc<str>,
-    pub(crate) annotations: Annotations,
-}
-
-/// The policies in the order of the file, with their places. Cedar numbers them in that order, and between them stand only
-/// blanks and comments.
-fn statements(source: &PolicySource, set: &PolicySet, faults: &mut Vec<Fault>) -> Vec<Statement> {
-    let policies = set.policies().map(|policy| (policy.id().to_string(), policy.to_string(), Some(policy)));
-    let templates = set.templates().map(|template| (template.id().to_string(), template.to_string(), None));
-    let mut written: Vec<_> = policies.chain(templates).collect();
-    written.sort_by_key(|(id, ..)| id.trim_start_matches(|letter: char| !letter.is_ascii_digit()).parse().unwrap_or(usize::MAX));
-    let mut statements = Vec::with_capacity(written.len());
-    let mut cursor = 0;
-    for (id, text, policy) in written {
-        let at = cursor + trivia(&source.text[cursor..]);
-        cursor = (at + text.len()).min(source.text.len());
-        let Some(policy) = policy else {
-            let fault = Fault::error(source.place(at), "a policy with slots (`?principal`, `?resource`) cannot be used here");
-            faults.push(fault.hint("write the consumer or the resource out"));
-            continue;
-        };
-        let annotations = Annotations::read(source, at, &text, policy, faults);
-        let name = match &annotations.id {
-            Some((name, _)) => name.as_str().into(),
-            None => format!("{id}:{}", source.position(at).line).into(),
-        };
-        statements.push(Statement { policy: policy.clone(), at, text, name, annotations });
-    }
-    statements
-}
-
 /// A name that two policies bear would tell an auditor nothing.
-fn check_ids(statements: &[Statement], faults: &mut Vec<Fault>) {
+fn check_ids(statements: &[Statement<'_>], faults: &mut Vec<Fault>) {
     let mut seen: HashMap<&str, u32> = HashMap::new();
     for (name, place) in statements.iter().filter_map(|statement| statement.annotations.id.as_ref()) {
         let line = place.position.map_or(0, |position| position.line);
@@ -106,7 +57,7 @@ fn check_ids(statements: &[Statement], faults: &mut Vec<Fault>) {
 }
 
 /// A tenant or e-service that does not exist makes a forbid that never applies. Cedar has no way to know which exist.
-fn check_literals(source: &PolicySource, statement: &Statement, names: &Names, faults: &mut Vec<Fault>) {
+fn check_literals(source: &PolicySource, statement: &Statement<'_>, names: &Names, faults: &mut Vec<Fault>) {
     let literals: HashSet<EntityUid> = statement.policy.entity_literals().into_iter().collect();
     for literal in literals {
         let known = if *literal.type_name() == names.tenant {
@@ -125,35 +76,36 @@ fn check_literals(source: &PolicySource, statement: &Statement, names: &Names, f
     }
 }
 
-/// The first few of a list: a regional hub has hundreds of tenants.
-fn some(known: &[&EntityUid]) -> String {
-    const SHOWN: usize = 8;
-    let shown: Vec<String> = known.iter().take(SHOWN).map(|uid| format!("`{uid}`")).collect();
-    match known.len().checked_sub(SHOWN) {
-        None | Some(0) => shown.join(", "),
-        Some(more) => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-fn validate(source: &PolicySource, schema: Schema, set: &PolicySet, statements: &[Statement], faults: &mut Vec<Fault>) {
-    let result = Validator::new(schema).validate(set, ValidationMode::Strict);
-    let mut push = |id: &PolicyId, diagnostic: &dyn Said, severity| {
-        let at = statements.iter().find(|statement| statement.policy.id() == id).map_or(0, |statement| statement.at);
-        let said = diagnostic.to_string();
-        // The place says which policy it is; Cedar's own number would only confuse.
-        let message =
-            said.strip_prefix(&format!("for policy `{id}`")).map_or(said.as_str(), |rest| rest.trim_start_matches([',', ':', ' ']));
-        faults.push(Fault { severity, ..source.fault(diagnostic, message, at) });
-    };
+/// Holds the policies against the schema, strictly.
+fn validate(source: &PolicySource, schema: Schema, statements: &[Statement<'_>], names: &Names, faults: &mut Vec<Fault>) {
+    let policies = statements.iter().map(|statement| statement.policy.clone());
+    let Ok(set) = PolicySet::from_policies(policies) else { return };
+    let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+    let by_id: HashMap<&PolicyId, &Statement<'_>> = statements.iter().map(|statement| (statement.policy.id(), statement)).collect();
+    let mut broken = HashSet::new();
     for error in result.validation_errors() {
-        push(error.policy_id(), error, Severity::Error);
+        let at = by_id.get(error.policy_id()).map_or(0, |statement| statement.at);
+        faults.push(readable(source.fault(at, error, error.to_string()), error.policy_id(), names));
+        broken.insert(error.policy_id());
     }
-    for warning in result.validation_warnings() {
-        push(warning.policy_id(), warning, Severity::Warning);
+    // That a policy with an error never applies is no news.
+    for warning in result.validation_warnings().filter(|warning| !broken.contains(warning.policy_id())) {
+        let at = by_id.get(warning.policy_id()).map_or(0, |statement| statement.at);
+        let fault = readable(source.fault(at, warning, warning.to_string()), warning.policy_id(), names);
+        faults.push(Fault { severity: Severity::Warning, ..fault });
     }
 }
 
-/// What Cedar's errors and warnings have in common.
-trait Said: Diagnostic + fmt::Display {}
+/// Cedar's words without what only confuses: the number of a policy whose place is told, the operation for which a mistake was
+/// found where it is the same mistake for all, and the `e` that stands for the one entity with optional attributes.
+fn readable(fault: Fault, id: &PolicyId, names: &Names) -> Fault {
+    let mut message = fault.message.trim_start_matches(&format!("for policy `{id}`")).trim_start_matches([',', ':', ' ']).to_owned();
+    for action in &names.actions {
+        message = message.replace(&format!(" for {action}"), "");
+    }
+    let hint = fault.hint.map(|hint| hint.replace("`e has ", "`principal has "));
+    Fault { message, hint, ..fault }
+}
 
-impl<T: Diagnostic + fmt::Display> Said for T {}
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,9 @@ mod policies;
 mod schema;
 mod sort;
 mod source;
+mod statement;
+#[cfg(test)]
+mod trial;
 mod withheld;
 
 pub use decision::{Decision, Effect, Obligations};

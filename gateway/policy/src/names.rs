@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
@@ -42,4 +43,14 @@ fn entities(service: &EntityUid, owner: &EntityUid, eservice: &str, tenant: &str
     let attributes = HashMap::from([("name".to_owned(), text(eservice)), ("tenant".to_owned(), text(tenant))]);
     let service = Entity::new(service.clone(), attributes, HashSet::from([owner.clone()])).expect("texts are values");
     Entities::from_entities([service, Entity::with_uid(owner.clone())], None).expect("two entities, one inside the other")
+}
+
+/// The first few of a list: a regional hub has hundreds of tenants.
+pub(crate) fn some(known: &[impl Display]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match known.len().checked_sub(SHOWN) {
+        None | Some(0) => shown.join(", "),
+        Some(more) => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -87,3 +87,6 @@ impl Policies {
 fn denied() -> Decision {
     Decision { effect: crate::Effect::Deny, reasons: Vec::new(), obligations: Arc::new(Obligations::default()), error: true }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@ use document::Place;
 use exchange::{OperationSpec, Pointer};
 
 use crate::bucket::Bucket;
-use crate::compile::Statement;
 use crate::names::{Names, TenantNames};
 use crate::policies::{Operation, Scope};
+use crate::statement::Statement;
 use crate::{Obligations, Policies, PolicySource, PolicyTarget};
 
 /// Sorts the policies into buckets: one for each different selection, shared by all that select the same.
-pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Names, statements: &[Statement]) -> Option<Policies> {
+pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Names, statements: &[Statement<'_>]) -> Option<Policies> {
     let policy_names: Arc<[Arc<str>]> = statements.iter().map(|statement| statement.name.clone()).collect();
     let obligations: Vec<Arc<Obligations>> = statements.iter().map(obligations).collect();
     let mut buckets: HashMap<Vec<usize>, Arc<Bucket>> = HashMap::new();
@@ -51,14 +51,14 @@ pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Nam
     })
 }
 
-fn obligations(statement: &Statement) -> Arc<Obligations> {
+fn obligations(statement: &Statement<'_>) -> Arc<Obligations> {
     let withhold = statement.annotations.withhold.iter().map(|(pointer, _)| pointer.clone()).collect();
     let written = Obligations { withhold, max_cache_age: statement.annotations.max_cache_age };
     // Alone, too, it is in order and names nothing twice.
     Arc::new(Obligations::union([&written]))
 }
 
-fn bucket(statements: &[Statement], selected: &[usize], names: &Arc<[Arc<str>]>, obligations: &[Arc<Obligations>]) -> Option<Bucket> {
+fn bucket(statements: &[Statement<'_>], selected: &[usize], names: &Arc<[Arc<str>]>, obligations: &[Arc<Obligations>]) -> Option<Bucket> {
     let policies = selected.iter().map(|at| statements[*at].policy.new_id(Bucket::id(*at)));
     let set = PolicySet::from_policies(policies).ok()?;
     let obliging = selected.iter().map(|at| (*at, obligations[*at].clone())).filter(|(_, one)| !one.is_empty());

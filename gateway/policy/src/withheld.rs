@@ -55,3 +55,46 @@ impl Policies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::{OPERATIONS, Trial};
+
+    const POLICIES: &str = "
+@withhold(\"/id, /note\") permit (principal, action == Action::\"cercaResidenza\", resource in Tenant::\"comune-x\");
+@withhold(\"/id /nota\") permit (principal, action, resource);
+";
+
+    #[test]
+    fn tells_what_may_be_withheld() {
+        let policies = Trial::new().policies(POLICIES);
+        let shown = |operation| {
+            let withheld = policies.withheld(operation).map(|one| format!("{} {}", one.place, one.pointer));
+            withheld.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(shown(0), "p.cedar:2:12 /id, p.cedar:2:17 /note, p.cedar:3:12 /id, p.cedar:3:16 /nota");
+        assert_eq!(shown(1), "p.cedar:3:12 /id, p.cedar:3:16 /nota");
+        assert_eq!(shown(OPERATIONS.len()), "");
+    }
+
+    #[test]
+    fn nothing_required_and_nothing_unknown_is_withheld() {
+        let policies = Trial::new().policies(POLICIES);
+        let faults = RefCell::new(Faults::new());
+        let is = |pointer: &Pointer, text: &str| pointer.to_string() == text;
+        policies.check_withheld(&|operation, pointer| (operation == 0 && is(pointer, "/id")).then(|| "the answer 200".to_owned()), &faults);
+        // `/note` stands in one of the operations only, which is enough for a policy that permits several.
+        policies.check_known(&|operation, pointer| is(pointer, "/id") || operation == 0 && is(pointer, "/note"), &faults);
+        let shown: Vec<String> = faults.into_inner().sorted().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown.join("\n"),
+            "\
+p.cedar:2:12: error: `/id` cannot be withheld from `cercaResidenza`: the contract requires it in the answer 200
+    hint: make it optional in the contract, or permit fewer operations with this policy
+p.cedar:3:12: error: `/id` cannot be withheld from `cercaResidenza`: the contract requires it in the answer 200
+    hint: make it optional in the contract, or permit fewer operations with this policy
+p.cedar:3:16: error: `/nota` withholds nothing: no answer of the operations that this policy permits has it"
+        );
+    }
+}

@@ -20,6 +20,8 @@
 
 mod read;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,12 @@
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use document::{Fault, Faults, Section, Tree, Value};
-use exchange::{Caller, Pointer, Timestamp};
+use document::{Fault, Faults, Section, Tree, Value, nearest};
+use exchange::{Caller, Pointer, Tenant, Timestamp};
 
 use super::{Case, Expected};
 use crate::facts::ANONYMOUS;
+use crate::names::some;
 use crate::{Effect, PolicyTarget};
 
 /// When a case happens that does not say so: no policy should turn on the day its test is run.
@@ -23,72 +25,58 @@ pub fn read(tree: &Tree, target: &PolicyTarget<'_>, faults: &RefCell<Faults>) ->
 
 /// Everything is asked for before anything is given up, so that all faults of a case are found at once.
 fn one(section: &Section<'_>, target: &PolicyTarget<'_>) -> Option<Case> {
+    let before = section.faults().borrow().len();
     let name = section.required_text("name");
     let tenant = tenant(section, target);
     let operation = operation(section, target);
     let caller = caller(section);
     let at = at(section);
-    let effect = section.required("expect").and_then(|_| section.choice("expect", &[("permit", Effect::Permit), ("deny", Effect::Deny)]));
-    let withhold = withhold(section);
+    section.required("expect");
+    let effect = section.choice("expect", &[("permit", Effect::Permit), ("deny", Effect::Deny)]);
     let reasons = section.node("reasons").map(|_| texts(section, "reasons"));
+    let withhold = section.node("withhold").map(|_| withhold(section));
     let max_cache_age = section.duration("max_cache_age");
     let subject_type = section.text("subject_type").map(Into::into);
     let channel = section.text("channel").map(Into::into);
     let evidence = texts(section, "evidence");
-    let expect = Expected { effect: effect?, reasons, withhold: withhold?, max_cache_age };
-    Some(Case {
-        name: name?.into(),
-        place: section.here(),
-        tenant: tenant?,
-        operation: operation?,
-        caller: caller?,
-        subject_type,
-        channel,
-        evidence,
-        at: at?,
-        expect,
-    })
+    if section.faults().borrow().len() > before {
+        return None;
+    }
+    let (name, place) = (name?.into(), section.here());
+    let expect = Expected { effect: effect?, reasons, withhold, max_cache_age };
+    let (tenant, operation, caller) = (tenant?, operation?, caller?);
+    Some(Case { name, place, tenant, operation, caller, subject_type, channel, evidence, at: at?, expect })
 }
 
-fn texts(section: &Section<'_>, key: &'static str) -> Vec<std::sync::Arc<str>> {
+fn texts(section: &Section<'_>, key: &'static str) -> Vec<Arc<str>> {
     section.texts(key).into_iter().map(|(text, _)| text.into()).collect()
 }
 
 fn tenant(section: &Section<'_>, target: &PolicyTarget<'_>) -> Option<usize> {
-    let known = || target.tenants.iter().map(|tenant| tenant.name());
-    let Some(name) = section.text("tenant") else {
-        if target.tenants.len() == 1 || section.node("tenant").is_some() {
-            return (target.tenants.len() == 1).then_some(0);
-        }
-        let fault = Fault::error(section.here(), format!("`{}` needs `tenant`, because there are several", section.name()));
-        section.report(fault.hint(one_of(known())));
-        return None;
-    };
-    let found = known().position(|tenant| tenant == name);
-    if found.is_none() {
-        section.report(Fault::error(section.place("tenant"), format!("there is no tenant `{name}`")).hint(one_of(known())));
+    let known: Vec<&str> = target.tenants.iter().map(Tenant::name).collect();
+    if section.node("tenant").is_none() && known.len() == 1 {
+        return Some(0);
     }
-    found
+    named(section, "tenant", "there is no tenant", &known)
 }
 
 fn operation(section: &Section<'_>, target: &PolicyTarget<'_>) -> Option<usize> {
-    let name = section.required_text("operation")?;
-    let known = || target.operations.iter().map(|operation| &*operation.id);
-    let found = known().position(|operation| operation == name);
-    if found.is_none() {
-        let fault = Fault::error(section.place("operation"), format!("the contract has no operation `{name}`"));
-        section.report(fault.hint(one_of(known())));
-    }
-    found
+    let known: Vec<&str> = target.operations.iter().map(|operation| &*operation.id).collect();
+    named(section, "operation", "the contract has no operation", &known)
 }
 
-fn one_of<'a>(known: impl Iterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 12;
-    let mut names: Vec<String> = known.take(SHOWN + 1).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        names[SHOWN] = "…".to_owned();
+/// Which of the known names stands there.
+fn named(section: &Section<'_>, key: &'static str, missing: &str, known: &[&str]) -> Option<usize> {
+    let name = section.required_text(key)?;
+    let found = known.iter().position(|known| *known == name);
+    if found.is_none() {
+        let fault = Fault::error(section.place(key), format!("{missing} `{name}`"));
+        section.report(match nearest(name, known.iter().copied()) {
+            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+            None => fault.hint(format!("there is {}", some(known))),
+        });
     }
-    format!("there is {}", names.join(", "))
+    found
 }
 
 /// `anonymous`, or what is proven of the consumer.
@@ -114,23 +102,15 @@ fn at(section: &Section<'_>) -> Option<Timestamp> {
     read
 }
 
-/// What should be withheld, where the case says so; nothing where a pointer cannot be read.
-fn withhold(section: &Section<'_>) -> Option<Option<Vec<Pointer>>> {
-    if section.node("withhold").is_none() {
-        return Some(None);
-    }
+fn withhold(section: &Section<'_>) -> Vec<Pointer> {
     let mut pointers = Vec::new();
-    let mut broken = false;
     for (text, place) in section.texts("withhold") {
         match Pointer::parse(text) {
             Ok(pointer) => pointers.push(pointer),
-            Err(error) => {
-                section.report(Fault::error(place, format!("`{text}` is no JSON pointer: {error}")));
-                broken = true;
-            }
+            Err(error) => section.report(Fault::error(place, format!("`{text}` is no JSON pointer: {error}"))),
         }
     }
     pointers.sort();
     pointers.dedup();
-    (!broken).then_some(Some(pointers))
+    pointers
 }

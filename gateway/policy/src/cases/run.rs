@@ -39,8 +39,11 @@ fn differences(case: &Case, decision: &Decision) -> (String, String) {
         names
     });
     if case.expect.effect != decision.effect {
-        let why = if decision.error { "because the evaluation failed of" } else { "by" };
-        let came = if came.is_empty() { "because no policy applies".to_owned() } else { format!("{why} {}", came.join(", ")) };
+        let came = match came.join(", ") {
+            names if decision.error => format!("because the evaluation of {names} failed"),
+            names if names.is_empty() => "because no policy applies".to_owned(),
+            names => format!("by {names}"),
+        };
         differ("", case.expect.effect.as_str(), &format!("{} {came}", decision.effect.as_str()));
     } else if wanted.as_ref().is_some_and(|wanted| *wanted != came) {
         differ("reasons ", &list(wanted.iter().flatten()), &list(&came));

@@ -1,9 +1,7 @@
 //! One server of the sandbox: a socket, a switch that makes it misbehave, and the log of what it was asked.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,7 @@
 //! A consumer that goes the real way: it signs a client assertion, asks the token endpoint and presents the voucher.
 
+mod consumer;
 mod http;
 
+pub use self::consumer::{Consumer, Granted};
 pub use self::http::{ClientError, send};

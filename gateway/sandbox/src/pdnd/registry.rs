@@ -1,3 +1,5 @@
+//! What PDND knows: tenants, e-services, agreements, purposes, clients and their keys.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The upstream of the benchmark: fixed answers over HTTP/1.1 with keep-alive, on one thread, as cheap as can be.
 //!
-//! `traffic upstream PREFIX=CONTENT-TYPE=FILE …` answers a path that begins with a prefix with the file's bytes, the first that fits;
+//! `traffic upstream PREFIX,CONTENT-TYPE,FILE …` answers a path that begins with a prefix with the file's bytes, the first that fits;
 //! anything else is 404. It listens on a free port of the loopback address and prints `ready PORT`.
 
 use std::{fs, io, rc::Rc};
@@ -20,9 +20,9 @@ struct Route {
 
 impl Route {
     fn parse(argument: &str) -> io::Result<Self> {
-        let mut parts = argument.splitn(3, '=');
+        let mut parts = argument.splitn(3, ',');
         let (Some(prefix), Some(kind), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(io::Error::other("each argument is PREFIX=CONTENT-TYPE=FILE"));
+            return Err(io::Error::other("each argument is PREFIX,CONTENT-TYPE,FILE"));
         };
         let body = fs::read(file)?;
         let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();

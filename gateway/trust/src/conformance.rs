@@ -146,6 +146,16 @@ fn times() {
     }
 }
 
+/// An e-service of the production does not open to the test environment, whose vouchers are as good in every other way.
+#[test]
+fn another_environment() {
+    let token = sample::sign(&sample::header(), &sample::payload());
+    let acceptance = Acceptance { issuer: "interop.example".into(), ..sample::acceptance() };
+    assert_eq!(present(&token, &acceptance, 0).map(drop), Err(TrustError::WrongIssuer));
+    let claimed = crate::Presented::read(&token, 8192).and_then(|token| token.claimed_issuer());
+    assert_eq!(claimed, Ok(Some(sample::ISSUER.into())));
+}
+
 #[test]
 fn identifiers_can_be_left_out_by_configuration() {
     let acceptance = Acceptance { identifiers: Identifiers::Optional, ..sample::acceptance() };

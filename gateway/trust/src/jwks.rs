@@ -74,11 +74,6 @@ impl Jwks {
         if keys.is_empty() { Err(JwksFault::Empty) } else { Ok(Self { keys }) }
     }
 
-    /// The set of these keys, each under the id it is given; a later one replaces an earlier one of its id.
-    pub fn of(keys: impl IntoIterator<Item = (Box<str>, Arc<Key>)>) -> Self {
-        Self { keys: keys.into_iter().collect() }
-    }
-
     /// The key of this id.
     pub fn key(&self, kid: &str) -> Option<&Arc<Key>> {
         self.keys.get(kid)

@@ -321,6 +321,15 @@ mod tests {
     }
 
     #[test]
+    fn unknown_keys_do_not_press_a_source_that_fails() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[(0, Loaded), (20, Failed), (21, Look("new", "unknown")), (50, Look("newer", "refresh"))],
+        );
+        check(KeyRing::new(KeyRingRules::default()), &[(0, Failed), (1, Loaded), (2, Look("new", "refresh"))]);
+    }
+
+    #[test]
     fn refreshes_every_hour_and_gives_up_after_a_day() {
         check(
             KeyRing::new(KeyRingRules::default()),

@@ -138,10 +138,10 @@ impl Version {
         }
     }
 
-    fn statuses(self, raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
+    fn status(self, key: &str) -> Option<StatusKey> {
         match self {
-            Self::V30 => read30::statuses(raw),
-            Self::V31 => read31::statuses(raw),
+            Self::V30 => read30::status(key),
+            Self::V31 => read31::status(key),
         }
     }
 
@@ -264,13 +264,18 @@ impl Reader<'_, '_> {
     }
 
     fn answers(&self, raw: &Value, pointer: &str) -> Vec<DescribedAnswer> {
-        let at = child(pointer, "responses");
-        let Some(responses) = raw.get("responses") else {
+        if raw.get("responses").is_none() {
             self.source.error(pointer, "an operation describes its answers under `responses`");
-            return Vec::new();
-        };
-        let statuses = self.keep(&at, "the answers", self.version.statuses(responses)).unwrap_or_default();
-        statuses.into_iter().filter_map(|(status, key)| self.answer(status, &child(&at, &key))).collect()
+        }
+        let mut answers = Vec::new();
+        for (key, _, at) in self.source.members(raw, pointer, "responses") {
+            match self.version.status(key) {
+                Some(status) => answers.extend(self.answer(status, &at)),
+                None if key.starts_with("x-") => {}
+                None => self.source.error(&at, format!("`{key}` is no status: write `200`, `4XX` or `default`")),
+            }
+        }
+        answers
     }
 
     fn answer(&self, status: StatusKey, pointer: &str) -> Option<DescribedAnswer> {

@@ -12,6 +12,7 @@ mod answer;
 mod compile;
 mod contract;
 mod described;
+mod discriminator;
 mod instance;
 mod lower;
 mod media;

@@ -10,8 +10,9 @@ use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
 use crate::described::Version;
+use crate::discriminator::Discriminator;
 use crate::source::{Source, child};
-use crate::violation::Names;
+use crate::violation::{self, Names};
 
 /// How deep schemas may nest without a reference between.
 const DEEPEST: usize = 128;
@@ -111,6 +112,8 @@ pub(crate) struct Lowering<'s, 'a> {
     /// Whether the document marks any member at all.
     marks: bool,
     variant: Variant,
+    /// The definition being lowered, and the length of its pointer.
+    current: (SchemaId, usize),
     refers: BTreeSet<SchemaId>,
 }
 
@@ -125,6 +128,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             patterns: HashMap::new(),
             marks: marks(&source.raw),
             variant: Variant::Request,
+            current: (0, 0),
             refers: BTreeSet::new(),
         }
     }
@@ -152,6 +156,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         while next < self.definitions.len() {
             let pointer = self.definitions[next].pointer.clone();
             let Some(raw) = self.source.at(&pointer) else { return };
+            self.current = (next, pointer.len());
             let request = self.lowered(Variant::Request, raw, &pointer);
             let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
             self.check(&request, &pointer);
@@ -186,7 +191,13 @@ impl<'s, 'a> Lowering<'s, 'a> {
     /// Against the metaschema of 2020-12: each fault stands at the keyword that is wrong.
     fn check(&self, lowered: &Value, pointer: &str) {
         for error in jsonschema::draft202012::meta::validator().iter_errors(lowered) {
-            self.source.error(&format!("{pointer}{}", error.instance_path()), format!("not a valid schema: {error}"));
+            let at = format!("{pointer}{}", error.instance_path());
+            let keyword = at.rsplit('/').next().unwrap_or_default();
+            let reason = match keyword {
+                "type" => "names no type of JSON Schema".into(),
+                _ => violation::rule(error.kind()).1,
+            };
+            self.source.error(&at, format!("not a valid schema: `{keyword}` {reason}"));
         }
     }
 
@@ -219,6 +230,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         if self.version == Version::V30 {
             self.dialect_of_30(members, at, &mut lowered);
         }
+        self.discriminator(raw, at);
         bound_integers(&mut lowered);
         require_less(&mut lowered, &hidden);
         lowered.into()
@@ -272,6 +284,18 @@ impl<'s, 'a> Lowering<'s, 'a> {
             _ => return,
         };
         lowered.insert(keyword.to_owned(), made);
+    }
+
+    fn discriminator(&mut self, raw: &Value, at: &str) {
+        let (id, prefix) = self.current;
+        for keyword in ["oneOf", "anyOf"] {
+            let alternatives = raw.get(keyword).and_then(Value::as_array);
+            if let Some(discriminator) = alternatives.and_then(|alternatives| Discriminator::read(self.source, raw, alternatives)) {
+                self.names.insert(&discriminator.property);
+                let within = at.get(prefix..).unwrap_or_default();
+                self.names.discriminators.insert(format!("/$defs/s{id}{within}/{keyword}"), discriminator);
+            }
+        }
     }
 
     fn reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {

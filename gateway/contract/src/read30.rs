@@ -46,22 +46,14 @@ pub(crate) fn body(raw: &Value) -> Result<BodyParts, String> {
     Ok(BodyParts { required: body.required, content: body.content.into_keys().collect() })
 }
 
-pub(crate) fn statuses(raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
-    let members = raw.as_object().ok_or("it should be a mapping")?;
-    let mut found = Vec::new();
-    for key in members.keys().filter(|key| !key.starts_with("x-")) {
-        // One by one, because the type takes no notice of a key that is no status.
-        let one = Map::from_iter([(key.clone(), json!({"description": ""}))]);
-        let responses: Responses = read(one)?;
-        let status = match responses.responses.keys().next() {
-            Some(StatusCode::Code(code)) => StatusKey::Code(*code),
-            Some(StatusCode::Range(class)) => StatusKey::Range(*class),
-            None if responses.default.is_some() => StatusKey::Default,
-            None => return Err(format!("`{key}` is no status")),
-        };
-        found.push((status, key.clone()));
+pub(crate) fn status(key: &str) -> Option<StatusKey> {
+    let one = Map::from_iter([(key.to_owned(), json!({"description": ""}))]);
+    let responses: Responses = read(one).ok()?;
+    match responses.responses.keys().next() {
+        Some(StatusCode::Code(code)) => Some(StatusKey::Code(*code)),
+        Some(StatusCode::Range(class)) => Some(StatusKey::Range(*class)),
+        None => responses.default.map(|_| StatusKey::Default),
     }
-    Ok(found)
 }
 
 pub(crate) fn answer(raw: &Value) -> Result<AnswerParts, String> {

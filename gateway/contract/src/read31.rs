@@ -40,13 +40,7 @@ pub(crate) fn body(raw: &Value) -> Result<BodyParts, String> {
     Ok(BodyParts { required: flag(raw, "required")?.unwrap_or_default(), content: names(raw, "content")? })
 }
 
-pub(crate) fn statuses(raw: &Value) -> Result<Vec<(StatusKey, String)>, String> {
-    let members = raw.as_object().ok_or("it should be a mapping")?;
-    let keys = members.keys().filter(|key| !key.starts_with("x-"));
-    keys.map(|key| Ok((status(key).ok_or_else(|| format!("`{key}` is no status"))?, key.clone()))).collect()
-}
-
-fn status(key: &str) -> Option<StatusKey> {
+pub(crate) fn status(key: &str) -> Option<StatusKey> {
     match key.as_bytes() {
         b"default" => Some(StatusKey::Default),
         [class @ b'1'..=b'5', b'X' | b'x', b'X' | b'x'] => Some(StatusKey::Range(u16::from(class - b'0'))),

@@ -16,8 +16,12 @@ pub(crate) struct Schemas(HashMap<(Variant, SchemaId), Arc<Validator>>);
 impl Schemas {
     /// Compiles a validator for each root. What cannot be compiled is a fault.
     pub(crate) fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, roots: &[(Variant, SchemaId)]) -> Self {
-        let differs = lowering.differing();
         let mut validators = HashMap::new();
+        // What is wrong in a schema was told with its place; a compiler would only repeat it with less.
+        if source.has_errors() {
+            return Self(validators);
+        }
+        let differs = lowering.differing();
         for variant in [Variant::Request, Variant::Answer] {
             // A schema that is the same for requests and answers has one validator.
             let apart = |id: SchemaId| variant == Variant::Request || differs[id];

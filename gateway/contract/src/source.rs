@@ -47,6 +47,16 @@ impl<'a> Source<'a> {
         self.raw.pointer(pointer)
     }
 
+    /// Whether a name is one of the document's named schemas.
+    pub(crate) fn is_schema(&self, name: &str) -> bool {
+        self.at("/components/schemas").is_some_and(|schemas| schemas.get(name).is_some())
+    }
+
+    /// Whether an error was found so far.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.faults.borrow().has_errors()
+    }
+
     /// The value at a pointer, or the one that its references lead to, with the pointer of that.
     pub(crate) fn follow(&self, pointer: &str) -> Option<(String, &Value)> {
         let mut at = pointer.to_owned();

@@ -10,6 +10,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
+use crate::discriminator::{Discriminators, Meant};
 use crate::instance::{Instance, Validator};
 
 /// How many violations are reported of one message.
@@ -73,14 +74,18 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The member names that a contract speaks of: these may be written into an error.
+/// What a contract speaks of, and may therefore be written into an error: the names of members, and the kinds that
+/// discriminators tell apart.
 #[derive(Debug, Default)]
-pub(crate) struct Names(HashSet<Box<str>>);
+pub(crate) struct Names {
+    members: HashSet<Box<str>>,
+    pub(crate) discriminators: Discriminators,
+}
 
 impl Names {
     pub(crate) fn insert(&mut self, name: &str) {
-        if !self.0.contains(name) {
-            self.0.insert(name.into());
+        if !self.members.contains(name) {
+            self.members.insert(name.into());
         }
     }
 
@@ -89,9 +94,9 @@ impl Names {
     pub(crate) fn mask(&self, pointer: &str) -> String {
         let mut masked = String::new();
         for token in pointer.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
-            let index = token.len() <= 6 && token.bytes().all(|byte| byte.is_ascii_digit());
-            push(&mut masked, if index || self.0.contains(name.as_str()) { token } else { "*" });
+            let name = unescaped(token);
+            let index = token.len() <= 4 && token.bytes().all(|byte| byte.is_ascii_digit());
+            push(&mut masked, if index || self.members.contains(name.as_str()) { token } else { "*" });
         }
         masked
     }
@@ -101,10 +106,10 @@ impl Names {
         let mut pointer = String::new();
         let mut node = Some(body.root());
         for token in location.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = unescaped(token);
             let known = match node.map(Node::kind) {
                 Some(Kind::Array) => true,
-                _ => self.0.contains(name.as_str()),
+                _ => self.members.contains(name.as_str()),
             };
             push(&mut pointer, if known { token } else { "*" });
             node = node.and_then(|node| step(node, &name));
@@ -120,6 +125,10 @@ fn step<'a>(node: Node<'a>, name: &str) -> Option<Node<'a>> {
     }
 }
 
+fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 fn push(pointer: &mut String, token: &str) {
     pointer.push('/');
     pointer.push_str(token);
@@ -131,18 +140,59 @@ pub(crate) fn check_body(validator: &Validator, body: &Json, names: &Names) -> R
     if validator.is_valid(root) {
         return Ok(());
     }
-    let violation = |error: &ValidationError<'_>| {
-        let mut pointer = names.pointer(body, error.instance_path().as_str());
-        let (keyword, message) = rule(error.kind());
-        if let ValidationErrorKind::Required { property: Value::String(name) } = error.kind() {
+    let mut told = Told { body, names, found: Vec::new() };
+    if body.bytes().len() > LISTED_UP_TO {
+        validator.validate(root).err().iter().for_each(|error| told.tell(error));
+    } else {
+        validator.iter_errors(root).for_each(|error| told.tell(&error));
+    }
+    Err(told.found)
+}
+
+/// The violations told so far of a body.
+struct Told<'b> {
+    body: &'b Json,
+    names: &'b Names,
+    found: Vec<Violation>,
+}
+
+impl Told<'_> {
+    fn tell(&mut self, error: &ValidationError<'_>) {
+        use ValidationErrorKind as K;
+        let location = error.instance_path().as_str();
+        match error.kind() {
+            K::OneOfNotValid { context } | K::AnyOf { context } if self.tell_meant(error, context) => {}
+            K::Required { property: Value::String(name) } => self.push(location, Some(name), rule(error.kind())),
+            kind => self.push(location, None, rule(kind)),
+        }
+    }
+
+    /// Of alternatives that a discriminator tells apart, only what is wrong with the one that was meant.
+    fn tell_meant(&mut self, error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) -> bool {
+        let keyword = error.absolute_keyword_location();
+        let Some(discriminator) = keyword.and_then(|keyword| self.names.discriminators.at(keyword.as_str())) else { return false };
+        let location = error.instance_path().as_str();
+        let value = location.split('/').skip(1).try_fold(self.body.root(), |node, token| step(node, &unescaped(token)));
+        let Some(value) = value.filter(|value| value.kind() == Kind::Object) else { return false };
+        match discriminator.meant(value) {
+            Meant::Alternative(at) => context.get(at).into_iter().flatten().for_each(|error| self.tell(error)),
+            Meant::Unknown => self.push(location, Some(&discriminator.property), ("discriminator", allowed(&discriminator.allowed()))),
+            Meant::Untold => self.push(location, Some(&discriminator.property), ("required", "is required".into())),
+        }
+        true
+    }
+
+    fn push(&mut self, location: &str, member: Option<&str>, (keyword, message): (&'static str, String)) {
+        let mut pointer = self.names.pointer(self.body, location);
+        if let Some(name) = member {
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
-        Violation::new(Place::Body(pointer), keyword, message)
-    };
-    if body.bytes().len() > LISTED_UP_TO {
-        return Err(validator.validate(root).err().iter().map(violation).collect());
+        let violation = Violation::new(Place::Body(pointer), keyword, message);
+        // One rule may be reached in several ways.
+        if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
+            self.found.push(violation);
+        }
     }
-    Err(validator.iter_errors(root).take(MOST_VIOLATIONS).map(|error| violation(&error)).collect())
 }
 
 /// Holds a parameter against its schema.
@@ -158,7 +208,7 @@ pub(crate) fn check_parameter(validator: &Validator, value: Instance<'_>, place:
 }
 
 /// The rule in words. What stands in them comes from the contract; the names that the sender chose are only counted.
-fn rule(kind: &ValidationErrorKind) -> (&'static str, String) {
+pub(crate) fn rule(kind: &ValidationErrorKind) -> (&'static str, String) {
     use ValidationErrorKind as K;
     match kind {
         K::AdditionalItems { limit } => ("additionalItems", format!("has more than {limit} items")),

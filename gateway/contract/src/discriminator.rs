@@ -1,0 +1,84 @@
+//! Alternatives that a discriminator tells apart: so that an error speaks of the one that was meant.
+//!
+//! A discriminator never changes whether a value is valid (OpenAPI 3.0.4 §4.7.25): it is looked at only once a value is not.
+
+use std::collections::HashMap;
+
+use exchange::json::Node;
+use serde_json::Value;
+
+use crate::source::Source;
+
+/// Discriminators by the pointer of the `oneOf` or `anyOf` that they stand beside, among the lowered definitions.
+#[derive(Debug, Default)]
+pub(crate) struct Discriminators(HashMap<String, Discriminator>);
+
+/// One discriminator.
+#[derive(Debug)]
+pub(crate) struct Discriminator {
+    /// The member that tells.
+    pub(crate) property: String,
+    /// Its values, and which of the alternatives each names.
+    values: Vec<(String, usize)>,
+}
+
+/// Which alternative a value means.
+pub(crate) enum Meant {
+    /// The one at this position.
+    Alternative(usize),
+    /// None of them: its member says something else.
+    Unknown,
+    /// It does not say.
+    Untold,
+}
+
+impl Discriminators {
+    pub(crate) fn insert(&mut self, keyword: String, discriminator: Discriminator) {
+        self.0.insert(keyword, discriminator);
+    }
+
+    /// The discriminator beside a keyword, named by its absolute location.
+    pub(crate) fn at(&self, location: &str) -> Option<&Discriminator> {
+        let (_, fragment) = location.split_once('#').filter(|_| !self.0.is_empty())?;
+        let pointer = percent_encoding::percent_decode_str(fragment).decode_utf8().ok()?;
+        self.0.get(&*pointer)
+    }
+}
+
+impl Discriminator {
+    /// Reads the discriminator of a Schema Object with these alternatives. Those that are no references have no name.
+    pub(crate) fn read(source: &Source<'_>, raw: &Value, alternatives: &[Value]) -> Option<Self> {
+        let discriminator = raw.get("discriminator")?;
+        let property = discriminator.get("propertyName")?.as_str()?.to_owned();
+        let references: Vec<Option<&str>> = alternatives.iter().map(|schema| schema.get("$ref").and_then(Value::as_str)).collect();
+        let mut values: Vec<(String, usize)> = Vec::new();
+        for (value, target) in discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten() {
+            // A name without a slash is short for the schema of that name.
+            let named = |target: &str| if source.is_schema(target) { format!("#/components/schemas/{target}") } else { target.to_owned() };
+            let target = target.as_str().map(named)?;
+            values.extend(references.iter().position(|reference| *reference == Some(target.as_str())).map(|at| (value.clone(), at)));
+        }
+        for (at, reference) in references.iter().enumerate() {
+            let name = reference.and_then(|reference| reference.rsplit('/').next());
+            if let Some(name) = name.filter(|_| !values.iter().any(|(_, known)| *known == at)) {
+                values.push((name.to_owned(), at));
+            }
+        }
+        (values.len() >= alternatives.len()).then_some(Self { property, values })
+    }
+
+    pub(crate) fn meant(&self, value: Node<'_>) -> Meant {
+        match value.get(&self.property) {
+            None => Meant::Untold,
+            Some(told) => match self.values.iter().find(|(value, _)| Some(value.as_str()) == told.as_str()) {
+                Some((_, at)) => Meant::Alternative(*at),
+                None => Meant::Unknown,
+            },
+        }
+    }
+
+    /// The values, for a message.
+    pub(crate) fn allowed(&self) -> Value {
+        self.values.iter().map(|(value, _)| value.as_str()).collect()
+    }
+}

@@ -52,7 +52,8 @@ struct Shared {
 impl Server {
     /// Serves a socket that is already listening, on the caller's runtime.
     pub(crate) fn start(listener: TcpListener, address: SocketAddr, service: Arc<dyn Service>) -> Self {
-        let (switch, log, stopping, tasks) = (Arc::<Switch>::default(), Arc::<AccessLog>::default(), CancellationToken::new(), TaskTracker::new());
+        let (switch, log, stopping, tasks) =
+            (Arc::<Switch>::default(), Arc::<AccessLog>::default(), CancellationToken::new(), TaskTracker::new());
         let shared = Shared { service, switch: switch.clone(), log: log.clone(), stopping: stopping.clone() };
         tasks.spawn(accept(listener, shared, tasks.clone()));
         Self { address, switch, log, stopping, tasks }

@@ -3,5 +3,7 @@
 mod consumer;
 mod http;
 
+#[cfg(test)]
+pub(crate) use self::consumer::form;
 pub use self::consumer::{Consumer, Granted};
 pub use self::http::{ClientError, send};

@@ -34,8 +34,8 @@ pub struct Address {
     pub tipo: String,
     /// Street.
     pub via: String,
-    /// House number: absent, nil where the street has none, or a text.
-    pub civico: Option<Option<String>>,
+    /// House number.
+    pub civico: HouseNumber,
     /// Post code.
     pub cap: String,
     /// Municipality.
@@ -46,6 +46,17 @@ pub struct Address {
     pub dal: Option<String>,
 }
 
+/// The house number of an address, in the three ways in which old registers have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HouseNumber {
+    /// Not said: the element is absent.
+    Unknown,
+    /// The street has none: the element is nil.
+    Without,
+    /// This one.
+    Number(String),
+}
+
 /// The register, by codice fiscale. Two that differ only by omocodia are two persons.
 pub(crate) type Register = BTreeMap<String, Citizen>;
 
@@ -53,8 +64,12 @@ pub(crate) type Register = BTreeMap<String, Citizen>;
 pub(crate) fn invented() -> Register {
     let tigli = address("RESIDENZA", "VIA DEI TIGLI", "12/B", "2014-06-01");
     let fonte = address("DOMICILIO", "PIAZZA DELLA FONTE", "3", "2021-02-15");
-    let case_sparse = Address { civico: Some(None), dal: None, ..address("RESIDENZA", "LOCALITÀ CASE SPARSE", "", "") };
-    let torre = Address { civico: None, provincia: None, ..address("RESIDENZA", "VICOLO DELLA TORRE \"VECCHIA\" & PORTICI", "", "1999-01-01") };
+    let case_sparse = Address { civico: HouseNumber::Without, dal: None, ..address("RESIDENZA", "LOCALITÀ CASE SPARSE", "", "") };
+    let torre = Address {
+        civico: HouseNumber::Unknown,
+        provincia: None,
+        ..address("RESIDENZA", "VICOLO DELLA TORRE \"VECCHIA\" & PORTICI", "", "1999-01-01")
+    };
     let citizens = [
         citizen("FNTLCU85C52X999H", "FONTANA", "LUCIA", "1985-03-12", "F")
             .reached_at("lucia.fontana@posta.example", "+39 0999 100001")
@@ -114,7 +129,7 @@ fn address(tipo: &str, via: &str, civico: &str, dal: &str) -> Address {
     Address {
         tipo: tipo.into(),
         via: via.into(),
-        civico: Some(Some(civico.into())),
+        civico: HouseNumber::Number(civico.into()),
         cap: "99010".into(),
         comune: "PIETRACHIARA".into(),
         provincia: Some("PX".into()),

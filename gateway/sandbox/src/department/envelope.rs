@@ -213,9 +213,11 @@ mod tests {
 
     #[test]
     fn reads_what_is_allowed_and_nothing_else() {
-        let envelope = |namespace: &str, body: &str| format!("<s:Envelope xmlns:s=\"{namespace}\"><s:Header/><s:Body>{body}</s:Body></s:Envelope>");
+        let envelope =
+            |namespace: &str, body: &str| format!("<s:Envelope xmlns:s=\"{namespace}\"><s:Header/><s:Body>{body}</s:Body></s:Envelope>");
         let (soap11, soap12) = (Version::Soap11.namespace(), Version::Soap12.namespace());
-        let (version, element) = read(envelope(soap12, "<a xmlns=\"urn:x\" k=\"&lt;v\">1 &amp; <![CDATA[2]]>&#x33;</a>").as_bytes()).expect("right");
+        let (version, element) =
+            read(envelope(soap12, "<a xmlns=\"urn:x\" k=\"&lt;v\">1 &amp; <![CDATA[2]]>&#x33;</a>").as_bytes()).expect("right");
         assert_eq!((version, element.name.as_str(), element.namespace.as_str()), (Version::Soap12, "a", "urn:x"));
         assert_eq!((element.text.as_str(), element.attributes), ("1 & 23", vec![("k".to_owned(), "<v".to_owned())]));
         for (text, error) in [

@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 
-pub use citizens::{Address, Citizen};
+pub use citizens::{Address, Citizen, HouseNumber};
 
 use crate::server::{Server, Service};
 use crate::{AccessLog, Switch};

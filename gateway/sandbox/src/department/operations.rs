@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parking_lot::RwLock;
 
-use super::citizens::{Address, Citizen, Register};
+use super::NAMESPACE;
+use super::citizens::{Address, Citizen, HouseNumber, Register};
 use super::envelope::{Element, Page, Version};
 use super::fault::Fault;
-use super::{NAMESPACE, citizens};
 
 /// The operations of the WSDL.
 pub(crate) const OPERATIONS: [&str; 3] = ["CercaResidenza", "LeggiCittadino", "AggiornaIndirizzo"];
@@ -33,14 +33,14 @@ impl Office {
         }
         let operation = self.operations.fetch_add(1, Ordering::Relaxed).to_string();
         match asked.name.as_str() {
-            "CercaResidenza" => self.search(version, asked, operation),
-            "LeggiCittadino" => self.read(version, asked, operation),
-            "AggiornaIndirizzo" => self.update(version, asked, operation),
+            "CercaResidenza" => self.search(version, asked, &operation),
+            "LeggiCittadino" => self.read(version, asked, &operation),
+            "AggiornaIndirizzo" => self.update(version, asked, &operation),
             _ => Err(Fault::client("there is no such operation")),
         }
     }
 
-    fn search(&self, version: Version, asked: &Element, operation: String) -> Result<Vec<u8>, Fault> {
+    fn search(&self, version: Version, asked: &Element, operation: &str) -> Result<Vec<u8>, Fault> {
         sequence(asked, &[("idOperazioneClient", true), ("criteriRicerca", true), ("datiRichiesta", true)])?;
         let criteria = required(asked, "criteriRicerca")?;
         let wanted = required(asked, "datiRichiesta")?;
@@ -52,25 +52,25 @@ impl Office {
                 && criteria.child_text("dataNascita").is_none_or(|date| date == citizen.data_nascita)
         };
         let found = register.get(text(criteria, "codiceFiscale")?).filter(agrees);
-        let citizen = found.ok_or_else(|| Fault::not_found(operation.clone()))?;
+        let citizen = found.ok_or_else(|| Fault::not_found(operation.to_owned()))?;
         let mut page = open_answer(version, "CercaResidenzaResponse");
         page.text("ns2:idOperazioneClient", text(asked, "idOperazioneClient")?);
-        page.text("ns2:idOperazioneAnagrafe", &operation);
+        page.text("ns2:idOperazioneAnagrafe", operation);
         write_citizen(&mut page, citizen, Some(date(wanted, "dataRiferimentoRichiesta")?));
         Ok(page.end())
     }
 
-    fn read(&self, version: Version, asked: &Element, operation: String) -> Result<Vec<u8>, Fault> {
+    fn read(&self, version: Version, asked: &Element, operation: &str) -> Result<Vec<u8>, Fault> {
         sequence(asked, &[("codiceFiscale", true), ("dataRiferimento", false)])?;
         let at = asked.child("dataRiferimento").map(|_| date(asked, "dataRiferimento")).transpose()?;
         let register = self.register.read();
-        let citizen = register.get(text(asked, "codiceFiscale")?).ok_or_else(|| Fault::not_found(operation))?;
+        let citizen = register.get(text(asked, "codiceFiscale")?).ok_or_else(|| Fault::not_found(operation.to_owned()))?;
         let mut page = open_answer(version, "LeggiCittadinoResponse");
         write_citizen(&mut page, citizen, at);
         Ok(page.end())
     }
 
-    fn update(&self, version: Version, asked: &Element, operation: String) -> Result<Vec<u8>, Fault> {
+    fn update(&self, version: Version, asked: &Element, operation: &str) -> Result<Vec<u8>, Fault> {
         sequence(asked, &[("codiceFiscale", true), ("tipo", true), ("indirizzo", true)])?;
         let new = required(asked, "indirizzo")?;
         sequence(new, &[("via", true), ("civico", false), ("cap", true), ("comune", true), ("provincia", false)])?;
@@ -82,16 +82,16 @@ impl Office {
         let address = Address {
             tipo: tipo.into(),
             via: text(new, "via")?.into(),
-            civico: new.child("civico").map(|_| new.child_text("civico").map(Into::into)),
+            civico: house_number(new),
             cap: text(new, "cap")?.into(),
             comune: text(new, "comune")?.into(),
             provincia: new.child_text("provincia").map(Into::into),
             dal: Some(today.clone()),
         };
         let mut register = self.register.write();
-        let citizen = register.get_mut(text(asked, "codiceFiscale")?).ok_or_else(|| Fault::not_found(operation.clone()))?;
+        let citizen = register.get_mut(text(asked, "codiceFiscale")?).ok_or_else(|| Fault::not_found(operation.to_owned()))?;
         if citizen.irreperibile == Some(true) {
-            return Err(Fault::not_allowed(operation, "il cittadino è irreperibile"));
+            return Err(Fault::not_allowed(operation.to_owned(), "il cittadino è irreperibile"));
         }
         citizen.indirizzi.retain(|address| address.tipo != tipo);
         citizen.indirizzi.push(address);
@@ -132,6 +132,14 @@ fn date<'a>(element: &'a Element, name: &str) -> Result<&'a str, Fault> {
     if well_formed { Ok(text) } else { Err(Fault::client(format!("{name} is no date"))) }
 }
 
+fn house_number(address: &Element) -> HouseNumber {
+    match address.child("civico") {
+        None => HouseNumber::Unknown,
+        Some(element) if element.is_nil() => HouseNumber::Without,
+        Some(element) => HouseNumber::Number(element.text.trim().to_owned()),
+    }
+}
+
 fn open_answer(version: Version, name: &str) -> Page {
     let mut page = Page::new(version);
     page.open_with(&format!("ns2:{name}"), &[("xmlns:ns2", NAMESPACE), ("xmlns:xsi", SCHEMA_INSTANCE)]);
@@ -166,7 +174,7 @@ fn write_citizen(page: &mut Page, citizen: &Citizen, at: Option<&str>) {
 }
 
 /// Whether the address stood already at that date; an unknown beginning is as old as any.
-fn stood(address: &citizens::Address, at: Option<&str>) -> bool {
+fn stood(address: &Address, at: Option<&str>) -> bool {
     match (at, address.dal.as_deref()) {
         (Some(at), Some(since)) => since <= at,
         _ => true,
@@ -177,9 +185,9 @@ fn write_address(page: &mut Page, address: &Address) {
     page.open_with("ns2:indirizzi", &[("tipo", &address.tipo)]);
     page.text("ns2:via", &address.via);
     match &address.civico {
-        Some(Some(number)) => page.text("ns2:civico", number),
-        Some(None) => page.empty("ns2:civico", &[("xsi:nil", "true")]),
-        None => {}
+        HouseNumber::Number(number) => page.text("ns2:civico", number),
+        HouseNumber::Without => page.empty("ns2:civico", &[("xsi:nil", "true")]),
+        HouseNumber::Unknown => {}
     }
     page.text("ns2:cap", &address.cap);
     page.text("ns2:comune", &address.comune);

@@ -92,7 +92,7 @@ async fn updates_change_the_register() {
     assert_eq!((status, answer.name.as_str()), (StatusCode::OK, "AggiornaIndirizzoResponse"));
     let citizen = department.citizen("BNCPTR49L05X999R").expect("a citizen");
     let address = citizen.indirizzi.last().expect("the new address");
-    assert_eq!((address.via.as_str(), &address.civico, citizen.indirizzi.len()), ("VIA <NUOVA>", &Some(None), 2));
+    assert_eq!((address.via.as_str(), &address.civico, citizen.indirizzi.len()), ("VIA <NUOVA>", &HouseNumber::Without, 2));
     let (_, _, fault) = ask(&department, Version::Soap11, update("MROLEI36B28X999A")).await;
     assert_eq!(fault.child("detail").map(|detail| detail.children[0].name.as_str()), Some("AggiornamentoNonConsentito"));
 }
@@ -152,7 +152,10 @@ async fn misbehaves_as_told() {
     assert!(ask().await.expect("an answer").body().len() > 1 << 20);
     department.switch().misbehave_times(1, Misbehaviour::Html);
     let page = ask().await.expect("an answer");
-    assert_eq!((page.status(), page.headers()["content-type"].as_bytes()), (StatusCode::INTERNAL_SERVER_ERROR, &b"text/html;charset=ISO-8859-1"[..]));
+    assert_eq!(
+        (page.status(), page.headers()["content-type"].as_bytes()),
+        (StatusCode::INTERNAL_SERVER_ERROR, &b"text/html;charset=ISO-8859-1"[..])
+    );
     department.switch().misbehave_times(1, Misbehaviour::WrongElement);
     assert!(String::from_utf8_lossy(ask().await.expect("an answer").body()).contains("<ns2:CercaResidenzaAltro"));
     department.switch().misbehave_times(1, Misbehaviour::Drip(Duration::from_micros(1)));

@@ -12,11 +12,16 @@ pub(crate) fn ok(body: &Value) -> Response<Bytes> {
 
 /// A problem in PDND's shape: `correlationId` and a list of errors with codes.
 pub(crate) fn problem(status: StatusCode, title: &str, code: &str, detail: &str, correlation: Uuid) -> Response<Bytes> {
+    // PDND writes the reason as a sentence: `Bad request`.
+    let mut reason = status.canonical_reason().unwrap_or_default().to_ascii_lowercase();
+    if let Some(first) = reason.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
     let body = json!({
         "type": "about:blank",
         "status": status.as_u16(),
         "title": title,
-        "detail": status.canonical_reason().unwrap_or_default(),
+        "detail": reason,
         "correlationId": correlation.to_string(),
         "errors": [{ "code": code, "detail": detail }],
     });

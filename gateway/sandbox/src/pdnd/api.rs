@@ -97,12 +97,15 @@ fn find(registry: &Registry, asking: Uuid, path: &[&str], query: &str) -> Result
             let concerns = |agreement: &&Agreement| {
                 own(&agreement.consumer) || registry.eservice(&agreement.eservice).is_some_and(|eservice| own(&eservice.producer))
             };
-            let mine: Result<Vec<_>, _> = registry.agreements.iter().filter(concerns).map(|agreement| agreement_json(registry, agreement)).collect();
+            let mine: Result<Vec<_>, _> =
+                registry.agreements.iter().filter(concerns).map(|agreement| agreement_json(registry, agreement)).collect();
             page(query, mine?.into_iter())
         }
         ["agreements", id] => agreement_json(registry, by_id(&registry.agreements, id, |agreement| agreement.id)?),
         ["eservices", id] => eservice_json(registry, by_id(&registry.eservices, id, |eservice| eservice.id)?),
-        ["eservices", id, "descriptors"] => page(query, by_id(&registry.eservices, id, |eservice| eservice.id)?.descriptors.iter().map(descriptor_json)),
+        ["eservices", id, "descriptors"] => {
+            page(query, by_id(&registry.eservices, id, |eservice| eservice.id)?.descriptors.iter().map(descriptor_json))
+        }
         ["eservices", id, "descriptors", descriptor] => {
             let eservice = by_id(&registry.eservices, id, |eservice| eservice.id)?;
             Ok(descriptor_json(by_id(&eservice.descriptors, descriptor, |descriptor| descriptor.id)?))

@@ -147,7 +147,9 @@ impl Service for Endpoints {
                 answers::ok(&json!({ "results": latest }))
             }
             (&Method::GET, ["v2", rest @ ..]) => api::answer(platform, rest, request),
-            (_, ["token.oauth2"] | [".well-known", "jwks.json"] | ["debug", "assertions"] | ["v2", ..]) => not_here(StatusCode::METHOD_NOT_ALLOWED),
+            (_, ["token.oauth2"] | [".well-known", "jwks.json"] | ["debug", "assertions"] | ["v2", ..]) => {
+                not_here(StatusCode::METHOD_NOT_ALLOWED)
+            }
             _ => not_here(StatusCode::NOT_FOUND),
         }
     }

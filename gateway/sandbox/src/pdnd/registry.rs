@@ -190,7 +190,7 @@ impl DescriptorState {
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        name(&Self::NAMES, self)
+        name(&Self::NAMES, &self)
     }
 
     /// A deprecated version serves whoever has an agreement for it, as a published one does.
@@ -211,7 +211,7 @@ impl AgreementState {
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        name(&Self::NAMES, self)
+        name(&Self::NAMES, &self)
     }
 }
 
@@ -227,12 +227,12 @@ impl PurposeState {
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        name(&Self::NAMES, self)
+        name(&Self::NAMES, &self)
     }
 }
 
-fn name<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
-    names.iter().find(|(_, named)| *named == value).map_or("", |(name, _)| name)
+fn name<T: PartialEq>(names: &[(&'static str, T)], value: &T) -> &'static str {
+    names.iter().find(|(_, named)| named == value).map_or("", |(name, _)| name)
 }
 
 /// Looking up by name, for those who configure; `None` where nothing bears it.

@@ -48,7 +48,8 @@ fn refuse(refusal: &Refusal, correlation: Uuid) -> Response<Bytes> {
         let detail = "Unable to generate a token for the given request";
         return answers::problem(StatusCode::BAD_REQUEST, title, OPAQUE_CODE, detail, correlation);
     };
-    let mut response = answers::problem(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", "015-9991", "Requests limit exceeded", correlation);
+    let mut response =
+        answers::problem(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests", "015-9991", "Requests limit exceeded", correlation);
     write_rate(response.headers_mut(), allowance);
     response
 }
@@ -100,7 +101,11 @@ fn client_for<'a>(registry: &'a Registry, assertion: &ClientAssertion) -> Option
 }
 
 /// What the voucher is for, if everything that it hangs on is active.
-fn asked<'a>(registry: &'a Registry, client: &Client, assertion: &ClientAssertion) -> Result<(For<'a>, std::time::Duration), AssertionFault> {
+fn asked<'a>(
+    registry: &'a Registry,
+    client: &Client,
+    assertion: &ClientAssertion,
+) -> Result<(For<'a>, std::time::Duration), AssertionFault> {
     if client.kind == ClientKind::Api {
         let tenant = registry.tenant(&client.tenant).ok_or(AssertionFault::Signature)?;
         return Ok((For::Api { organisation: tenant.id }, API_LIFETIME));

@@ -84,7 +84,9 @@ impl Registry {
                 name: name.text.clone(),
                 id: identifier(&section),
                 tenant: one_of(&section, "tenant", &tenants),
-                kind: section.choice("kind", &[("consumer", ClientKind::Consumer), ("api", ClientKind::Api)]).unwrap_or(ClientKind::Consumer),
+                kind: section
+                    .choice("kind", &[("consumer", ClientKind::Consumer), ("api", ClientKind::Api)])
+                    .unwrap_or(ClientKind::Consumer),
                 purposes: several_of(&section, "purposes", &purposes),
                 keys: keys(&section, folder),
             });
@@ -188,10 +190,10 @@ mod tests {
             shown,
             [
                 "r.yaml:2:12: error: an identifier is a UUID with hyphens",
-                "r.yaml:4:60: error: `tenant` names `b`, which the registry does not have",
-                "r.yaml:4:74: error: `purposes` names `p`, which the registry does not have",
-                "r.yaml:4:84: error: the key `none.pem` cannot be used: No such file or directory (os error 2)",
-                "r.yaml:4:94: error: `registry.clients.c` has no key `king`",
+                "r.yaml:4:58: error: `tenant` names `b`, which the registry does not have",
+                "r.yaml:4:72: error: `purposes` names `p`, which the registry does not have",
+                "r.yaml:4:82: error: the key `none.pem` cannot be used: No such file or directory (os error 2)",
+                "r.yaml:4:92: error: `registry.clients.c` has no key `king`",
             ]
         );
     }

@@ -1,0 +1,157 @@
+use adapter_api::OperationSpec;
+use adapter_api::document::{Fault, Place};
+
+use super::{binding, envelope, headers};
+use crate::mapping::{OperationMapping, ProblemRule};
+use crate::operation::{DeclaredFault, ErrorWhen, Operation, Output, Refusal};
+use crate::plan::{Element, TypeRef};
+use crate::schema::Compiler;
+use crate::wsdl::{self, Part, Port, Wsdl};
+
+/// One operation while it is compiled.
+pub(super) struct Compiling<'a, 's> {
+    pub(super) wsdl: &'a Wsdl,
+    pub(super) port: &'a Port,
+    pub(super) spec: &'a OperationSpec,
+    pub(super) mapped: Option<&'a OperationMapping>,
+    /// Where the mapping speaks of it, or should.
+    pub(super) place: &'a Place,
+    pub(super) compiler: &'a mut Compiler<'s>,
+}
+
+impl Compiling<'_, '_> {
+    /// The operation and what somebody should look at, or everything that is wrong with it.
+    pub(super) fn run(mut self, name: &str) -> Result<(Operation, Vec<Fault>), Vec<Fault>> {
+        let described = self.wsdl.operation(self.port, name).map_err(|fault| vec![fault])?;
+        let mut faults = Vec::new();
+        let input = described.input.body.as_ref().map(|part| self.element(part, &mut faults));
+        let output = described.output.as_ref().map(|output| output.body.as_ref().map(|part| self.element(part, &mut faults)));
+        // With a type missing, what the mapping says of its members cannot be judged.
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let (input, output) = (input.flatten(), output.map(Option::flatten));
+        let mut warnings = Vec::new();
+        let input = binding::input(&self.compiler.plan, self.spec, self.mapped, self.place, input, &mut faults);
+        let output = self.output(output, &mut faults);
+        let headers = self.headers(&described, &mut faults);
+        let declared = self.declared_faults(&described, &mut warnings);
+        let fault_rules = self.fault_rules(&declared, &mut warnings);
+        let understood = self.understood(&described);
+        let error_when = self.error_when(&output);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let version = self.port.version;
+        let prologue = envelope::prologue(&self.compiler.plan, version, input.as_ref(), &headers);
+        let operation = Operation {
+            version,
+            headers: envelope::http_headers(version, &described.action).map_err(|why| vec![described.at.fault(why)])?,
+            prologue,
+            epilogue: b"</soapenv:Body></soapenv:Envelope>",
+            input,
+            output,
+            understood,
+            faults: declared,
+            fault_rules,
+            error_when,
+        };
+        Ok((operation, warnings))
+    }
+
+    /// The element of a part, with whatever is wrong in everything it can hold.
+    fn element(&mut self, part: &Part, faults: &mut Vec<Fault>) -> Option<Element> {
+        match self.compiler.global(&part.element, &part.at) {
+            Ok(element) => {
+                faults.extend(self.compiler.faults(element.content));
+                Some(element)
+            }
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
+        }
+    }
+
+    fn output(&self, output: Option<Option<Element>>, faults: &mut Vec<Fault>) -> Output {
+        let response = self.mapped.and_then(|mapped| mapped.response.as_ref());
+        let element = match output {
+            None => return Output::OneWay,
+            Some(None) => return Output::Empty,
+            Some(Some(element)) => element,
+        };
+        let unwrap = response.and_then(|(name, place)| {
+            let complex = match element.content {
+                TypeRef::Complex(id) => Some(self.compiler.plan.complex(id)),
+                TypeRef::Simple(_) => None,
+            };
+            let found = complex.and_then(|complex| complex.elements.iter().position(|member| &*member.name == name.as_str()));
+            if found.is_none() {
+                let names = complex.map(|complex| complex.elements.iter().map(|member| format!("`{}`", member.name)).collect::<Vec<_>>());
+                let names = names.filter(|names| !names.is_empty()).map_or("nothing".into(), |names| names.join(", "));
+                let fault = Fault::error(place.clone(), format!("`{}` holds no element `{name}`", element.name));
+                faults.push(fault.hint(format!("it holds {names}")));
+            }
+            found.map(|at| at as u16)
+        });
+        Output::Element { element, unwrap }
+    }
+
+    fn headers(&mut self, described: &wsdl::Operation, faults: &mut Vec<Fault>) -> Vec<(Element, Box<str>)> {
+        let rules = self.mapped.map(|mapped| mapped.headers.as_slice()).unwrap_or_default();
+        headers::constants(self.compiler, &described.input.headers, rules, faults)
+    }
+
+    fn understood(&mut self, described: &wsdl::Operation) -> Vec<(crate::plan::Space, Box<str>)> {
+        let headers = described.output.iter().flat_map(|output| &output.headers);
+        let mut understood = Vec::new();
+        for part in headers {
+            if let Ok(space) = self.compiler.space(&part.element.space, &part.at) {
+                understood.push((space, part.element.local.clone()));
+            }
+        }
+        understood
+    }
+
+    /// The declared faults. One whose detail cannot be mapped is still known by its name: that is worth a warning, no more.
+    fn declared_faults(&mut self, described: &wsdl::Operation, warnings: &mut Vec<Fault>) -> Vec<DeclaredFault> {
+        let mut declared = Vec::new();
+        for part in &described.faults {
+            let mut wrong = Vec::new();
+            let element = self.element(part, &mut wrong).filter(|_| wrong.is_empty());
+            let Ok(space) = self.compiler.space(&part.element.space, &part.at) else { continue };
+            for fault in wrong {
+                let message = format!("the detail of the fault `{}` will not be told: {}", part.element.local, fault.message);
+                warnings.push(Fault { hint: fault.hint, ..Fault::warning(fault.place, message) });
+            }
+            declared.push(DeclaredFault { space, local: part.element.local.clone(), element });
+        }
+        declared
+    }
+
+    fn fault_rules(&self, declared: &[DeclaredFault], warnings: &mut Vec<Fault>) -> Vec<(Box<str>, Refusal)> {
+        let rules = self.mapped.map(|mapped| mapped.faults.as_slice()).unwrap_or_default();
+        for rule in rules {
+            if !declared.iter().any(|known| *known.local == *rule.name) {
+                let names = declared.iter().map(|known| format!("`{}`", known.local)).collect::<Vec<_>>();
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                let message = format!("the operation declares no fault `{}`", rule.name);
+                let hint = format!("it declares {known}; the rule will match an undeclared fault by its detail or code");
+                warnings.push(Fault::warning(rule.place.clone(), message).hint(hint));
+            }
+        }
+        rules.iter().map(|rule| (rule.name.as_str().into(), refusal(&rule.problem))).collect()
+    }
+
+    fn error_when(&self, output: &Output) -> Option<ErrorWhen> {
+        let _ = output;
+        let rule = self.mapped?.error_when.as_ref()?;
+        let path = rule.path.split('.').map(Into::into).collect();
+        Some(ErrorWhen { path, equals: rule.equals.as_str().into(), refusal: refusal(&rule.problem) })
+    }
+}
+
+fn refusal(rule: &ProblemRule) -> Refusal {
+    let boxed = |text: &Option<String>| text.as_deref().map(Into::into);
+    Refusal { status: rule.status, kind: boxed(&rule.kind), title: boxed(&rule.title) }
+}

@@ -1,0 +1,86 @@
+/// A namespace, as its index in [`Spaces`]: names are compared by number while messages are read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Space(u16);
+
+impl Space {
+    /// No namespace: unqualified names.
+    pub(crate) const NONE: Self = Self(0);
+    /// The SOAP 1.1 envelope.
+    pub(crate) const SOAP_11: Self = Self(1);
+    /// The SOAP 1.2 envelope.
+    pub(crate) const SOAP_12: Self = Self(2);
+    /// `xsi:nil`, `xsi:type`.
+    pub(crate) const XSI: Self = Self(3);
+    /// `xml:lang`.
+    pub(crate) const XML: Self = Self(4);
+    /// XML Schema's own types.
+    pub(crate) const XSD: Self = Self(5);
+    /// WS-Security faults.
+    pub(crate) const WSSE: Self = Self(6);
+    /// A namespace that no plan knows.
+    pub(crate) const UNKNOWN: Self = Self(u16::MAX);
+    const RESERVED: u16 = 7;
+
+    /// Whether this is one of a description's own namespaces, which need a prefix declared in an envelope.
+    pub(crate) fn is_own(self) -> bool {
+        self.0 >= Self::RESERVED && self != Self::UNKNOWN
+    }
+}
+
+/// Every namespace that the plans of one description know.
+#[derive(Clone, Debug)]
+pub(crate) struct Spaces(Vec<Box<str>>);
+
+/// XML Schema's namespace.
+pub(crate) const XSD: &str = "http://www.w3.org/2001/XMLSchema";
+/// The namespace of the SOAP 1.1 envelope.
+pub(crate) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+/// The namespace of the SOAP 1.2 envelope.
+pub(crate) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
+/// The namespace of `xsi:nil`.
+pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// The namespace of the prefix `xml`.
+pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
+const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+
+impl Default for Spaces {
+    fn default() -> Self {
+        Self(["", SOAP_11, SOAP_12, XSI, XML, XSD, WSSE].map(Into::into).into())
+    }
+}
+
+impl Spaces {
+    /// The namespace of a URI, added if it is new. `None` when a description has more namespaces than can be numbered.
+    pub(crate) fn add(&mut self, uri: &str) -> Option<Space> {
+        let found = self.find(uri);
+        if found != Space::UNKNOWN {
+            return Some(found);
+        }
+        let next = u16::try_from(self.0.len()).ok().filter(|next| *next != u16::MAX)?;
+        self.0.push(uri.into());
+        Some(Space(next))
+    }
+
+    /// The namespace of a URI.
+    pub(crate) fn find(&self, uri: &str) -> Space {
+        // Few namespaces, and longer than they differ: a scan over lengths and texts beats hashing them.
+        self.0.iter().position(|known| &**known == uri).map_or(Space::UNKNOWN, |at| Space(at as u16))
+    }
+
+    /// The URI of a namespace.
+    pub(crate) fn uri(&self, space: Space) -> &str {
+        self.0.get(usize::from(space.0)).map_or("", |uri| uri)
+    }
+
+    /// The prefix that our envelopes give a namespace; empty for unqualified names.
+    pub(crate) fn prefix(space: Space) -> String {
+        match space {
+            Space::NONE => String::new(),
+            Space::SOAP_11 | Space::SOAP_12 => "soapenv".into(),
+            Space::XSI => "xsi".into(),
+            Space::XML => "xml".into(),
+            Space::XSD => "xsd".into(),
+            Space(number) => format!("n{}", number - Space::RESERVED + 1),
+        }
+    }
+}

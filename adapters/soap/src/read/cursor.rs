@@ -1,0 +1,271 @@
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::{Attributes, EnvelopeLimits, ReadError, allowed, reference};
+use crate::plan::{Space, Spaces};
+
+/// Walks over a message element by element, with namespaces resolved and every limit kept.
+///
+/// quick-xml finds the tags and checks that they match. What it leaves to its user is done here: document type
+/// declarations, processing instructions, entities, one root, characters, prefixes and limits.
+pub(crate) struct Cursor<'x, 'p> {
+    text: &'x str,
+    reader: Reader<&'x [u8]>,
+    spaces: &'p Spaces,
+    limits: EnvelopeLimits,
+    bindings: Vec<Binding<'x>>,
+    attributes: Vec<Attribute<'x>>,
+    depth: usize,
+    elements: usize,
+    declarations: usize,
+    /// An element written `<a/>` has begun and its end is to be told next.
+    empty: bool,
+    rooted: bool,
+}
+
+struct Binding<'x> {
+    prefix: &'x str,
+    space: Space,
+    depth: usize,
+}
+
+/// An attribute of the element that just began; declarations of namespaces are none.
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute<'x> {
+    pub(crate) space: Space,
+    pub(crate) local: &'x str,
+    pub(crate) value: Cow<'x, str>,
+}
+
+/// What comes next in a message. Comments are never told, so that the text on both sides of one is one text.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Token<'x> {
+    Start(Space, &'x str),
+    Text(Cow<'x, str>),
+    End,
+    Over,
+}
+
+impl<'x, 'p> Cursor<'x, 'p> {
+    pub(crate) fn new(text: &'x str, spaces: &'p Spaces, limits: EnvelopeLimits) -> Self {
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().check_comments = true;
+        Self {
+            text,
+            reader,
+            spaces,
+            limits,
+            bindings: vec![Binding { prefix: "xml", space: Space::XML, depth: 0 }],
+            attributes: Vec::new(),
+            depth: 0,
+            elements: 0,
+            declarations: 0,
+            empty: false,
+            rooted: false,
+        }
+    }
+
+    /// How many elements are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// What bounds it.
+    pub(crate) fn limits(&self) -> &EnvelopeLimits {
+        &self.limits
+    }
+
+    /// The attributes of the element that the last token began.
+    pub(crate) fn attributes(&self) -> &[Attribute<'x>] {
+        &self.attributes
+    }
+
+    /// The value of an attribute of the element that the last token began.
+    pub(crate) fn attribute(&self, space: Space, local: &str) -> Option<&str> {
+        self.attributes.iter().find(|found| found.space == space && found.local == local).map(|found| &*found.value)
+    }
+
+    /// What comes next.
+    pub(crate) fn token(&mut self) -> Result<Token<'x>, ReadError> {
+        if self.empty {
+            self.empty = false;
+            self.close();
+            return Ok(Token::End);
+        }
+        loop {
+            let from = self.reader.buffer_position() as usize;
+            match self.reader.read_event().map_err(|_| ReadError::Malformed)? {
+                Event::Start(tag) => {
+                    let length = tag.name().as_ref().len();
+                    return self.open(from, length, 1);
+                }
+                Event::Empty(tag) => {
+                    self.empty = true;
+                    let length = tag.name().as_ref().len();
+                    return self.open(from, length, 2);
+                }
+                Event::End(_) => {
+                    self.close();
+                    return Ok(Token::End);
+                }
+                Event::Text(_) => {
+                    let text = self.text.get(from..self.reader.buffer_position() as usize).ok_or(ReadError::Malformed)?;
+                    if let Some(token) = self.characters(text)? {
+                        return Ok(token);
+                    }
+                }
+                Event::CData(data) if self.depth > 0 => {
+                    let data = data.into_inner();
+                    let text = match data {
+                        Cow::Borrowed(text) => plain(text)?,
+                        Cow::Owned(text) => Cow::Owned(plain(&text)?.into_owned()),
+                    };
+                    return Ok(Token::Text(text));
+                }
+                Event::GeneralRef(name) if self.depth > 0 => {
+                    let letter = reference(&name)?;
+                    return Ok(Token::Text(Cow::Owned(letter.into())));
+                }
+                Event::Comment(_) => {}
+                Event::Decl(_) if from == 0 => {}
+                Event::DocType(_) => return Err(ReadError::DocType),
+                Event::PI(_) => return Err(ReadError::Instruction),
+                Event::Eof if self.depth == 0 && self.rooted => return Ok(Token::Over),
+                Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof => return Err(ReadError::Malformed),
+            }
+        }
+    }
+
+    /// Skips the rest of the element that the last token began, or of whatever is open deeper than this.
+    pub(crate) fn leave(&mut self, depth: usize) -> Result<(), ReadError> {
+        while self.depth > depth {
+            self.token()?;
+        }
+        Ok(())
+    }
+
+    /// The namespace and local name of a qualified name in content (`xsi:type`, `faultcode`).
+    pub(crate) fn resolve<'n>(&self, name: &'n str) -> Option<(Space, &'n str)> {
+        let name = name.trim();
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        Some((self.bound(prefix)?, local))
+    }
+
+    fn bound(&self, prefix: &str) -> Option<Space> {
+        let found = self.bindings.iter().rev().find(|binding| binding.prefix == prefix).map(|binding| binding.space);
+        found.or_else(|| prefix.is_empty().then_some(Space::NONE))
+    }
+
+    fn open(&mut self, from: usize, length: usize, tail: usize) -> Result<Token<'x>, ReadError> {
+        let to = self.reader.buffer_position() as usize;
+        let tag = to.checked_sub(tail).and_then(|to| self.text.get(from + 1..to)).ok_or(ReadError::Malformed)?;
+        let (name, rest) = tag.split_at_checked(length).ok_or(ReadError::Malformed)?;
+        self.count(name)?;
+        self.attributes.clear();
+        if !rest.is_empty() {
+            self.read_attributes(rest)?;
+        }
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        if local.is_empty() || local.contains(':') {
+            return Err(ReadError::Malformed);
+        }
+        Ok(Token::Start(self.bound(prefix).ok_or(ReadError::Prefix)?, local))
+    }
+
+    fn count(&mut self, name: &str) -> Result<(), ReadError> {
+        if self.depth == 0 && self.rooted {
+            return Err(ReadError::Malformed);
+        }
+        self.rooted = true;
+        self.depth += 1;
+        self.elements += 1;
+        if self.depth > self.limits.depth {
+            return Err(ReadError::Limit("depth"));
+        }
+        if self.elements > self.limits.elements {
+            return Err(ReadError::Limit("the number of elements"));
+        }
+        if name.len() > self.limits.name_bytes {
+            return Err(ReadError::Limit("the length of a name"));
+        }
+        Ok(())
+    }
+
+    fn read_attributes(&mut self, rest: &'x str) -> Result<(), ReadError> {
+        // Prefixes may be declared after they are used in the same tag, so that names are resolved in a second pass; until
+        // then the written name waits in `local`.
+        for (at, attribute) in Attributes::new(rest, self.limits.attribute_bytes).enumerate() {
+            let (name, value) = attribute?;
+            if at >= self.limits.attributes {
+                return Err(ReadError::Limit("the number of attributes"));
+            }
+            if name.len() > self.limits.name_bytes {
+                return Err(ReadError::Limit("the length of a name"));
+            }
+            if name == "xmlns" {
+                self.declare("", &value)?;
+            } else if let Some(prefix) = name.strip_prefix("xmlns:") {
+                self.declare(prefix, &value)?;
+            } else {
+                self.attributes.push(Attribute { space: Space::NONE, local: name, value });
+            }
+        }
+        for at in 0..self.attributes.len() {
+            if let Some((prefix, local)) = self.attributes[at].local.split_once(':') {
+                self.attributes[at].space = self.bound(prefix).ok_or(ReadError::Prefix)?;
+                self.attributes[at].local = local;
+            }
+            let (known, [new, ..]) = self.attributes.split_at(at) else { continue };
+            let twice = |found: &Attribute<'_>| found.local == new.local && found.space == new.space;
+            if new.space != Space::UNKNOWN && known.iter().any(twice) {
+                return Err(ReadError::Malformed);
+            }
+        }
+        Ok(())
+    }
+
+    fn declare(&mut self, prefix: &'x str, uri: &str) -> Result<(), ReadError> {
+        self.declarations += 1;
+        if self.declarations > self.limits.declarations || self.bindings.len() > self.limits.namespaces {
+            return Err(ReadError::Limit("the number of namespaces"));
+        }
+        let twice = self.bindings.iter().rev().take_while(|known| known.depth == self.depth).any(|known| known.prefix == prefix);
+        if twice || matches!(prefix, "xml" | "xmlns") && uri != crate::plan::XML || uri.is_empty() && !prefix.is_empty() {
+            return Err(ReadError::Malformed);
+        }
+        let space = self.spaces.find(uri);
+        self.bindings.push(Binding { prefix, space, depth: self.depth });
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        while self.bindings.last().is_some_and(|binding| binding.depth == self.depth && self.depth > 0) {
+            self.bindings.pop();
+        }
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, ReadError> {
+        if text.len() > self.limits.text_bytes {
+            return Err(ReadError::Limit("the length of a text"));
+        }
+        if self.depth > 0 {
+            return Ok(Some(Token::Text(plain(text)?)));
+        }
+        if text.bytes().all(|byte| byte.is_ascii_whitespace()) { Ok(None) } else { Err(ReadError::Malformed) }
+    }
+}
+
+/// Text with its line ends normalized (XML 1.0 §2.11), if it has only characters that XML allows.
+fn plain(text: &str) -> Result<Cow<'_, str>, ReadError> {
+    // Control characters and the two non-characters (which begin with 0xEF in UTF-8) are rare enough to look closer.
+    if text.bytes().all(|byte| byte >= b' ' && byte != 0xef || byte == b'\n' || byte == b'\t') {
+        return Ok(Cow::Borrowed(text));
+    }
+    if !text.chars().all(allowed) {
+        return Err(ReadError::Character);
+    }
+    if text.contains('\r') { Ok(Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))) } else { Ok(Cow::Borrowed(text)) }
+}

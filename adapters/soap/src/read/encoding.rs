@@ -1,0 +1,94 @@
+//! Legacy upstreams still answer in Latin alphabets; everything else here is UTF-8.
+
+use std::borrow::Cow;
+
+use super::ReadError;
+
+/// The message as text, decoded by its byte order mark, else by the charset of the media type (RFC 7303 §3), else by its
+/// XML declaration, else as UTF-8.
+pub(crate) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, ReadError> {
+    match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => return utf8(rest),
+        [0xff, 0xfe, rest @ ..] => return utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => return utf16(rest, u16::from_be_bytes),
+        _ => {}
+    }
+    let name = charset.map_or_else(|| declared(bytes), |charset| Some(charset.trim_matches('"')));
+    match name {
+        None => utf8(bytes),
+        Some(name) if is(name, &["utf-8", "utf8", "us-ascii", "ascii"]) => utf8(bytes),
+        Some(name) if is(name, &["iso-8859-1", "latin1", "iso_8859-1"]) => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Some(name) if is(name, &["windows-1252", "cp1252"]) => windows_1252(bytes),
+        Some(_) => Err(ReadError::Encoding),
+    }
+}
+
+fn is(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// The encoding of an XML declaration; all the encodings read here agree with ASCII in it.
+fn declared(bytes: &[u8]) -> Option<&str> {
+    let head = &bytes[..bytes.len().min(200)];
+    let head = head.strip_prefix(b"<?xml".as_slice())?;
+    let end = memchr::memmem::find(head, b"?>")?;
+    let declaration = std::str::from_utf8(&head[..end]).ok()?;
+    let (_, rest) = declaration.split_once("encoding")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    rest[1..].split_once(quote).map(|(name, _)| name)
+}
+
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| ReadError::Encoding)
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, ReadError> {
+    let (pairs, []) = bytes.as_chunks::<2>() else { return Err(ReadError::Encoding) };
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|&pair| unit(pair))).collect();
+    text.map(Cow::Owned).map_err(|_| ReadError::Encoding)
+}
+
+/// The bytes 0x80 to 0x9F of Windows-1252; `\0` where the code page has nothing.
+const UPPER: [char; 32] = [
+    '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’', '“', '”', '•', '–', '—', '˜', '™',
+    'š', '›', 'œ', '\0', 'ž', 'Ÿ',
+];
+
+fn windows_1252(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+    let letter = |&byte: &u8| match byte {
+        0x80..=0x9f => Some(UPPER[usize::from(byte - 0x80)]).filter(|&letter| letter != '\0'),
+        _ => Some(char::from(byte)),
+    };
+    bytes.iter().map(letter).collect::<Option<String>>().map(Cow::Owned).ok_or(ReadError::Encoding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_legacy_upstreams_send() {
+        let latin = b"<?xml version='1.0' encoding=\"ISO-8859-1\"?><a>\xe0\x80</a>";
+        let windows = b"<?xml version='1.0' encoding='windows-1252'?><a>\x80</a>";
+        let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("<a>à😀</a>".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        for (bytes, charset, expected) in [
+            (&latin[..], None, Ok("à\u{80}")),
+            (windows, None, Ok("€")),
+            (&utf16, None, Ok("à😀")),
+            (b"\xef\xbb\xbf<a>x</a>", None, Ok("x")),
+            (b"<a>\xe8</a>", Some("iso-8859-1"), Ok("è")),
+            (b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa8</a>", Some("\"UTF-8\""), Ok("è")),
+            (b"<a>\xe8</a>", None, Err(ReadError::Encoding)),
+            (b"<a/>", Some("utf-7"), Err(ReadError::Encoding)),
+            (b"\xff\xfea", None, Err(ReadError::Encoding)),
+            (b"<?xml version='1.0' encoding='windows-1252'?><a>\x81</a>", None, Err(ReadError::Encoding)),
+        ] {
+            let text = decode(bytes, charset);
+            match expected {
+                Ok(part) => assert!(text.is_ok_and(|text| text.contains(part)), "{part}"),
+                Err(error) => assert_eq!(text, Err(error)),
+            }
+        }
+    }
+}

@@ -17,6 +17,9 @@ mod source;
 mod wsdl;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use adapter::SoapAdapter;
 pub use compile::compile;
 pub use read::{Envelope, EnvelopeLimits, ReadError, read_envelope};

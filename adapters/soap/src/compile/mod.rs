@@ -6,6 +6,8 @@ mod envelope;
 mod headers;
 mod operation;
 
+pub(crate) use operation::Compiling;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -110,7 +112,7 @@ impl Compilation<'_> {
                     continue;
                 }
             };
-            let result = operation::Compiling { wsdl: self.wsdl, port: self.port, spec, mapped, place, compiler: &mut compiler }.run(&name);
+            let result = Compiling { wsdl: self.wsdl, port: self.port, spec, mapped, place, compiler: &mut compiler }.run(&name);
             match result {
                 Ok((operation, warnings)) => {
                     self.faults.extend(warnings);

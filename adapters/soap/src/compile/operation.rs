@@ -9,19 +9,19 @@ use crate::schema::Compiler;
 use crate::wsdl::{self, Part, Port, Wsdl};
 
 /// One operation while it is compiled.
-pub(super) struct Compiling<'a, 's> {
-    pub(super) wsdl: &'a Wsdl,
-    pub(super) port: &'a Port,
-    pub(super) spec: &'a OperationSpec,
-    pub(super) mapped: Option<&'a OperationMapping>,
+pub(crate) struct Compiling<'a, 's> {
+    pub(crate) wsdl: &'a Wsdl,
+    pub(crate) port: &'a Port,
+    pub(crate) spec: &'a OperationSpec,
+    pub(crate) mapped: Option<&'a OperationMapping>,
     /// Where the mapping speaks of it, or should.
-    pub(super) place: &'a Place,
-    pub(super) compiler: &'a mut Compiler<'s>,
+    pub(crate) place: &'a Place,
+    pub(crate) compiler: &'a mut Compiler<'s>,
 }
 
 impl Compiling<'_, '_> {
     /// The operation and what somebody should look at, or everything that is wrong with it.
-    pub(super) fn run(mut self, name: &str) -> Result<(Operation, Vec<Fault>), Vec<Fault>> {
+    pub(crate) fn run(mut self, name: &str) -> Result<(Operation, Vec<Fault>), Vec<Fault>> {
         let described = self.wsdl.operation(self.port, name).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let input = described.input.body.as_ref().map(|part| self.element(part, &mut faults));
@@ -38,7 +38,7 @@ impl Compiling<'_, '_> {
         let declared = self.declared_faults(&described, &mut warnings);
         let fault_rules = self.fault_rules(&declared, &mut warnings);
         let understood = self.understood(&described);
-        let error_when = self.error_when(&output);
+        let error_when = self.error_when(&output, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -143,10 +143,31 @@ impl Compiling<'_, '_> {
         rules.iter().map(|rule| (rule.name.as_str().into(), refusal(&rule.problem))).collect()
     }
 
-    fn error_when(&self, output: &Output) -> Option<ErrorWhen> {
-        let _ = output;
+    fn error_when(&self, output: &Output, faults: &mut Vec<Fault>) -> Option<ErrorWhen> {
         let rule = self.mapped?.error_when.as_ref()?;
-        let path = rule.path.split('.').map(Into::into).collect();
+        let path: Box<[Box<str>]> = rule.path.split('.').map(Into::into).collect();
+        // The path is of the JSON that is answered, so that it begins inside an unwrapped member.
+        let root = match output {
+            Output::Element { element, unwrap: Some(at) } => match element.content {
+                TypeRef::Complex(id) => self.compiler.plan.complex(id).elements.get(usize::from(*at)).map(|member| member.content),
+                TypeRef::Simple(_) => None,
+            },
+            Output::Element { element, unwrap: None } => Some(element.content),
+            Output::OneWay | Output::Empty => None,
+        };
+        let leads = path.iter().try_fold(root, |at, name| match at? {
+            TypeRef::Complex(id) => {
+                let complex = self.compiler.plan.complex(id);
+                let slot = complex.slot(name, usize::MAX)?;
+                let element = slot.checked_sub(complex.attributes.len()).and_then(|at| complex.elements.get(at));
+                Some(element.filter(|element| !element.array).map(|element| element.content))
+            }
+            TypeRef::Simple(_) => None,
+        });
+        if leads.is_none() {
+            let fault = Fault::error(rule.place.clone(), format!("the answer has no member `{}`", rule.path));
+            faults.push(fault.hint("a path leads from the answer's JSON through members that are not repeated, as `a.b`"));
+        }
         Some(ErrorWhen { path, equals: rule.equals.as_str().into(), refusal: refusal(&rule.problem) })
     }
 }

@@ -191,6 +191,9 @@ impl Compiler<'_> {
         if name.space.contains("soap/encoding") || name.space.contains("soap-encoding") {
             return Err(refuse(at, "SOAP encoding", "only literal messages are mapped"));
         }
+        if &*name.local == "swaRef" && &*name.space == "http://ws-i.org/profiles/basic/1.1/xsd" {
+            return Err(refuse(at, "a reference to an attachment (`swaRef`)", "attachments are not mapped yet"));
+        }
         let Component { element, document } = self.schemas.find(Symbol::Type, name, at)?;
         if element.is(XSD, "simpleType") {
             return self.simple_type(&element, document).map(TypeRef::Simple);

@@ -9,7 +9,6 @@ use crate::source::{Element, QName};
 /// An operation of a port: document style, literal.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    pub(crate) name: String,
     /// Where its binding stands.
     pub(crate) at: Arc<Element>,
     pub(crate) action: String,
@@ -65,7 +64,6 @@ impl Wsdl {
         let bound = |side| at.named(WSDL, side).next();
         let output = declared.named(WSDL, "output").next();
         Ok(Operation {
-            name: name.to_owned(),
             action: settings.and_then(|settings| settings.attr("soapAction")).unwrap_or_default().to_owned(),
             input: self.message(input, bound("input"), soap)?,
             output: output.map(|output| self.message(output, bound("output"), soap)).transpose()?,

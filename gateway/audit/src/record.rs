@@ -23,7 +23,7 @@ pub const MAX_RECORD: usize = 16 * 1024;
 ///
 /// There is no field for a citizen's value. The route is the template and never the path, obligations and withheld members
 /// are names, and a correlation id that is not evidently an identifier of a message is left out. Everything is borrowed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// What happened (`ev`).
     pub event: Event,

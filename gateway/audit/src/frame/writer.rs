@@ -8,12 +8,14 @@ pub struct BatchWriter {
     chain: Digest,
     next_seq: u64,
     count: u32,
+    /// Chain and number as they were before this batch.
+    before: (Digest, u64),
 }
 
 impl BatchWriter {
     /// A writer that continues a segment after this chain value and sequence number.
     pub fn new(chain: [u8; 32], next_seq: u64) -> Self {
-        Self { bytes: Vec::new(), chain, next_seq, count: 0 }
+        Self { bytes: Vec::new(), chain, next_seq, count: 0, before: (chain, next_seq) }
     }
 
     /// The number the next frame gets.
@@ -31,9 +33,15 @@ impl BatchWriter {
         self.count == 0
     }
 
-    /// How many bytes of the disk the batch takes if one more payload of this length joins it.
+    /// How many frames the batch has.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How many bytes of the disk the batch takes if a payload of this length joins it, or as it is for a length of 0.
     pub fn size_with(&self, payload: usize) -> usize {
-        sector_end(self.bytes.len() + FRAME_HEADER + payload + TRAILER)
+        let frame = if payload == 0 { 0 } else { FRAME_HEADER + payload };
+        sector_end(self.bytes.len() + frame + TRAILER)
     }
 
     /// Adds a frame and gives its number.
@@ -53,8 +61,16 @@ impl BatchWriter {
         &self.bytes
     }
 
-    /// Forgets the finished batch's bytes and begins the next.
-    pub fn next_batch(&mut self) {
+    /// The finished batch is durable: begins the next one.
+    pub fn keep(&mut self) {
+        self.before = (self.chain, self.next_seq);
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    /// The batch could not be written: its numbers are given to the next one.
+    pub fn abandon(&mut self) {
+        (self.chain, self.next_seq) = self.before;
         self.bytes.clear();
         self.count = 0;
     }

@@ -5,7 +5,7 @@ use super::{MAX_RECORD, RecordError};
 use crate::jcs::{Canonical, Object};
 
 /// What became of a streamed answer after its record: `exchange.closed`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Closed<'a> {
     /// The exchange.
     pub id: ExchangeId,
@@ -54,7 +54,7 @@ pub struct RefusalCount<'a> {
 }
 
 /// Refusals of strangers beyond their budget, told in one record: `refusals.summary`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RefusalsSummary<'a> {
     /// This node.
     pub node: &'a str,
@@ -107,7 +107,7 @@ impl RefusalsSummary<'_> {
 }
 
 /// The log could not be written for a while, and nothing was admitted meanwhile: `log.suspended`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Suspension<'a> {
     /// This node.
     pub node: &'a str,

@@ -1,1 +1,31 @@
-//! Listeners, the pipeline, the upstream client, admission, cache and the admin API.
+//! The gateway's edge: listeners, the pipeline, the upstream client, admission, the cache, the keys, the admin listener.
+//!
+//! This is where sockets, clocks and threads are; the rules are in the crates below and know of none of them. Start reading
+//! at [`gateway`], which shows the whole way of a request.
+
+mod admin;
+mod admission;
+mod body;
+mod budget;
+mod cache;
+mod clock;
+pub mod config;
+mod exchange;
+pub mod gateway;
+mod keys;
+mod listener;
+mod message;
+mod metrics;
+mod rejection;
+mod respond;
+mod server;
+mod snapshot;
+mod stage;
+mod state;
+mod upstream;
+mod worker;
+
+pub use exchange::Stage;
+pub use server::{Ended, Running, StartError, start};
+pub use snapshot::Snapshot;
+pub use state::State;

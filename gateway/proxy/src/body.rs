@@ -1,0 +1,364 @@
+//! Bodies that pass through, each with its limits.
+//!
+//! A caller's body is bounded in bytes and must come at a minimum rate; an upstream's is bounded in bytes and in total time.
+//! Both apply backpressure by being polled only when the other side can take more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use crate::exchange::Exchange;
+use crate::upstream::Returned;
+
+/// An error of a body, for hyper.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a caller's body could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than the limit.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// It came slower than the minimum rate.
+    #[error("the body came too slowly")]
+    TooSlow,
+    /// The caller went away, or broke the framing.
+    #[error("the body ended before it was whole")]
+    Incomplete,
+}
+
+/// How a caller's body must come.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The most bytes.
+    pub most_bytes: u64,
+    /// Time that is given without looking at the rate.
+    pub grace: Duration,
+    /// Bytes a second, averaged since the beginning.
+    pub minimum_rate: u64,
+}
+
+/// A caller's body that nobody has read yet.
+#[derive(Debug)]
+pub struct CallerBody {
+    incoming: Incoming,
+    pace: Pace,
+    read: u64,
+    began: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl CallerBody {
+    /// Wraps hyper's body.
+    pub fn new(incoming: Incoming, pace: Pace) -> Self {
+        Self { incoming, pace, read: 0, began: Instant::now(), timer: None }
+    }
+
+    /// The same body with another limit: the e-service's, once it is known.
+    pub fn limit(&mut self, most_bytes: u64) {
+        self.pace.most_bytes = self.pace.most_bytes.min(most_bytes);
+    }
+
+    /// Whether there is certainly nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    /// The length that the caller announced, if it did.
+    pub fn announced(&self) -> Option<u64> {
+        self.incoming.size_hint().exact()
+    }
+
+    /// Refuses at once what announces more than the limit.
+    pub fn check_announced(&self) -> Result<(), BodyError> {
+        match self.announced() {
+            Some(length) if length > self.pace.most_bytes => Err(BodyError::TooLarge { limit: self.pace.most_bytes }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next piece of data; trailers are passed over.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        std::future::poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                return self.poll_pace(cx);
+            };
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(BodyError::Incomplete))) };
+            let Ok(data) = frame.into_data() else { continue };
+            self.read += data.len() as u64;
+            if self.read > self.pace.most_bytes {
+                return Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.pace.most_bytes })));
+            }
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+
+    /// The timer is armed only when data is really awaited, which for ordinary bodies is never.
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let earned = Duration::from_secs(self.read.checked_div(self.pace.minimum_rate).unwrap_or(u64::from(u32::MAX)));
+        let deadline = self.began + self.pace.grace + earned;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        if timer.deadline().into_std() != deadline {
+            timer.as_mut().reset(deadline.into());
+        }
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(BodyError::TooSlow)))
+    }
+}
+
+/// The body of an upstream request.
+#[derive(Debug)]
+pub enum UpstreamRequestBody {
+    /// Held whole, and sent at most once per attempt.
+    Held(Option<Bytes>),
+    /// The caller's, passing through.
+    Streamed(CallerBody),
+}
+
+impl Body for UpstreamRequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut *self {
+            Self::Held(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(body) => {
+                let data = ready!(body.poll_data(cx));
+                Poll::Ready(data.map(|data| data.map(Frame::data).map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Held(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Self::Streamed(body) => body.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Held(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Streamed(body) => body.announced().map(SizeHint::with_exact).unwrap_or_default(),
+        }
+    }
+}
+
+/// Why an upstream's answer could not be had whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// More bytes than the limit.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The total time is over.
+    #[error("the answer was not whole in time")]
+    TooLate,
+    /// The connection broke.
+    #[error("the answer ended before it was whole")]
+    Incomplete,
+}
+
+/// An upstream's answer, passing through.
+#[derive(Debug)]
+pub struct UpstreamStream {
+    incoming: Incoming,
+    most_bytes: u64,
+    deadline: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    read: u64,
+    /// Goes back to its pool when the body has been read to its end; else it is closed with it.
+    connection: Option<Returned>,
+}
+
+impl UpstreamStream {
+    /// Wraps hyper's body; the connection goes back to its pool when it has been read to its end.
+    pub fn new(incoming: Incoming, most_bytes: u64, deadline: Instant, connection: Option<Returned>) -> Self {
+        let mut stream = Self { incoming, most_bytes, deadline, timer: None, read: 0, connection };
+        if stream.incoming.is_end_stream() {
+            stream.finish();
+        }
+        stream
+    }
+
+    fn finish(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
+    }
+
+    /// Whether there is nothing (more) in it.
+    pub fn is_end(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    /// The exact length, if the upstream announced it.
+    pub fn announced(&self) -> Option<u64> {
+        self.incoming.size_hint().exact()
+    }
+
+    /// Reads it whole.
+    pub async fn collect(mut self) -> Result<Bytes, StreamError> {
+        if self.announced().is_some_and(|length| length > self.most_bytes) {
+            return Err(StreamError::TooLarge { limit: self.most_bytes });
+        }
+        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
+        // Nearly always the first piece is all of it, and then nothing is copied.
+        let Some(second) = self.next().await.transpose()? else { return Ok(first) };
+        let mut whole = Vec::with_capacity(self.announced().unwrap_or(0) as usize + first.len() + second.len());
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(data) = self.next().await.transpose()? {
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.into())
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {
+        std::future::poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                let deadline = self.deadline;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+                ready!(timer.as_mut().poll(cx));
+                return Poll::Ready(Some(Err(StreamError::TooLate)));
+            };
+            let Some(frame) = frame else {
+                self.finish();
+                return Poll::Ready(None);
+            };
+            let Ok(frame) = frame else { return Poll::Ready(Some(Err(StreamError::Incomplete))) };
+            let Ok(data) = frame.into_data() else { continue };
+            self.read += data.len() as u64;
+            if self.read > self.most_bytes {
+                return Poll::Ready(Some(Err(StreamError::TooLarge { limit: self.most_bytes })));
+            }
+            if self.incoming.is_end_stream() {
+                self.finish();
+            }
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}
+
+/// What a streamed answer came to, told once when it has ended or been cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Bytes handed to the caller's connection.
+    pub bytes: u64,
+    /// SHA-256 of those bytes.
+    pub digest: [u8; 32],
+    /// Whether it was all of it.
+    pub complete: bool,
+}
+
+/// The body that hyper writes to the caller.
+pub struct AnswerBody {
+    content: Content,
+    /// Held until the body is gone: permits, leases and the caller's place in the limits end with the answer.
+    _exchange: Option<Arc<Exchange>>,
+}
+
+enum Content {
+    Held(Bytes),
+    Streamed(Box<Streamed>),
+}
+
+struct Streamed {
+    stream: UpstreamStream,
+    digest: digest::Context,
+    bytes: u64,
+    complete: bool,
+    closed: Option<Box<dyn FnOnce(Closing) + Send>>,
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        let context = std::mem::replace(&mut self.digest, digest::Context::new(&digest::SHA256));
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        if let Some(closed) = self.closed.take() {
+            closed(Closing { bytes: self.bytes, digest, complete: self.complete });
+        }
+    }
+}
+
+impl AnswerBody {
+    /// An answer held whole.
+    pub fn held(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
+        Self { content: Content::Held(bytes), _exchange: Some(exchange) }
+    }
+
+    /// An answer outside any exchange.
+    pub fn bare(bytes: Bytes) -> Self {
+        Self { content: Content::Held(bytes), _exchange: None }
+    }
+
+    /// An answer that passes through; `closed` is told how it ended.
+    pub fn streamed(stream: UpstreamStream, exchange: Arc<Exchange>, closed: Box<dyn FnOnce(Closing) + Send>) -> Self {
+        let complete = stream.is_end();
+        let digest = digest::Context::new(&digest::SHA256);
+        let streamed = Streamed { stream, digest, bytes: 0, complete, closed: Some(closed) };
+        Self { content: Content::Streamed(Box::new(streamed)), _exchange: Some(exchange) }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match &mut self.content {
+            Content::Held(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Held(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Streamed(streamed) => {
+                let data = ready!(streamed.stream.poll_data(cx));
+                if let Some(Ok(data)) = &data {
+                    streamed.digest.update(data);
+                    streamed.bytes += data.len() as u64;
+                }
+                streamed.complete = match &data {
+                    None => true,
+                    Some(Ok(_)) => streamed.stream.is_end(),
+                    Some(Err(_)) => false,
+                };
+                Poll::Ready(data.map(|data| data.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Held(bytes) => bytes.is_empty(),
+            Content::Streamed(streamed) => streamed.stream.is_end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Held(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Streamed(streamed) => streamed.stream.announced().map(SizeHint::with_exact).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The lookup cache: full answers, under policy.
+//!
+//! What is kept is what the upstream said, checked against the contract and before anything was withheld, so that one
+//! answer serves callers with different obligations. The key is all that makes two questions the same; see [`Question`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use exchange::{Call, ExchangeId, Json, Pointer, json};
+use http::{HeaderMap, StatusCode};
+use moka::Expiry;
+use moka::future::Cache;
+
+use adapter_api::ForwardedHeaders;
+
+use crate::config::Definition;
+
+/// The key of a question: SHA-256, because two questions with one key would be given one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Question([u8; 32]);
+
+/// An answer that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, read as JSON where it is.
+    pub body: KeptBody,
+    /// The exchange that asked the upstream.
+    pub origin: ExchangeId,
+    /// When the answer came.
+    pub since: Instant,
+    /// How long it may be used.
+    pub ttl: Duration,
+}
+
+/// The body of a kept answer.
+#[derive(Clone, Debug)]
+pub enum KeptBody {
+    /// JSON.
+    Json(Json),
+    /// Anything else.
+    Bytes(Bytes),
+}
+
+impl Kept {
+    /// Its age now.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    fn bytes(&self) -> u64 {
+        let body = match &self.body {
+            KeptBody::Json(json) => json.bytes().len() * 4,
+            KeptBody::Bytes(bytes) => bytes.len(),
+        };
+        // The index of a JSON text is some three times the text; headers and the entry itself are counted by the kilobyte.
+        body as u64 + 1024
+    }
+}
+
+/// What ends a load without an answer that can be kept.
+#[derive(Clone, Debug)]
+pub enum NotKept {
+    /// The answer may not be kept: whoever else waits must ask for itself.
+    Uncacheable,
+    /// The load was refused; the refusal is that of whoever loaded.
+    Rejected(crate::rejection::Rejection),
+}
+
+/// The answers kept, bounded in bytes.
+#[derive(Clone, Debug)]
+pub struct AnswerCache(Cache<Question, Arc<Kept>, ahash::RandomState>);
+
+struct ByTtl;
+
+impl Expiry<Question, Arc<Kept>> for ByTtl {
+    fn expire_after_create(&self, _: &Question, kept: &Arc<Kept>, _: Instant) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+}
+
+impl AnswerCache {
+    /// A cache of so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let weigh = |_: &Question, kept: &Arc<Kept>| u32::try_from(kept.bytes()).unwrap_or(u32::MAX);
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).expire_after(ByTtl).build_with_hasher(ahash::RandomState::new()))
+    }
+
+    /// An answer to this question, if one is kept that is no older than `max_age`.
+    pub async fn find(&self, question: &Question, max_age: Option<Duration>) -> Option<Arc<Kept>> {
+        let kept = self.0.get(question).await?;
+        if max_age.is_none_or(|most| kept.age() <= most) {
+            return Some(kept);
+        }
+        // Too old for this caller: the one that is fetched for it serves the others too.
+        self.0.invalidate(question).await;
+        None
+    }
+
+    /// Loads an answer once, however many ask for it at the same time.
+    pub async fn load<F>(&self, question: Question, load: F) -> Result<Arc<Kept>, Arc<NotKept>>
+    where
+        F: Future<Output = Result<Arc<Kept>, NotKept>>,
+    {
+        self.0.try_get_with(question, load).await
+    }
+}
+
+impl Question {
+    /// The key of a call: the e-service with its compiled hash, the operation, the canonical request without the members that
+    /// are ignored, the purpose, the tenant, and every caller's header that the adapter forwards.
+    pub fn of(definition: &Definition, instance: usize, call: &Call, ignore: &[Pointer]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        // Every part is preceded by its length, so that no two lists of parts read alike.
+        let mut part = |bytes: &[u8]| {
+            context.update(&(bytes.len() as u64).to_be_bytes());
+            context.update(bytes);
+        };
+        part(&definition.hash);
+        part(definition.name.as_bytes());
+        part(definition.instances.get(instance).map_or("", |instance| instance.tenant.name()).as_bytes());
+        part(&(call.operation as u64).to_be_bytes());
+        part(call.path.as_bytes());
+        part(call.query.as_deref().unwrap_or_default().as_bytes());
+        part(call.caller.purpose.as_deref().unwrap_or_default().as_bytes());
+        match &call.body {
+            exchange::Body::Json(json) => part(&json::canonical(json, ignore)),
+            other => part(&other.bytes().unwrap_or_default()),
+        }
+        let mut forwarded: Vec<(&str, &[u8])> = match definition.adapter.forwarded_headers() {
+            ForwardedHeaders::All => call.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect(),
+            ForwardedHeaders::Only(names) => {
+                names.iter().flat_map(|name| call.headers.get_all(name).iter().map(|value| (name.as_str(), value.as_bytes()))).collect()
+            }
+        };
+        forwarded.retain(|(name, _)| !BESIDE_THE_QUESTION.contains(name));
+        forwarded.sort_unstable();
+        for (name, value) in forwarded {
+            part(name.as_bytes());
+            part(value);
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(context.finish().as_ref());
+        Self(key)
+    }
+}
+
+/// Headers that say something about the message or its way, not about what is asked.
+const BESIDE_THE_QUESTION: [&str; 6] = ["content-length", "traceparent", "tracestate", "x-request-id", "x-correlation-id", "host"];
+
+/// Whether an upstream allows its answer to be kept (RFC 9111 §5.2.2): `no-store` and `private` forbid it, `Vary: *` too.
+pub fn may_keep(headers: &HeaderMap) -> bool {
+    let lists = |name: http::HeaderName, words: &[&str]| {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|directive| {
+            let word = directive.split('=').next().unwrap_or_default().trim();
+            words.iter().any(|known| known.eq_ignore_ascii_case(word))
+        })
+    };
+    !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"]) && !lists(http::header::VARY, &["*"])
+}

@@ -1,0 +1,407 @@
+//! E-services: contract, instances, security, policy, limits, adapter and upstream, compiled.
+
+use std::sync::Arc;
+
+use adapter_api::Adapter;
+use aws_lc_rs::digest::{SHA256, digest};
+use contract::{AnswerMode, CompileOptions, Contract};
+use document::{Fault, Key, Place, Section, Tree};
+use exchange::Tenant;
+use http::HeaderName;
+use policy::{Policies, PolicySource, PolicyTarget};
+use trust::{Acceptance, Identifiers, Instances, Times};
+
+use super::operation::{self, OperationRules};
+use super::selector::{ChannelSource, Selector};
+use super::{Scope, files, identifier, upstream};
+use crate::admission::Rate;
+use crate::upstream::UpstreamRules;
+
+/// An e-service, compiled.
+#[derive(Debug)]
+pub struct Definition {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// Where it is configured.
+    pub place: Place,
+    /// The listener it is served by.
+    pub listener: Arc<str>,
+    /// The path it is served under, without a slash at the end.
+    pub base_path: String,
+    /// Its contract.
+    pub contract: Contract,
+    /// The rules of its operations, in the contract's order.
+    pub operations: Vec<OperationRules>,
+    /// Its instances.
+    pub instances: Vec<Instance>,
+    /// How callers are authenticated.
+    pub security: Security,
+    /// Its policies; `None` only where nobody is authenticated and none is configured.
+    pub policies: Option<Policies>,
+    /// Where in a call the subject of the data stands.
+    pub subject: Vec<Selector>,
+    /// Where the channel is told.
+    pub channel: Option<ChannelSource>,
+    /// Its limits.
+    pub limits: LimitRules,
+    /// What turns its calls into upstream requests.
+    pub adapter: Arc<dyn Adapter>,
+    /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
+    pub identity_headers: Vec<HeaderName>,
+    /// The upstream.
+    pub upstream: Arc<UpstreamRules>,
+    /// What happens to answers that break the contract.
+    pub answers: AnswerMode,
+    /// How durable its records are.
+    pub durability: Durability,
+    /// Who answers `/status`.
+    pub status: StatusMode,
+    /// Whether `/status` leaves records.
+    pub record_status: bool,
+    /// Whether answers that are held carry a `Digest`.
+    pub digest_answers: bool,
+    /// The most bytes of a request's body, if less than the listener's.
+    pub body_bytes: Option<u64>,
+    /// SHA-256 over contract, adapter and base path: part of every cache key.
+    pub hash: [u8; 32],
+}
+
+/// An instance: an e-service of one tenant.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// In whose name it is offered.
+    pub tenant: Tenant,
+    /// The environment of PDND, by its place in the configuration; `None` without vouchers.
+    pub issuer: Option<usize>,
+}
+
+/// How callers are authenticated.
+#[derive(Debug)]
+pub enum Security {
+    /// By a PDND voucher, which also chooses the instance.
+    Voucher(Instances),
+    /// Not at all: `security: [open]`.
+    Open,
+    /// By the upstream: `security: [upstream]`. Its credentials pass.
+    Upstream,
+}
+
+/// How durable records are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// No answer leaves before its record is on disk.
+    Strict,
+    /// Records are written without waiting: for e-services without personal data only.
+    Relaxed,
+}
+
+/// Who answers `/status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusMode {
+    /// The gateway.
+    Served,
+    /// The upstream.
+    Proxied,
+}
+
+/// The limits of an e-service.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LimitRules {
+    /// Of all callers together.
+    pub total: PartyLimit,
+    /// Of one consumer.
+    pub per_consumer: PartyLimit,
+    /// Of one purpose.
+    pub per_purpose: PartyLimit,
+}
+
+/// A limit of one party.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PartyLimit {
+    /// A rate with its burst.
+    pub rate: Option<Rate>,
+    /// Exchanges at a time.
+    pub concurrency: Option<u32>,
+}
+
+pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
+    let name: Arc<str> = key.text.as_str().into();
+    section.choice("direction", &[("inbound", ())]);
+    let listener = listener(&section, scope);
+    let base_path = base_path(&section);
+    let contract = contract(&section);
+    let (security, instances) = security(&section, scope);
+    let operations = contract.as_ref().map(|contract| operation::compile(&section, contract.operations()));
+    if contract.is_none() {
+        let _ = section.named_sections("operations");
+    }
+    let policies = policies(&section, &name, contract.as_ref(), &instances, security.as_ref());
+    let subject = super::selector::list(&section, "subject");
+    let channel = ChannelSource::read(&section);
+    let limits = limits(section.section("limits"));
+    let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
+    let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
+    let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
+    let record_status = section.flag("record_status").unwrap_or(false);
+    let digest_answers = section.flag("digest_answers").unwrap_or(false);
+    let body_bytes = section.bytes("body_bytes");
+    let Adapted { adapter, identity_headers, upstream } = adapter(&section, contract.as_ref())?;
+    let contract = contract?;
+    let hash = hash(&contract, &base_path, &*adapter);
+    Some(Definition {
+        place: Place::at(section.file(), key.position),
+        listener: listener?,
+        operations: operations?,
+        security: security?,
+        policies: policies?,
+        answers: answers.unwrap_or(AnswerMode::Enforce),
+        durability: durability.unwrap_or(Durability::Strict),
+        status: status.unwrap_or(StatusMode::Served),
+        name,
+        base_path,
+        contract,
+        instances,
+        subject,
+        channel,
+        limits,
+        adapter,
+        identity_headers,
+        upstream: Arc::new(upstream),
+        record_status,
+        digest_answers,
+        body_bytes,
+        hash,
+    })
+}
+
+fn listener(section: &Section<'_>, scope: &Scope<'_>) -> Option<Arc<str>> {
+    let name = section.required_text("listener")?;
+    let found = scope.listeners.iter().find(|listener| *listener.name == *name);
+    if found.is_none() {
+        let known = scope.listeners.iter().map(|listener| format!("`{}`", listener.name)).collect::<Vec<_>>().join(", ");
+        section.report(Fault::error(section.place("listener"), format!("there is no listener `{name}`")).hint(format!("there is {known}")));
+    }
+    found.map(|listener| listener.name.clone())
+}
+
+fn base_path(section: &Section<'_>) -> String {
+    let text = section.required_text("base_path").unwrap_or("/");
+    if !text.starts_with('/')
+        || text.contains("//")
+        || text.split('/').any(|part| part == "." || part == "..")
+        || text.contains(['?', '#', '%'])
+    {
+        section.report(
+            Fault::error(section.place("base_path"), "a base path begins with `/` and is made of plain segments")
+                .hint("such as `/anagrafe/v1`"),
+        );
+    }
+    text.trim_end_matches('/').to_owned()
+}
+
+fn contract(section: &Section<'_>) -> Option<Contract> {
+    let path = files::resolve(section, section.required_text("contract")?);
+    let strict_query = section.flag("strict_query").unwrap_or(false);
+    if !path.is_file() {
+        let fault = Fault::error(section.place("contract"), format!("there is no file `{}`", path.display()));
+        section.report(fault.hint("paths are relative to the file that names them"));
+        return None;
+    }
+    let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
+    let options = CompileOptions { strict_query, ..CompileOptions::default() };
+    Contract::compile(&tree, &options, section.faults())
+}
+
+fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
+    let words = section.texts("security");
+    let acknowledged: Vec<&str> = section.texts("acknowledge").into_iter().map(|(word, _)| word).collect();
+    let listed = section.section_list("instances");
+    let word = |wanted: &str| words.iter().any(|(word, _)| *word == wanted);
+    for (word, place) in &words {
+        if !["voucher", "open", "upstream"].contains(word) {
+            let fault = Fault::error(place.clone(), format!("the security pattern `{word}` is not known here"));
+            section.report(fault.hint("this version knows `voucher`, `open` and `upstream`"));
+        }
+    }
+    if words.len() > 1 {
+        section.report(Fault::error(section.place("security"), "choose one of `voucher`, `open` and `upstream`"));
+    }
+    for unprotected in ["open", "upstream"] {
+        if word(unprotected) && !acknowledged.contains(&unprotected) {
+            let message = match unprotected {
+                "open" => format!("`{}` asks no proof of its callers", section.name()),
+                _ => format!("`{}` leaves authentication to its upstream", section.name()),
+            };
+            section.report(
+                Fault::warning(section.place("security"), message).hint(format!("write `acknowledge: [{unprotected}]` if that is meant")),
+            );
+        }
+    }
+    let implicit = || vec![Instance { tenant: Tenant::new(&scope.installation), issuer: None }];
+    if word("open") || word("upstream") {
+        let instances: Vec<Instance> = listed.iter().filter_map(|section| instance(section, scope)).map(|(instance, _)| instance).collect();
+        let security = if word("open") { Security::Open } else { Security::Upstream };
+        return (Some(security), if instances.is_empty() { implicit() } else { instances });
+    }
+    if !word("voucher") {
+        let fault = Fault::error(section.place("security"), format!("`{}` needs `security`", section.name()));
+        section.report(fault.hint("`[voucher]` for a PDND e-service"));
+        return (None, implicit());
+    }
+    let (instances, acceptances): (Vec<Instance>, Vec<Option<Acceptance>>) =
+        listed.iter().filter_map(|section| instance(section, scope)).unzip();
+    if listed.is_empty() {
+        let fault = Fault::error(section.here(), format!("`{}` needs `instances`", section.name()));
+        section.report(fault.hint("one for each tenant: tenant, pdnd, eservice, descriptors, audience"));
+    }
+    let acceptances: Option<Vec<Acceptance>> = acceptances.into_iter().collect();
+    let security = acceptances.filter(|list| !list.is_empty()).and_then(|list| match Instances::new(list) {
+        Ok(instances) => Some(Security::Voucher(instances)),
+        Err(overlap) => {
+            let fault = Fault::error(
+                section.place("instances"),
+                format!("one voucher could choose both instance {} and {}", overlap.first + 1, overlap.second + 1),
+            );
+            section.report(fault.hint("give each its own `producer`, `eservice`, `descriptors` or `audience`"));
+            None
+        }
+    });
+    (security, instances)
+}
+
+/// One instance, and what a voucher must say to open it (absent without an environment).
+fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Option<Acceptance>)> {
+    let tenant_name = section.text("tenant");
+    let environment = section.text("pdnd");
+    let producer = section.text("producer").and_then(|text| identifier(section, "producer", text));
+    let eservice = section.text("eservice").and_then(|text| identifier(section, "eservice", text));
+    let descriptors = section.texts("descriptors").into_iter().filter_map(|(text, _)| identifier(section, "descriptors", text)).collect();
+    let audiences: Box<[Box<str>]> = section.texts("audience").into_iter().map(|(text, _)| text.into()).collect();
+    let identifiers =
+        section.choice("identifiers", &[("required", Identifiers::Required), ("optional", Identifiers::Optional)]).unwrap_or_default();
+    let mut times = Times::default();
+    if let Some(tolerance) = section.duration("expiry_tolerance") {
+        times.after_expiry = tolerance;
+    }
+    times.longest_age = section.duration("longest_age");
+    let (tenant, tenant_producer) = match tenant_name.map(|name| (name, scope.tenants.get(name))) {
+        None => (Tenant::new(&scope.installation), None),
+        Some((_, Some(config))) => (config.tenant.clone(), config.producer),
+        Some((name, None)) => {
+            section.report(
+                Fault::error(section.place("tenant"), format!("there is no tenant `{name}`")).hint("tenants stand under `tenants`"),
+            );
+            return None;
+        }
+    };
+    let Some(environment) = environment else { return Some((Instance { tenant, issuer: None }, None)) };
+    let Some(at) = scope.issuers.iter().position(|issuer| *issuer.name == *environment) else {
+        section.report(
+            Fault::error(section.place("pdnd"), format!("there is no environment `{environment}`")).hint("environments stand under `pdnd`"),
+        );
+        return None;
+    };
+    if audiences.is_empty() {
+        let fault = Fault::error(section.here(), format!("`{}` needs `audience`", section.name()));
+        section.report(fault.hint("the audience of the descriptor, as PDND's catalogue shows it"));
+    }
+    let producer = producer.or(tenant_producer);
+    let issuer = scope.issuers[at].rules.issuer().clone();
+    let acceptance = Acceptance { issuer, audiences, producer, eservice, descriptors, identifiers, times };
+    Some((Instance { tenant, issuer: Some(at) }, Some(acceptance)))
+}
+
+/// `Some(None)` where there is rightly no policy; `None` where there is a fault.
+#[expect(clippy::option_option, reason = "no policy and a faulty policy are different things")]
+fn policies(
+    section: &Section<'_>,
+    name: &str,
+    contract: Option<&Contract>,
+    instances: &[Instance],
+    security: Option<&Security>,
+) -> Option<Option<Policies>> {
+    let Some(text) = section.text("policy") else {
+        if matches!(security, Some(Security::Open | Security::Upstream)) {
+            return Some(None);
+        }
+        let fault = Fault::error(section.here(), format!("`{}` needs `policy`", section.name()));
+        section.report(fault.hint("without a policy nothing is permitted; name a .cedar file"));
+        return None;
+    };
+    let path = files::resolve(section, text);
+    let source = match std::fs::read_to_string(&path) {
+        Ok(text) => PolicySource::new(&path.display().to_string(), &text),
+        Err(error) => {
+            section.report(Fault::error(section.place("policy"), format!("cannot read `{}`: {}", path.display(), error.kind())));
+            return None;
+        }
+    };
+    let contract = contract?;
+    let tenants: Vec<Tenant> = instances.iter().map(|instance| instance.tenant.clone()).collect();
+    let target = PolicyTarget { eservice: name, tenants: &tenants, operations: contract.operations() };
+    let policies = Policies::compile(&source, &target, section.faults())?;
+    let required = |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(|place| place.to_string());
+    policies.check_withheld(&required, section.faults());
+    Some(Some(policies))
+}
+
+fn limits(section: Option<Section<'_>>) -> LimitRules {
+    let Some(section) = section else { return LimitRules::default() };
+    LimitRules {
+        total: party(&section),
+        per_consumer: section.section("per_consumer").map(|section| party(&section)).unwrap_or_default(),
+        per_purpose: section.section("per_purpose").map(|section| party(&section)).unwrap_or_default(),
+    }
+}
+
+fn party(section: &Section<'_>) -> PartyLimit {
+    let burst = section.count("burst");
+    let rate = section.rate("rate").map(|(count, period)| Rate::new(count, period, burst.unwrap_or(count)));
+    if rate.is_none() && burst.is_some() {
+        section.report(Fault::error(section.place("burst"), "a burst needs a `rate`"));
+    }
+    PartyLimit { rate, concurrency: section.count("concurrency").map(|count| count.clamp(1, 1 << 20) as u32) }
+}
+
+struct Adapted {
+    adapter: Arc<dyn Adapter>,
+    identity_headers: Vec<HeaderName>,
+    upstream: UpstreamRules,
+}
+
+/// The one registry that names the adapters.
+fn adapter(section: &Section<'_>, contract: Option<&Contract>) -> Option<Adapted> {
+    let rules = section.section("upstream");
+    section.required("adapter")?;
+    let kinds = section.section("adapter")?;
+    let (http, soap) = (kinds.section("http"), kinds.section("soap"));
+    let operations = contract.map(Contract::operations).unwrap_or_default();
+    match (http, soap) {
+        (Some(http), None) => {
+            let upstream = upstream::compile(&http, rules.as_ref());
+            let adapter = adapter_http::compile(&http);
+            let identity_headers = adapter.identity_headers().cloned().collect();
+            Some(Adapted { adapter: Arc::new(adapter), identity_headers, upstream: upstream? })
+        }
+        (None, Some(soap)) => {
+            let upstream = upstream::compile(&soap, rules.as_ref());
+            let base = files::resolve(&soap, "");
+            let adapter = adapter_soap::compile(soap, &base, operations);
+            contract?;
+            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream? })
+        }
+        _ => {
+            kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));
+            None
+        }
+    }
+}
+
+fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter) -> [u8; 32] {
+    let mut text = contract.hash().to_vec();
+    text.extend_from_slice(base_path.as_bytes());
+    text.extend_from_slice(format!("\n{adapter:?}").as_bytes());
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, &text).as_ref());
+    hash
+}

@@ -1,0 +1,307 @@
+//! The configuration: what was written, read once with positions, and what it means, compiled.
+//!
+//! Each part is compiled on its own and reports its faults into one list, so that `varco check` shows all of them. A
+//! configuration with one error is refused whole. Nothing here binds a port, starts a thread or asks a network.
+
+mod eservice;
+mod files;
+mod listener;
+mod operation;
+mod secret;
+mod selector;
+mod tls;
+mod upstream;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use document::{Fault, Faults, Key, Place, Section};
+use exchange::Tenant;
+use trust::{IssuerRules, Uuid};
+
+pub use eservice::{Definition, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
+pub use files::Files;
+pub use listener::{ListenerLimits, ListenerRules};
+pub use operation::{CacheRules, OperationRules};
+pub use selector::{ChannelSource, Selector};
+
+/// What a configuration means.
+#[derive(Debug)]
+pub struct Configuration {
+    /// The name of the installation: also the implicit tenant.
+    pub installation: Arc<str>,
+    /// What a problem's kind is appended to.
+    pub problem_base: String,
+    /// How many worker threads.
+    pub workers: usize,
+    /// The most bytes of bodies held at a time.
+    pub buffered_bytes: u64,
+    /// The most bytes of answers kept.
+    pub cache_bytes: u64,
+    /// How many verified vouchers are remembered.
+    pub vouchers: u64,
+    /// How long a shutdown may take.
+    pub drain: Duration,
+    /// The environments of PDND.
+    pub issuers: Vec<IssuerConfig>,
+    /// The listeners.
+    pub listeners: Vec<ListenerRules>,
+    /// The e-services.
+    pub eservices: Vec<Arc<Definition>>,
+    /// The audit log.
+    pub audit: AuditRules,
+    /// The admin listener.
+    pub admin: Option<SocketAddr>,
+    /// SHA-256 over all files that were read.
+    pub hash: [u8; 32],
+}
+
+/// An environment of PDND.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// What its vouchers look like.
+    pub rules: IssuerRules,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// When they are read again.
+    pub refresh: trust::KeyRingRules,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// A file; it is read again when due.
+    File(PathBuf),
+    /// A URL, asked through this upstream.
+    Url(Arc<crate::upstream::UpstreamRules>),
+}
+
+/// Where and how the audit log is kept.
+#[derive(Clone, Debug)]
+pub struct AuditRules {
+    /// The folder.
+    pub store: PathBuf,
+    /// The log's origin (C2SP tlog-checkpoint): a schemaless URL.
+    pub origin: String,
+    /// The most bytes waiting to be written.
+    pub queue_bytes: u64,
+    /// Refusals of strangers that are recorded one by one, a second.
+    pub strangers: u64,
+}
+
+/// What reading leaves behind: the configuration if it can be used, and all faults in the order of the files.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration, if no fault is an error.
+    pub configuration: Option<Configuration>,
+    /// Errors and warnings.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads and compiles a configuration.
+pub fn load(path: &Path) -> Loaded {
+    let faults = RefCell::new(Faults::new());
+    let files = Files::read(path, &faults);
+    let configuration = if files.trees().is_empty() { None } else { compile(&files, &faults) };
+    let faults = faults.into_inner();
+    let configuration = configuration.filter(|_| !faults.has_errors());
+    Loaded { configuration, faults: faults.sorted() }
+}
+
+/// The parts of all files, gathered before any of them is compiled, because they may name each other across files.
+#[derive(Default)]
+struct Parts<'a> {
+    tenants: Vec<(&'a Key, Section<'a>)>,
+    issuers: Vec<(&'a Key, Section<'a>)>,
+    listeners: Vec<(&'a Key, Section<'a>)>,
+    eservices: Vec<(&'a Key, Section<'a>)>,
+}
+
+/// What the parts of a configuration may refer to.
+pub(crate) struct Scope<'a> {
+    tenants: HashMap<&'a str, TenantConfig>,
+    issuers: &'a [IssuerConfig],
+    listeners: &'a [ListenerRules],
+    installation: Arc<str>,
+}
+
+/// A tenant as configured.
+struct TenantConfig {
+    tenant: Tenant,
+    producer: Option<Uuid>,
+}
+
+fn compile(files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
+    let mut parts = Parts::default();
+    let mut roots = Vec::new();
+    for (at, tree) in files.trees().iter().enumerate() {
+        let Some(root) = Section::open(&tree.file, &tree.root, "configuration", faults) else { continue };
+        let _ = root.texts("include");
+        gather(&mut parts.tenants, root.named_sections("tenants"), &root, "tenant");
+        gather(&mut parts.issuers, root.named_sections("pdnd"), &root, "environment");
+        gather(&mut parts.listeners, root.named_sections("listeners"), &root, "listener");
+        gather(&mut parts.eservices, root.named_sections("eservices"), &root, "e-service");
+        if at == 0 {
+            roots.push(root);
+        }
+    }
+    let main = roots.pop()?;
+    let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
+    let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer(key, section)).collect();
+    let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
+    let tenants = parts.tenants.iter().map(|(key, section)| (key.text.as_str(), tenant(key, section))).collect();
+    let scope = Scope { tenants, issuers: &issuers, listeners: &listeners, installation: installation.clone() };
+    let eservices: Vec<Arc<Definition>> = std::mem::take(&mut parts.eservices)
+        .into_iter()
+        .filter_map(|(key, section)| eservice::compile(key, section, &scope))
+        .map(Arc::new)
+        .collect();
+    refuse_overlaps(&main, &eservices);
+    if eservices.is_empty() && !faults.borrow().has_errors() {
+        main.report(Fault::error(main.here(), "no e-service is configured").hint("add one under `eservices`"));
+    }
+    let limits = main.section("limits");
+    let limit = |key: &'static str, default: u64| limits.as_ref().and_then(|limits| limits.bytes(key)).unwrap_or(default);
+    let configuration = Configuration {
+        problem_base: main
+            .section("problems")
+            .and_then(|problems| problems.text("base").map(str::to_owned))
+            .unwrap_or_else(|| "urn:varco:problem:".into()),
+        workers: main.count("workers").map_or_else(default_workers, |count| (count as usize).clamp(1, 256)),
+        buffered_bytes: limit("buffered_bytes", 256 << 20),
+        cache_bytes: limit("cache_bytes", 64 << 20),
+        vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
+        drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
+        audit: audit(&main, &installation),
+        admin: admin(&main),
+        hash: files.hash(),
+        installation,
+        issuers: issuers.clone(),
+        listeners: listeners.clone(),
+        eservices,
+    };
+    Some(configuration)
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Adds the named parts of one file to those of the files before it; no name may stand twice.
+fn gather<'a>(all: &mut Vec<(&'a Key, Section<'a>)>, found: Vec<(&'a Key, Section<'a>)>, root: &Section<'a>, what: &str) {
+    for (key, section) in found {
+        if let Some((_, first)) = all.iter().find(|(known, _)| known.text == key.text) {
+            let place = Place::at(root.file(), key.position);
+            root.report(
+                Fault::error(place, format!("the {what} `{}` stands twice", key.text)).hint(format!("it stands first at {}", first.here())),
+            );
+        } else {
+            all.push((key, section));
+        }
+    }
+}
+
+fn tenant(key: &Key, section: &Section<'_>) -> TenantConfig {
+    let _ = section.text("name");
+    let producer = section.text("producer").and_then(|text| identifier(section, "producer", text));
+    TenantConfig { tenant: Tenant::new(&key.text), producer }
+}
+
+/// A UUID as PDND writes it.
+pub(crate) fn identifier(section: &Section<'_>, key: &str, text: &str) -> Option<Uuid> {
+    let found = trust::uuid(text);
+    if found.is_none() {
+        let fault = Fault::error(section.place(key), format!("`{}.{key}` should be a UUID", section.name()));
+        section.report(fault.hint("PDND writes 36 characters, such as 68b4aef7-3eaa-4e17-9d8a-4eace693ae2d"));
+    }
+    found
+}
+
+fn issuer(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
+    let name = section.required_text("issuer");
+    let keys = section.required_text("jwks").and_then(|text| key_source(section, text));
+    let mut rules = IssuerRules::new(name?);
+    let algorithms = section.texts("algorithms");
+    if !algorithms.is_empty() {
+        match rules.clone().allow(algorithms.iter().map(|(text, _)| *text)) {
+            Ok(allowed) => rules = allowed,
+            Err(error) => section.report(Fault::error(section.place("algorithms"), error.to_string())),
+        }
+    }
+    let mut refresh = trust::KeyRingRules::default();
+    if let Some(every) = section.duration("refresh") {
+        refresh.refresh_after = every;
+    }
+    if let Some(oldest) = section.duration("max_age") {
+        refresh.longest_age = oldest;
+    }
+    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh })
+}
+
+fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
+    if let Some(file) = text.strip_prefix("file:") {
+        let path = files::resolve(section, file);
+        let read = std::fs::read(&path).map_err(|error| error.kind().to_string());
+        match read.and_then(|bytes| trust::Jwks::parse(&bytes).map_err(|fault| fault.to_string())) {
+            Ok(_) => {}
+            Err(error) => section.report(Fault::error(section.place("jwks"), format!("the key set cannot be used: {error}"))),
+        }
+        return Some(KeySource::File(path));
+    }
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(rules)));
+    }
+    let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
+    section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));
+    None
+}
+
+fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
+    let section = main.required("audit").and_then(|_| main.section("audit"));
+    let Some(section) = section else {
+        return AuditRules { store: PathBuf::new(), origin: String::new(), queue_bytes: 0, strangers: 0 };
+    };
+    let store = section.required_text("store").map(|text| files::resolve(&section, text)).unwrap_or_default();
+    let origin = section.text("origin").map_or_else(|| format!("{installation}/log"), str::to_owned);
+    AuditRules {
+        store,
+        origin,
+        queue_bytes: section.bytes("queue").unwrap_or(16 << 20),
+        strangers: section.rate("strangers").map_or(100, |(count, per)| (count / per.as_secs().max(1)).max(1)),
+    }
+}
+
+fn admin(main: &Section<'_>) -> Option<SocketAddr> {
+    let section = main.section("admin")?;
+    let text = section.required_text("address")?;
+    let address: Option<SocketAddr> = text.parse().ok();
+    match address {
+        None => section.report(Fault::error(section.place("address"), "not an address and port").hint("such as `127.0.0.1:9090`")),
+        Some(address) if !address.ip().is_loopback() => {
+            let fault = Fault::error(section.place("address"), "the admin listener has no authentication and must stay on loopback");
+            section.report(fault.hint("bind it to 127.0.0.1 or [::1]"));
+        }
+        Some(_) => {}
+    }
+    address
+}
+
+/// Two e-services of one listener may not have the same base path; a longer one inside a shorter one is served first.
+fn refuse_overlaps(main: &Section<'_>, eservices: &[Arc<Definition>]) {
+    for (at, service) in eservices.iter().enumerate() {
+        let same = |other: &&Arc<Definition>| other.listener == service.listener && other.base_path == service.base_path;
+        if let Some(other) = eservices[..at].iter().find(same) {
+            let message = format!("the e-services `{}` and `{}` have the same listener and base path", other.name, service.name);
+            main.report(
+                Fault::error(service.place.clone(), message)
+                    .hint("give each a `base_path` of its own; one e-service can have many instances"),
+            );
+        }
+    }
+}

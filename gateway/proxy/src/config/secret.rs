@@ -1,0 +1,28 @@
+//! Secrets: `env:NAME` or `file:path`, read at load and never printed.
+
+use document::{Fault, Section};
+
+use super::files::resolve;
+
+/// The bytes that a value names. `bare` says whether a value without a prefix is a path, as for certificates and keys.
+pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str, bare: bool) -> Option<Vec<u8>> {
+    let fault = |message: String| {
+        section.report(Fault::error(section.place(key), message));
+        None
+    };
+    if let Some(name) = text.strip_prefix("env:") {
+        return match std::env::var(name) {
+            Ok(value) => Some(value.into_bytes()),
+            Err(_) => fault(format!("the environment variable `{name}` is not set")),
+        };
+    }
+    let path = match text.strip_prefix("file:") {
+        Some(path) => path,
+        None if bare => text,
+        None => return fault(format!("`{}.{key}` should be `env:NAME` or `file:path`, never the secret itself", section.name())),
+    };
+    match std::fs::read(resolve(section, path)) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => fault(format!("cannot read `{path}`: {}", error.kind())),
+    }
+}

@@ -1,0 +1,88 @@
+//! Where in a call something stands: the subject of the data, the members a cache ignores.
+
+use document::{Fault, Section};
+use exchange::{Call, Pointer};
+
+/// A place in a call: `path.name`, `query.name` or `body:/pointer`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// A path parameter.
+    Path(Box<str>),
+    /// A query parameter.
+    Query(Box<str>),
+    /// Values in a JSON body.
+    Body(Pointer),
+}
+
+impl Selector {
+    /// Reads a selector.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(pointer) = text.strip_prefix("body:") {
+            return Pointer::parse(pointer).map(Self::Body).map_err(|error| error.to_string());
+        }
+        match text.split_once('.') {
+            Some(("path", name)) if !name.is_empty() => Ok(Self::Path(name.into())),
+            Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.into())),
+            _ => Err("a place in a call is `path.name`, `query.name` or `body:/pointer`".into()),
+        }
+    }
+
+    /// The texts that it selects in a call.
+    pub fn select<'a>(&'a self, call: &'a Call) -> Vec<&'a str> {
+        match self {
+            Self::Path(name) => call.parameters.path(name).into_iter().collect(),
+            Self::Query(name) => call.parameters.query(name).collect(),
+            Self::Body(pointer) => call
+                .body
+                .json()
+                .map(|json| json.root().select(pointer))
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(exchange::json::Node::as_str)
+                .collect(),
+        }
+    }
+}
+
+/// Reads a list of selectors of a section.
+pub(super) fn list(section: &Section<'_>, key: &'static str) -> Vec<Selector> {
+    let read = |(text, place): (&str, _)| Selector::parse(text).map_err(|error| section.report(Fault::error(place, error))).ok();
+    section.texts(key).into_iter().filter_map(read).collect()
+}
+
+/// Where the channel of a request is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelSource {
+    /// Always this one: `batch`.
+    Constant(Box<str>),
+    /// In a header: `header:X-Canale`.
+    Header(http::HeaderName),
+}
+
+impl ChannelSource {
+    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+        let text = section.text("channel")?;
+        let Some(name) = text.strip_prefix("header:") else { return Some(Self::Constant(text.into())) };
+        match http::HeaderName::from_bytes(name.as_bytes()) {
+            Ok(name) => Some(Self::Header(name)),
+            Err(_) => {
+                section.report(Fault::error(section.place("channel"), format!("`{name}` is no header name")));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_places() {
+        assert_eq!(Selector::parse("path.cf"), Ok(Selector::Path("cf".into())));
+        assert!(matches!(Selector::parse("body:/a/*/cf"), Ok(Selector::Body(_))));
+        for bad in ["cf", "path.", "body:a", "header.x"] {
+            assert!(Selector::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

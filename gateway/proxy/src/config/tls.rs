@@ -1,0 +1,164 @@
+//! Certificates and keys, for both sides.
+
+use std::sync::Arc;
+
+use document::{Fault, Section};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ResolvesServerCert, ResolvesServerCertUsingSni, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::secret;
+
+/// The provider of every TLS connection: one stack.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// The server side of a listener, if `tls` is there. `None` where it is not, or where it has faults.
+pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Arc<ServerConfig>> {
+    section.node("tls")?;
+    let mut pairs = Vec::new();
+    for item in section.section_list("tls") {
+        let names: Vec<String> = item.texts("names").iter().map(|(text, _)| (*text).to_owned()).collect();
+        if let Some(key) = certified_key(&item) {
+            pairs.push((names, key, item.here()));
+        }
+    }
+    let (_, first, _) = pairs.first()?;
+    let default = first.clone();
+    let mut by_name = ResolvesServerCertUsingSni::new();
+    for (names, key, place) in &pairs {
+        for name in names {
+            if let Err(error) = by_name.add(name, CertifiedKey::clone(key)) {
+                section.report(Fault::error(place.clone(), format!("the certificate cannot serve `{name}`: {error}")));
+            }
+        }
+    }
+    let resolver = Arc::new(ByName { by_name, default });
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
+    let mut config = match client_verifier(section)? {
+        ClientVerifier::None => builder.with_no_client_auth().with_cert_resolver(resolver),
+        ClientVerifier::Some(verifier) => builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver),
+    };
+    config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    Some(Arc::new(config))
+}
+
+/// The certificate of the name asked for, else the first.
+#[derive(Debug)]
+struct ByName {
+    by_name: ResolvesServerCertUsingSni,
+    default: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.by_name.resolve(hello).or_else(|| Some(self.default.clone()))
+    }
+}
+
+fn certified_key(section: &Section<'_>) -> Option<Arc<CertifiedKey>> {
+    let certificate = section.required_text("certificate").and_then(|text| secret::read(section, "certificate", text, true));
+    let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true));
+    let (certificate, key) = (certificate?, key?);
+    let chain = certificates(section, "certificate", &certificate)?;
+    let key = match PrivateKeyDer::from_pem_slice(&key) {
+        Ok(key) => key,
+        Err(_) => return report(section, "key", "no private key in PEM"),
+    };
+    let key = match provider().key_provider.load_private_key(key) {
+        Ok(key) => key,
+        Err(_) => return report(section, "key", "the private key cannot be used"),
+    };
+    let pair = CertifiedKey::new(chain, key);
+    match pair.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Some(Arc::new(pair)),
+        Err(_) => report(section, "key", "the private key is not the certificate's"),
+    }
+}
+
+fn report<T>(section: &Section<'_>, key: &str, message: &str) -> Option<T> {
+    section.report(Fault::error(section.place(key), message));
+    None
+}
+
+fn certificates(section: &Section<'_>, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
+        Ok(chain) if !chain.is_empty() => Some(chain),
+        _ => report(section, key, "no certificate in PEM"),
+    }
+}
+
+enum ClientVerifier {
+    None,
+    Some(Arc<dyn rustls::server::danger::ClientCertVerifier>),
+}
+
+/// `client_certificates: { mode: required|optional|off, ca: file }`.
+fn client_verifier(section: &Section<'_>) -> Option<ClientVerifier> {
+    let Some(clients) = section.section("client_certificates") else { return Some(ClientVerifier::None) };
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mode {
+        Required,
+        Optional,
+        Off,
+    }
+    let mode =
+        clients.choice("mode", &[("required", Mode::Required), ("optional", Mode::Optional), ("off", Mode::Off)]).unwrap_or(Mode::Required);
+    if mode == Mode::Off {
+        let _ = clients.text("ca");
+        return Some(ClientVerifier::None);
+    }
+    let roots = roots(&clients, "ca")?;
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let builder = if mode == Mode::Optional { builder.allow_unauthenticated() } else { builder };
+    match builder.build() {
+        Ok(verifier) => Some(ClientVerifier::Some(verifier)),
+        Err(error) => report(&clients, "ca", &format!("the authorities cannot be used: {error}")),
+    }
+}
+
+fn roots(section: &Section<'_>, key: &'static str) -> Option<RootCertStore> {
+    let text = section.required_text(key)?;
+    let pem = secret::read(section, key, text, true)?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(section, key, &pem)? {
+        if roots.add(certificate).is_err() {
+            return report(section, key, "a certificate of an authority cannot be used");
+        }
+    }
+    Some(roots)
+}
+
+/// The client side of an upstream: its own roots (`roots: ca.pem`, or the system's), and a certificate of ours if asked.
+pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8]) -> Option<Arc<ClientConfig>> {
+    let roots = match section {
+        Some(section) if section.node("roots").is_some() => roots(section, "roots")?,
+        _ => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots
+        }
+    };
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?.with_root_certificates(roots);
+    let mut config = match section.filter(|section| section.node("certificate").is_some()) {
+        None => builder.with_no_client_auth(),
+        Some(section) => {
+            let _ = section.node("key");
+            let certificate = section.text("certificate").and_then(|text| secret::read(section, "certificate", text, true))?;
+            let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true))?;
+            let chain = certificates(section, "certificate", &certificate)?;
+            let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
+            match builder.with_client_auth_cert(chain, key) {
+                Ok(config) => config,
+                Err(error) => return report(section, "certificate", &format!("the client certificate cannot be used: {error}")),
+            }
+        }
+    };
+    config.alpn_protocols = vec![alpn.to_vec()];
+    Some(Arc::new(config))
+}

@@ -1,0 +1,379 @@
+//! One exchange: what each stage learned of it, until the record closes it.
+//!
+//! It is shared between the task that runs it, the connection that awaits its answer and the body that is being sent, so
+//! every field is set once, by the one stage that learns it, and read by those that come later.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use exchange::{Caller, Dialect, ExchangeId, OperationIndex, Timestamp, TraceContext};
+use http::Method;
+use parking_lot::Mutex;
+
+use crate::admission::Measure;
+use crate::snapshot::{EService, Listener, Snapshot};
+use crate::worker::Worker;
+
+/// An exchange under way.
+pub struct Exchange {
+    /// Its id.
+    pub id: ExchangeId,
+    /// When its request was seen: the `now` of every rule.
+    pub seen: Timestamp,
+    /// The same on the monotonic clock: durations count from here.
+    pub started: Instant,
+    /// The trace that it belongs to, with a span of our own.
+    pub trace: TraceContext,
+    /// The worker that runs it.
+    pub worker: Arc<Worker>,
+    /// The configuration that it runs under from start to end.
+    pub snapshot: Arc<Snapshot>,
+    /// The listener that its connection came in by.
+    pub listener: Arc<Listener>,
+    /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
+    pub peer: SocketAddr,
+    /// How the caller speaks.
+    pub dialect: Dialect,
+    /// The method, for the record.
+    pub method: Method,
+    /// Whether the caller reads Italian rather than English.
+    pub italian: bool,
+    /// The e-service and operation: set by `route`.
+    pub routed: OnceLock<Routed>,
+    /// Who calls: set by `authenticate`.
+    pub caller: OnceLock<Authenticated>,
+    /// The narrowest limit that applied: set by `admit`.
+    pub measure: OnceLock<Measure>,
+    /// How many people the data is about, and how they are identified: set by the contract stage.
+    pub subjects: OnceLock<Subjects>,
+    /// The channel that the citizen's request came in by: set by `policy`.
+    pub channel: OnceLock<String>,
+    /// What policy said.
+    pub decision: OnceLock<policy::Decision>,
+    /// Where the answer came from.
+    pub lookup: OnceLock<Lookup>,
+    /// How often the upstream was asked.
+    pub attempts: AtomicU32,
+    /// Bytes of the request's body.
+    pub request_bytes: AtomicU64,
+    /// What of the answer broke the contract and was let pass.
+    pub drift: OnceLock<String>,
+    /// The refusal, if it was refused: the stage and the kind of the problem.
+    pub refusal: OnceLock<Refusal>,
+    stage: AtomicU8,
+    entered: [AtomicU32; Stage::COUNT],
+    begin_wait: AtomicU32,
+    begun: AtomicBool,
+    gone: AtomicBool,
+    /// Permits, leases and whatever else ends with the exchange.
+    held: Mutex<Vec<Box<dyn Any + Send>>>,
+}
+
+/// Where a request goes.
+pub struct Routed {
+    /// The e-service.
+    pub service: Arc<EService>,
+    /// The operation of its contract.
+    pub operation: OperationIndex,
+    /// Decoded path parameters; taken by the contract stage.
+    pub path_parameters: Mutex<Vec<(Arc<str>, String)>>,
+    /// Where the path below the base path begins in the request's path.
+    pub below: usize,
+    /// Whether the gateway answers it itself: `/status`.
+    pub is_status: bool,
+}
+
+/// Who calls, and in whose name the exchange happens.
+pub struct Authenticated {
+    /// The instance of the e-service that the voucher chose.
+    pub instance: usize,
+    /// The proven claims; empty for an open e-service.
+    pub caller: Arc<Caller>,
+    /// Whether anything was proven: strangers are recorded under a budget.
+    pub proven: bool,
+    /// The evidence that was verified, in the words of policy.
+    pub evidence: &'static [&'static str],
+}
+
+/// Whom the data is about: how many, and how they are identified; never who.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subjects {
+    /// How many.
+    pub count: u32,
+    /// `codice_fiscale`, `partita_iva` …
+    pub kind: Option<&'static str>,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// From the upstream, asked by this exchange.
+    Miss,
+    /// From the cache.
+    Hit {
+        /// The exchange whose answer it is.
+        origin: ExchangeId,
+        /// Its age in seconds.
+        age: u64,
+    },
+    /// From the upstream: the operation is not cached, or the cache could not serve.
+    Bypass,
+}
+
+/// Why an exchange was refused, for the record and the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stage that refused.
+    pub stage: Stage,
+    /// The kind of the problem.
+    pub kind: String,
+    /// The detail for the log, which the caller does not get.
+    pub cause: String,
+    /// How the record calls it.
+    pub outcome: Outcome,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered as asked.
+    Success,
+    /// Refused by a rule: the caller's doing, or a limit.
+    Refused,
+    /// The upstream or the gateway failed.
+    Failed,
+    /// The caller went away before the upstream was called.
+    Abandoned,
+}
+
+impl Outcome {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Success, Self::Refused, Self::Failed, Self::Abandoned];
+
+    /// The word in records and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// The stages, for refusals, times and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Stage {
+    /// Limits of the head, and which e-service.
+    Route,
+    /// Who calls.
+    Authenticate,
+    /// How much they may.
+    Admit,
+    /// The body.
+    Read,
+    /// What was signed.
+    Integrity,
+    /// The message becomes a call.
+    Dialect,
+    /// The call against the contract.
+    Contract,
+    /// May they.
+    Policy,
+    /// The cache.
+    Lookup,
+    /// The adapter, on the way down.
+    Adapt,
+    /// The begin frame.
+    Begin,
+    /// The upstream, until its answer is whole or its head is here.
+    Upstream,
+    /// The way up.
+    Answer,
+    /// The record.
+    Record,
+}
+
+impl Stage {
+    /// How many there are.
+    pub const COUNT: usize = 14;
+
+    /// All of them, in the order of the way.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Route,
+        Self::Authenticate,
+        Self::Admit,
+        Self::Read,
+        Self::Integrity,
+        Self::Dialect,
+        Self::Contract,
+        Self::Policy,
+        Self::Lookup,
+        Self::Adapt,
+        Self::Begin,
+        Self::Upstream,
+        Self::Answer,
+        Self::Record,
+    ];
+
+    /// The word in records, metrics and the demo.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Authenticate => "authenticate",
+            Self::Admit => "admit",
+            Self::Read => "read",
+            Self::Integrity => "integrity",
+            Self::Dialect => "dialect",
+            Self::Contract => "contract",
+            Self::Policy => "policy",
+            Self::Lookup => "lookup",
+            Self::Adapt => "adapter",
+            Self::Begin => "begin",
+            Self::Upstream => "upstream",
+            Self::Answer => "answer",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// What an exchange begins with.
+pub struct Opening {
+    /// Its id.
+    pub id: ExchangeId,
+    /// When its request was seen.
+    pub seen: Timestamp,
+    /// Its trace.
+    pub trace: TraceContext,
+    /// The worker.
+    pub worker: Arc<Worker>,
+    /// The configuration.
+    pub snapshot: Arc<Snapshot>,
+    /// The listener.
+    pub listener: Arc<Listener>,
+    /// The caller's address.
+    pub peer: SocketAddr,
+    /// How the caller speaks.
+    pub dialect: Dialect,
+    /// The method.
+    pub method: Method,
+    /// Whether the caller reads Italian.
+    pub italian: bool,
+}
+
+impl Exchange {
+    /// A new exchange.
+    pub fn open(opening: Opening) -> Self {
+        let Opening { id, seen, trace, worker, snapshot, listener, peer, dialect, method, italian } = opening;
+        Self {
+            id,
+            seen,
+            started: Instant::now(),
+            trace,
+            worker,
+            snapshot,
+            listener,
+            peer,
+            dialect,
+            method,
+            italian,
+            routed: OnceLock::new(),
+            caller: OnceLock::new(),
+            measure: OnceLock::new(),
+            subjects: OnceLock::new(),
+            channel: OnceLock::new(),
+            decision: OnceLock::new(),
+            lookup: OnceLock::new(),
+            attempts: AtomicU32::new(0),
+            request_bytes: AtomicU64::new(0),
+            drift: OnceLock::new(),
+            refusal: OnceLock::new(),
+            stage: AtomicU8::new(Stage::Route as u8),
+            entered: std::array::from_fn(|_| AtomicU32::new(0)),
+            begin_wait: AtomicU32::new(0),
+            begun: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            held: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Marks that a stage begins: the time, and that a refusal from now on is its.
+    pub fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        // 0 means never, so the first microsecond counts as the second.
+        self.entered[stage as usize].store((self.micros() as u32).max(1), Ordering::Relaxed);
+    }
+
+    /// The stage that runs.
+    pub fn stage(&self) -> Stage {
+        Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
+    }
+
+    /// Microseconds since the request was seen.
+    pub fn micros(&self) -> u64 {
+        self.started.elapsed().as_micros() as u64
+    }
+
+    /// The stages that ran, in order, each with its microseconds: until the next one began, or until `end`.
+    pub fn stages(&self, end: u64) -> Vec<(Stage, u32)> {
+        let mut entered: Vec<(Stage, u32)> = Stage::ALL
+            .iter()
+            .map(|&stage| (stage, self.entered[stage as usize].load(Ordering::Relaxed)))
+            .filter(|(_, at)| *at > 0)
+            .collect();
+        entered.sort_by_key(|(_, at)| *at);
+        let ends: Vec<u32> = entered.iter().skip(1).map(|(_, at)| *at).chain([end as u32]).collect();
+        entered.iter().zip(ends).map(|((stage, at), end)| (*stage, end.saturating_sub(*at))).collect()
+    }
+
+    /// Microseconds from the beginning of one stage to the beginning of another, if both ran.
+    pub fn between(&self, from: Stage, to: Stage) -> Option<u32> {
+        let at = |stage: Stage| Some(self.entered[stage as usize].load(Ordering::Relaxed)).filter(|&at| at > 0);
+        Some(at(to)?.saturating_sub(at(from)?))
+    }
+
+    /// The e-service and operation, which every stage below `route` may rely on.
+    pub fn routed(&self) -> &Routed {
+        self.routed.get().expect("the route stage stands above and sets it")
+    }
+
+    /// The e-service, likewise.
+    pub fn service(&self) -> &Arc<EService> {
+        &self.routed().service
+    }
+
+    /// Who calls, which every stage below `authenticate` may rely on.
+    pub fn authenticated(&self) -> &Authenticated {
+        self.caller.get().expect("the authenticate stage stands above and sets it")
+    }
+
+    /// Keeps something until the exchange has ended, its answer's body included.
+    pub fn hold(&self, thing: impl Any + Send) {
+        self.held.lock().push(Box::new(thing));
+    }
+
+    /// The caller went away.
+    pub fn caller_left(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// Whether the caller went away.
+    pub fn is_caller_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// The begin frame is durable; it took so long.
+    pub fn began(&self, waited: std::time::Duration) {
+        self.begin_wait.store(waited.as_micros() as u32, Ordering::Relaxed);
+        self.begun.store(true, Ordering::Release);
+    }
+
+    /// Microseconds waited for the begin frame, if one was written.
+    pub fn begin_wait(&self) -> Option<u32> {
+        self.begun.load(Ordering::Acquire).then(|| self.begin_wait.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,199 @@
+//! The issuers' keys and the memory of verified vouchers.
+//!
+//! The rules are `trust`'s; this is the edge that fetches. An exchange takes the current keys with one atomic load. Only one
+//! that names an unknown key waits, and one fetch serves all that wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use exchange::Timestamp;
+use http::{HeaderMap, Method};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use trust::{DatedKeys, IssuerRules, Jwks, KeyLook, KeyRing, Presented, TrustError, Voucher};
+
+use crate::clock;
+use crate::config::{IssuerConfig, KeySource};
+use crate::upstream::{Outgoing, OutgoingBody, Pools, Upstream};
+
+/// An issuer with its keys.
+pub struct Issuer {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// What its vouchers look like.
+    pub rules: IssuerRules,
+    source: KeySource,
+    current: ArcSwapOption<DatedKeys>,
+    ring: Mutex<KeyRing>,
+    /// Counts fetches that ended; whoever waits for one watches it.
+    fetched: watch::Sender<u64>,
+    /// Asks the control thread for a fetch.
+    wanted: tokio::sync::Notify,
+}
+
+impl Issuer {
+    /// An issuer. Keys from a file are there at once; those of a URL when the control thread has fetched them.
+    pub fn new(config: &IssuerConfig) -> Self {
+        let issuer = Self {
+            name: config.name.clone(),
+            rules: config.rules.clone(),
+            source: config.keys.clone(),
+            current: ArcSwapOption::empty(),
+            ring: Mutex::new(KeyRing::new(config.refresh)),
+            fetched: watch::Sender::new(0),
+            wanted: tokio::sync::Notify::new(),
+        };
+        if let KeySource::File(path) = &issuer.source {
+            let read = std::fs::read(path).map_err(|error| error.kind().to_string());
+            issuer.arrived(read, clock::now());
+        }
+        issuer
+    }
+
+    /// The current keys, if they may be used.
+    pub fn keys(&self) -> Option<Arc<DatedKeys>> {
+        self.current.load_full()
+    }
+
+    /// Verifies a voucher's signature: at once where the key is known, after a fetch where it may have been added.
+    pub async fn verify(&self, token: &Presented<'_>, now: Timestamp) -> Result<Voucher, TrustError> {
+        let dated = self.keys();
+        let missing = match dated.as_ref().and_then(|dated| dated.at(now)) {
+            Some(keys) => match token.verify(&self.rules, keys) {
+                Err(TrustError::UnknownKey { kid }) => kid,
+                result => return result,
+            },
+            None => Box::default(),
+        };
+        // Two looks: before the fetch and after it.
+        for _ in 0..2 {
+            let mut fetched = self.fetched.subscribe();
+            let looked = self.ring.lock().look(&missing, clock::now());
+            match looked {
+                KeyLook::Known(dated) => {
+                    let keys = dated.at(now).ok_or(TrustError::KeysUnavailable { retry_after: 30 })?;
+                    return token.verify(&self.rules, keys);
+                }
+                KeyLook::Unknown => return Err(TrustError::UnknownKey { kid: missing }),
+                KeyLook::Unavailable { retry_after } => return Err(TrustError::KeysUnavailable { retry_after }),
+                KeyLook::RefreshThenRetry => {
+                    self.wanted.notify_one();
+                    let _ = tokio::time::timeout(FETCH_TIME, fetched.changed()).await;
+                }
+            }
+        }
+        if missing.is_empty() { Err(TrustError::KeysUnavailable { retry_after: 30 }) } else { Err(TrustError::UnknownKey { kid: missing }) }
+    }
+
+    /// Whether keys are there: for readiness.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        self.keys().is_some_and(|dated| dated.at(now).is_some())
+    }
+
+    fn arrived(&self, read: Result<Vec<u8>, String>, now: Timestamp) {
+        let parsed = read.and_then(|bytes| Jwks::parse(&bytes).map_err(|fault| fault.to_string()));
+        let mut ring = self.ring.lock();
+        match parsed {
+            Ok(keys) => {
+                let dated = ring.loaded(keys, now);
+                self.current.store(Some(dated));
+            }
+            Err(error) => {
+                tracing::warn!(issuer = %self.name, %error, "the issuer's keys could not be read");
+                ring.failed(now);
+            }
+        }
+        drop(ring);
+        self.fetched.send_modify(|count| *count += 1);
+    }
+
+    /// Fetches whenever it is due or asked for, for ever: a task of the control thread.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        let upstream = match &self.source {
+            KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), slot: 0 }),
+            KeySource::File(_) => None,
+        };
+        let pools = Pools::default();
+        loop {
+            let now = clock::now();
+            let due = self.ring.lock().due(now);
+            if due {
+                self.fetch(upstream.as_ref(), &pools).await;
+            }
+            tokio::select! {
+                () = self.wanted.notified() => self.fetch(upstream.as_ref(), &pools).await,
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            }
+        }
+    }
+
+    async fn fetch(&self, upstream: Option<&Upstream>, pools: &Pools) {
+        self.ring.lock().started(clock::now());
+        let read = match (&self.source, upstream) {
+            (KeySource::File(path), _) => std::fs::read(path).map_err(|error| error.kind().to_string()),
+            (KeySource::Url(_), Some(upstream)) => get(upstream, pools).await,
+            (KeySource::Url(_), None) => Err("no upstream".into()),
+        };
+        self.arrived(read, clock::now());
+    }
+}
+
+/// How long an exchange waits for a fetch.
+const FETCH_TIME: Duration = Duration::from_secs(10);
+
+async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
+    let outgoing = Outgoing {
+        method: Method::GET,
+        path_and_query: String::new(),
+        headers: HeaderMap::new(),
+        body: OutgoingBody::Held(Bytes::new()),
+        repeatable: true,
+    };
+    let (answer, _) = upstream.send(pools, outgoing).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    if answer.head.status != http::StatusCode::OK {
+        return Err(format!("it answered {}", answer.head.status.as_u16()));
+    }
+    answer.body.collect().await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+}
+
+/// Verified vouchers, found again by what they are: never the verdict, which is taken anew at every exchange.
+#[derive(Debug)]
+pub struct VoucherMemory(moka::sync::Cache<[u8; 32], Arc<Voucher>, ahash::RandomState>);
+
+impl VoucherMemory {
+    /// A memory of so many vouchers.
+    pub fn new(most: u64) -> Self {
+        Self(
+            moka::sync::Cache::builder()
+                .max_capacity(most)
+                .time_to_live(Duration::from_secs(86_400))
+                .build_with_hasher(ahash::RandomState::new()),
+        )
+    }
+
+    /// The key of a token: SHA-256, because whoever finds another token with the same key would be believed.
+    pub fn key(token: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        key
+    }
+
+    /// A voucher remembered, if the key that signed it is still published.
+    pub fn find(&self, key: &[u8; 32], keys: &Jwks) -> Option<Arc<Voucher>> {
+        self.0.get(key).filter(|voucher| voucher.still_signed_by(keys))
+    }
+
+    /// A voucher remembered, whoever issued it; the caller checks its issuer's keys.
+    pub fn recall(&self, key: &[u8; 32]) -> Option<Arc<Voucher>> {
+        self.0.get(key)
+    }
+
+    /// Remembers a voucher.
+    pub fn remember(&self, key: [u8; 32], voucher: Arc<Voucher>) {
+        self.0.insert(key, voucher);
+    }
+}

@@ -1,0 +1,279 @@
+//! Limits in time, without a timer for each request.
+//!
+//! A connection notes what it is doing and since when, in a clock that ticks a few times a second. One task a worker goes
+//! over its connections at each tick and closes those that have been at it too long. So a request costs a few stores, and a
+//! limit is kept to within a tick.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+use crate::clock;
+use crate::config::ListenerLimits;
+
+/// How often connections are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The connections of one worker.
+#[derive(Debug, Default)]
+pub struct Pulses {
+    now: Arc<AtomicU64>,
+    connections: Mutex<Vec<Weak<Pulse>>>,
+}
+
+impl Pulses {
+    /// A new connection, with the limits of its listener.
+    pub(super) fn connect(&self, limits: &ListenerLimits, multiplexed: bool) -> Arc<Pulse> {
+        if self.now.load(Ordering::Relaxed) == 0 {
+            self.now.store(clock::millis(), Ordering::Relaxed);
+        }
+        let pulse = Arc::new(Pulse {
+            now: self.now.clone(),
+            doing: AtomicU8::new(IDLE),
+            since: AtomicU64::new(clock::millis()),
+            stalled: AtomicU64::new(0),
+            under_way: AtomicU32::new(0),
+            multiplexed: AtomicBool::new(multiplexed),
+            overdue: AtomicU8::new(0),
+            close: Notify::new(),
+            head: limits.header_time.as_millis() as u64,
+            idle: limits.idle_time.as_millis() as u64,
+            write: limits.write_time.as_millis() as u64,
+        });
+        self.connections.lock().push(Arc::downgrade(&pulse));
+        pulse
+    }
+
+    /// Goes over the connections for ever: a task of the worker.
+    pub async fn watch(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            ticks.tick().await;
+            let now = clock::millis();
+            self.now.store(now, Ordering::Relaxed);
+            self.connections.lock().retain(|connection| match connection.upgrade() {
+                Some(pulse) => {
+                    pulse.look(now);
+                    true
+                }
+                None => false,
+            });
+        }
+    }
+}
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const BUSY: u8 = 2;
+
+/// What one connection is doing.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    now: Arc<AtomicU64>,
+    doing: AtomicU8,
+    since: AtomicU64,
+    /// Since when a write has made no progress; 0: it does.
+    stalled: AtomicU64,
+    under_way: AtomicU32,
+    multiplexed: AtomicBool,
+    overdue: AtomicU8,
+    close: Notify,
+    head: u64,
+    idle: u64,
+    write: u64,
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// The head of a request came too slowly.
+    Head,
+    /// Nothing was asked for too long.
+    Idle,
+    /// An answer was not read for too long.
+    Write,
+}
+
+impl Pulse {
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Bytes came. On an idle HTTP/1.1 connection they are the beginning of a head; an h2 connection carries more than heads,
+    /// so there the idle limit bounds both.
+    fn received(&self) {
+        if self.doing.load(Ordering::Relaxed) == IDLE && !self.multiplexed.load(Ordering::Relaxed) {
+            self.doing.store(HEAD, Ordering::Relaxed);
+            self.since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// The connection turned out to be h2.
+    pub(super) fn multiplexed(&self) {
+        self.multiplexed.store(true, Ordering::Relaxed);
+        self.doing.store(IDLE, Ordering::Relaxed);
+        self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A request is whole; it is over when the guard is dropped, its answer's body included.
+    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.doing.store(BUSY, Ordering::Relaxed);
+        UnderWay(self.clone())
+    }
+
+    fn look(&self, now: u64) {
+        let since = now.saturating_sub(self.since.load(Ordering::Relaxed));
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        let overdue = match self.doing.load(Ordering::Relaxed) {
+            HEAD if since > self.head => Overdue::Head,
+            IDLE if since > self.idle => Overdue::Idle,
+            _ if stalled != 0 && now.saturating_sub(stalled) > self.write => Overdue::Write,
+            _ => return,
+        };
+        self.overdue.store(overdue as u8 + 1, Ordering::Relaxed);
+        self.close.notify_one();
+    }
+
+    /// Waits until the connection is overdue.
+    pub(super) async fn overdue(&self) -> Overdue {
+        loop {
+            match self.overdue.load(Ordering::Relaxed) {
+                1 => return Overdue::Head,
+                2 => return Overdue::Idle,
+                3 => return Overdue::Write,
+                _ => self.close.notified().await,
+            }
+        }
+    }
+}
+
+/// A request under way on a connection.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<Pulse>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.since.store(self.0.now(), Ordering::Relaxed);
+            self.0.doing.store(IDLE, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A stream that notes its progress.
+#[derive(Debug)]
+pub(super) struct Paced<T> {
+    stream: T,
+    pulse: Arc<Pulse>,
+}
+
+impl<T> Paced<T> {
+    pub(super) fn new(stream: T, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse }
+    }
+
+    fn wrote<R>(&self, result: Poll<R>) -> Poll<R> {
+        let stalled = &self.pulse.stalled;
+        match &result {
+            Poll::Pending if stalled.load(Ordering::Relaxed) == 0 => stalled.store(self.pulse.now(), Ordering::Relaxed),
+            Poll::Ready(_) if stalled.load(Ordering::Relaxed) != 0 => stalled.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+        result
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.pulse.received();
+        }
+        result
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[std::io::IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pulse() -> (Pulses, Arc<Pulse>) {
+        let pulses = Pulses::default();
+        let limits = crate::config::ListenerLimits {
+            header_time: Duration::from_millis(100),
+            idle_time: Duration::from_millis(1000),
+            write_time: Duration::from_millis(500),
+            ..crate::config::ListenerLimits::for_tests()
+        };
+        let pulse = pulses.connect(&limits, false);
+        pulse.since.store(10_000, Ordering::Relaxed);
+        pulse.now.store(10_000, Ordering::Relaxed);
+        (pulses, pulse)
+    }
+
+    fn overdue_at(pulse: &Pulse, now: u64) -> u8 {
+        pulse.look(now);
+        pulse.overdue.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn each_phase_has_its_own_limit() {
+        let (_pulses, pulse) = pulse();
+        assert_eq!(overdue_at(&pulse, 11_000), 0, "idle, and not too long");
+        pulse.now.store(11_000, Ordering::Relaxed);
+        pulse.received();
+        assert_eq!(overdue_at(&pulse, 11_100), 0);
+        let under_way = pulse.begin();
+        assert_eq!(overdue_at(&pulse, 60_000), 0, "an exchange has its own deadlines");
+        pulse.now.store(60_000, Ordering::Relaxed);
+        drop(under_way);
+        assert_eq!(overdue_at(&pulse, 60_900), 0);
+        assert_eq!(overdue_at(&pulse, 61_001), Overdue::Idle as u8 + 1);
+    }
+
+    #[test]
+    fn a_slow_head_and_a_stalled_write_are_overdue() {
+        let (_pulses, slow) = pulse();
+        slow.received();
+        slow.now.store(10_090, Ordering::Relaxed);
+        slow.received();
+        assert_eq!(overdue_at(&slow, 10_101), Overdue::Head as u8 + 1, "more bytes do not buy more time");
+        let (_pulses, stalled) = pulse();
+        let _under_way = stalled.begin();
+        stalled.stalled.store(10_000, Ordering::Relaxed);
+        assert_eq!(overdue_at(&stalled, 10_400), 0);
+        assert_eq!(overdue_at(&stalled, 10_501), Overdue::Write as u8 + 1);
+    }
+}

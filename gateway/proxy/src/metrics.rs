@@ -1,0 +1,198 @@
+//! What is counted and measured, for Prometheus.
+//!
+//! Handles are taken out of the registry when a configuration is bound, so an exchange only adds to atomics it already
+//! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::config::Definition;
+use crate::exchange::{Outcome, Stage};
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    exchanges: Family<ExchangeLabels, Counter>,
+    stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    cache: Family<CacheLabels, Counter>,
+    /// Connections accepted and still there.
+    pub connections: Gauge,
+    /// Connections that ended before a request: by cause.
+    pub failed_connections: Family<CauseLabels, Counter>,
+    /// Requests answered without being an exchange: by cause.
+    pub unrecorded: Family<CauseLabels, Counter>,
+    /// Bytes of bodies held, idle upstream connections, and what else is read when somebody asks.
+    pub buffered_bytes: Gauge,
+    /// Bytes waiting for the audit log.
+    pub audit_queue: Gauge,
+    /// Audit batches made durable: how long each took.
+    pub audit_commits: Histogram,
+    breakers: Family<ServiceLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExchangeLabels {
+    eservice: String,
+    operation: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    eservice: String,
+    stage: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    eservice: String,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServiceLabels {
+    eservice: String,
+}
+
+/// The cause of something that is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CauseLabels {
+    /// In a word.
+    pub cause: &'static str,
+}
+
+/// From a tenth of a millisecond to half a minute.
+const SECONDS: [f64; 16] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("varco");
+        let metrics = Self {
+            exchanges: Family::default(),
+            stages: Family::new_with_constructor(seconds),
+            cache: Family::default(),
+            connections: Gauge::default(),
+            failed_connections: Family::default(),
+            unrecorded: Family::default(),
+            buffered_bytes: Gauge::default(),
+            audit_queue: Gauge::default(),
+            audit_commits: seconds(),
+            breakers: Family::default(),
+            registry: Mutex::new(Registry::default()),
+        };
+        registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
+        registry.register("stage_seconds", "Time spent in a stage", metrics.stages.clone());
+        registry.register("lookups", "Look-ups of the cache, by what they found", metrics.cache.clone());
+        registry.register("connections", "Callers' connections now", metrics.connections.clone());
+        registry.register("failed_connections", "Connections that ended before a request, by cause", metrics.failed_connections.clone());
+        registry.register("unrecorded_requests", "Requests answered that are no exchange, by cause", metrics.unrecorded.clone());
+        registry.register("buffered_bytes", "Bytes of bodies held now", metrics.buffered_bytes.clone());
+        registry.register("audit_queue_bytes", "Bytes waiting for the audit log", metrics.audit_queue.clone());
+        registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());
+        registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
+        *metrics.registry.lock() = registry;
+        metrics
+    }
+
+    /// The handles of an e-service, one for each of its operations and outcomes.
+    pub fn service(&self, definition: &Definition) -> ServiceMetrics {
+        let eservice = definition.name.to_string();
+        let exchanges = |operation: &str| {
+            Outcome::ALL.map(|outcome| {
+                let labels = ExchangeLabels { eservice: eservice.clone(), operation: operation.to_owned(), outcome: outcome.name().into() };
+                self.exchanges.get_or_create_owned(&labels)
+            })
+        };
+        let stage = |stage: Stage| self.stages.get_or_create_owned(&StageLabels { eservice: eservice.clone(), stage: stage.name().into() });
+        let cache = |state: &str| self.cache.get_or_create_owned(&CacheLabels { eservice: eservice.clone(), state: state.into() });
+        ServiceMetrics {
+            operations: definition.contract.operations().iter().map(|spec| exchanges(&spec.id)).collect(),
+            stages: Stage::ALL.map(stage),
+            hit: cache("hit"),
+            miss: cache("miss"),
+            bypass: cache("bypass"),
+            breaker: self.breakers.get_or_create_owned(&ServiceLabels { eservice: eservice.clone() }),
+            status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
+        }
+    }
+
+    /// All of it, as Prometheus reads it.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if text::encode(&mut text, &self.registry.lock()).is_err() {
+            tracing::error!("the metrics could not be written");
+        }
+        text
+    }
+}
+
+/// The handles of one e-service.
+#[derive(Debug)]
+pub struct ServiceMetrics {
+    operations: Vec<[Counter; Outcome::ALL.len()]>,
+    stages: [Histogram; Stage::COUNT],
+    hit: Counter,
+    miss: Counter,
+    bypass: Counter,
+    /// The level of its breaker.
+    pub breaker: Gauge,
+    /// Answers to `/status`.
+    pub status_answers: Counter,
+}
+
+impl ServiceMetrics {
+    /// An exchange ended.
+    pub fn ended(&self, operation: usize, outcome: Outcome, stages: &[(Stage, u32)]) {
+        if let Some(outcomes) = self.operations.get(operation) {
+            outcomes[outcome as usize].inc();
+        }
+        for (stage, micros) in stages {
+            self.stages[*stage as usize].observe(f64::from(*micros) / 1e6);
+        }
+    }
+
+    /// The cache was asked.
+    pub fn looked_up(&self, lookup: &crate::exchange::Lookup) {
+        use crate::exchange::Lookup;
+        match lookup {
+            Lookup::Hit { .. } => self.hit.inc(),
+            Lookup::Miss => self.miss.inc(),
+            Lookup::Bypass => self.bypass.inc(),
+        };
+    }
+}
+
+/// Tells the metrics of commits. The log is opened before the metrics exist, so they are attached later.
+#[derive(Debug, Default)]
+pub struct CommitObserver(std::sync::OnceLock<Histogram>);
+
+impl CommitObserver {
+    /// From now on commits are measured.
+    pub fn attach(&self, metrics: &Metrics) {
+        let _ = self.0.set(metrics.audit_commits.clone());
+    }
+}
+
+impl store::Observer for CommitObserver {
+    fn committed(&self, commit: &store::Commit) {
+        if let Some(histogram) = self.0.get() {
+            histogram.observe(commit.duration.as_secs_f64());
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The closed sum of everything for which an exchange is refused.
+
+use std::sync::Arc;
+
+use adapter_api::AdapterError;
+use trust::TrustError;
+
+use crate::admission::Measure;
+use crate::body::{BodyError, StreamError};
+use crate::upstream::UpstreamError;
+
+/// Why an exchange is refused: one variant a stage, each with its own causes. `respond` turns it into an answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Rejection {
+    /// The head is beyond a limit, or leads nowhere.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The caller was not believed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A limit was reached.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// The body could not be had.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The bytes of all bodies held together are at their limit.
+    #[error("the bodies held now are at the process's limit")]
+    BufferedBytes,
+    /// What was signed or digested is not what came.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
+    /// The caller speaks SOAP where REST is expected, or the other way round.
+    #[error("the e-service does not speak the caller's dialect")]
+    Dialect,
+    /// The request breaks the contract.
+    #[error("{0}")]
+    Contract(Arc<contract::ContractError>),
+    /// No policy permits it, or one forbids it.
+    #[error("denied by policy")]
+    Policy {
+        /// The policies that decided; empty where none permits.
+        reasons: Vec<Arc<str>>,
+        /// Whether an evaluation failed.
+        error: bool,
+    },
+    /// The adapter could not map.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// The upstream's answer breaks the contract.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The upstream gave no answer.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// The upstream's answer could not be had whole.
+    #[error(transparent)]
+    UpstreamBody(#[from] StreamError),
+    /// The record could not be made durable.
+    #[error("the audit log does not take records now")]
+    Audit,
+    /// The caller went away before the upstream was called.
+    #[error("the caller went away")]
+    Abandoned,
+    /// A stage panicked: a defect of the gateway.
+    #[error("a stage of the gateway failed")]
+    Internal,
+}
+
+/// Why a request leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// More header fields than the limit.
+    #[error("more than {most} header fields")]
+    TooManyHeaders {
+        /// The limit.
+        most: usize,
+    },
+    /// More bytes of header fields than the limit.
+    #[error("header fields of more than {most} bytes")]
+    HeadersTooLarge {
+        /// The limit.
+        most: usize,
+    },
+    /// A longer target than the limit.
+    #[error("a target of more than {most} bytes")]
+    TargetTooLong {
+        /// The limit.
+        most: usize,
+    },
+    /// No e-service has this path.
+    #[error("no e-service at this path")]
+    NoService,
+    /// The e-service has no such path.
+    #[error("no operation at this path")]
+    NoOperation,
+    /// The e-service has this path with other methods.
+    #[error("the method is not among {allow}")]
+    MethodNotAllowed {
+        /// The methods, as the `Allow` header lists them.
+        allow: String,
+    },
+    /// The path cannot be decoded, or holds dot segments.
+    #[error("the path cannot be decoded")]
+    BadPath,
+}
+
+/// Why a request was not admitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdmitError {
+    /// The rate of this party is spent.
+    #[error("the rate of {scope} is spent")]
+    Rate {
+        /// `consumer`, `purpose` or `e-service`.
+        scope: Scope,
+        /// The measure.
+        measure: Measure,
+    },
+    /// As many exchanges of this party as allowed are under way.
+    #[error("as many exchanges of {scope} as allowed are under way")]
+    Concurrency {
+        /// Whose.
+        scope: Scope,
+    },
+    /// The audit log takes no record now.
+    #[error("the audit log does not take records now")]
+    AuditUnavailable,
+}
+
+/// Whose limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All callers of the e-service together.
+    EService,
+    /// One consumer.
+    Consumer,
+    /// One purpose.
+    Purpose,
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::EService => "the e-service",
+            Self::Consumer => "the consumer",
+            Self::Purpose => "the purpose",
+        })
+    }
+}
+
+/// Why a digest was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntegrityError {
+    /// More than one `Digest` header.
+    #[error("the digest header is given more than once")]
+    Duplicate,
+    /// It has no SHA-256 (or stronger) value, or one that cannot be decoded.
+    #[error("the digest header has no readable SHA-256 value")]
+    Malformed,
+    /// It is not the digest of the body.
+    #[error("the digest is not of this body")]
+    Mismatch,
+}
+
+/// What is wrong with an upstream's answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// A success that the contract does not document.
+    #[error("the upstream answered {status}, which the contract does not document")]
+    UndocumentedSuccess {
+        /// The status.
+        status: u16,
+    },
+    /// A success that breaks the contract.
+    #[error("the upstream's answer breaks the contract: {cause}")]
+    Invalid {
+        /// Which rules, where; never a value.
+        cause: String,
+    },
+    /// An error without a documented shape: its status passes, with a problem of ours.
+    #[error("the upstream answered {status}")]
+    Error {
+        /// The status.
+        status: u16,
+        /// What broke the contract, if anything did.
+        drift: Option<String>,
+    },
+}

@@ -1,0 +1,134 @@
+//! Refusals become answers here, and nowhere else.
+//!
+//! In two steps: [`problem`] gives each cause its problem, and the problem is written as RFC 9457 asks, or as a fault of the
+//! SOAP version that the caller spoke. What goes out and what goes to the log are different fields: the cause's own text never
+//! leaves, so nothing internal can.
+
+mod fault;
+mod table;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use exchange::{Dialect, Problem};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
+use tower::Layer;
+use trust::TrustError;
+
+use crate::exchange::{Exchange, Outcome, Refusal};
+use crate::message::{Request, Response};
+use crate::rejection::{AdmitError, Rejection, RouteError};
+use crate::stage::layer::{Shared, Stage, StageFuture};
+use crate::upstream::UpstreamError;
+
+pub use table::{outcome, problem};
+
+/// The layer above which nothing fails: every refusal becomes an answer.
+pub fn respond() -> RespondLayer {
+    RespondLayer
+}
+
+/// The layer that [`respond`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct RespondLayer;
+
+impl<S> Layer<Shared<S>> for RespondLayer {
+    type Service = Shared<Respond<S>>;
+
+    fn layer(&self, below: Shared<S>) -> Self::Service {
+        Shared(Arc::new(Respond { below: below.0 }))
+    }
+}
+
+/// The service that [`respond`] makes.
+#[derive(Debug)]
+pub struct Respond<S> {
+    below: Arc<S>,
+}
+
+impl<S: Stage<Error = Rejection>> Stage for Respond<S> {
+    type Error = Infallible;
+
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Infallible>> {
+        let exchange = request.exchange.clone();
+        let answered = self.below.run(request);
+        Box::pin(async move { Ok(answered.await.unwrap_or_else(|rejection| refuse(&exchange, &rejection))) })
+    }
+}
+
+/// Answers a refusal, and notes it for the record. The first refusal of an exchange is the one that is noted.
+pub fn refuse(exchange: &Exchange, rejection: &Rejection) -> Response {
+    let problem = problem(rejection, exchange.italian);
+    let cause = rejection.to_string();
+    let _ = exchange.refusal.set(Refusal { stage: exchange.stage(), kind: problem.kind.to_string(), cause, outcome: outcome(rejection) });
+    let mut response = write(exchange, &problem);
+    add_headers(&mut response.headers, rejection);
+    response
+}
+
+/// Writes a problem in the caller's dialect.
+pub fn write(exchange: &Exchange, problem: &Problem) -> Response {
+    let base = &exchange.snapshot.problem_base;
+    let instance = format!("urn:uuid:{}", exchange.id);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut headers = HeaderMap::with_capacity(4);
+    // A refusal is about this moment: no cache may answer it to somebody else.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (status, content_type, body) = match exchange.dialect {
+        Dialect::Rest => (status, "application/problem+json", problem.to_json(base, Some(&instance))),
+        Dialect::Soap11 => (StatusCode::INTERNAL_SERVER_ERROR, "text/xml; charset=utf-8", fault::soap11(problem, base, &instance)),
+        Dialect::Soap12 => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "application/soap+xml; charset=utf-8", fault::soap12(problem, base, &instance))
+        }
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let body = if exchange.method == Method::HEAD { Bytes::new() } else { Bytes::from(body) };
+    Response::new(status, headers, body)
+}
+
+/// The headers that belong to a cause.
+fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
+    let seconds = |seconds: u64| HeaderValue::from(seconds.max(1));
+    match rejection {
+        Rejection::Route(RouteError::MethodNotAllowed { allow }) => {
+            if let Ok(allow) = HeaderValue::from_str(allow) {
+                headers.insert(ALLOW, allow);
+            }
+        }
+        Rejection::Trust(TrustError::KeysUnavailable { retry_after }) => {
+            headers.insert(RETRY_AFTER, seconds(u64::from(*retry_after)));
+        }
+        // RFC 6750 §3: without credentials no error code, else `invalid_token`.
+        Rejection::Trust(TrustError::Missing) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Rejection::Trust(_) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
+        Rejection::Admit(AdmitError::Rate { measure, .. }) => {
+            headers.insert(RETRY_AFTER, seconds(measure.retry_after));
+        }
+        Rejection::Upstream(UpstreamError::CircuitOpen { retry_after }) => {
+            headers.insert(RETRY_AFTER, seconds(retry_after.div_ceil(1000)));
+        }
+        Rejection::Admit(_) | Rejection::BufferedBytes | Rejection::Audit | Rejection::Upstream(UpstreamError::Saturated) => {
+            headers.insert(RETRY_AFTER, seconds(1));
+        }
+        _ => {}
+    }
+}
+
+/// For the layer below `sign`: a refusal of a known caller becomes an answer there already, so that it is signed too.
+pub async fn respond_below(request: Request, next: crate::stage::layer::Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    Ok(next.pass(request).await.unwrap_or_else(|rejection| refuse(&exchange, &rejection)))
+}
+
+impl Refusal {
+    /// Whether the refusal is a failure of ours or of the upstream.
+    pub fn is_failure(&self) -> bool {
+        self.outcome == Outcome::Failed
+    }
+}

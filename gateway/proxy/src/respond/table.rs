@@ -1,0 +1,169 @@
+//! The table of causes: each with its status, its stable kind, its title in two languages, and what the caller is told.
+
+use adapter_api::AdapterError;
+use exchange::Problem;
+use trust::TrustError;
+
+use crate::body::BodyError;
+use crate::exchange::Outcome;
+use crate::rejection::{AdmitError, AnswerError, IntegrityError, Rejection, RouteError};
+use crate::upstream::UpstreamError;
+
+/// A row of the table: status, kind, title in English, title in Italian.
+type Row = (u16, &'static str, &'static str, &'static str);
+
+/// The problem of a cause. A new cause does not compile until it is placed here.
+pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
+    let (row, detail) = match rejection {
+        Rejection::Adapter(AdapterError::Call(problem) | AdapterError::Upstream(problem)) => return problem.clone(),
+        Rejection::Contract(error) => return contract(error, italian),
+        Rejection::Route(error) => (route(error), Some(error.to_string())),
+        Rejection::Trust(error) => (trust(error), Some(error.to_string())),
+        Rejection::Admit(error) => (admit(error), Some(error.to_string())),
+        Rejection::Body(error) => (body(*error), Some(error.to_string())),
+        Rejection::BufferedBytes => ((503, "busy", "too many large bodies at once", "troppi messaggi di grandi dimensioni"), None),
+        Rejection::Integrity(error) => (integrity(*error), Some(error.to_string())),
+        Rejection::Dialect => (
+            (415, "wrong-dialect", "this e-service speaks REST", "questo e-service parla REST"),
+            Some("send JSON as its OpenAPI document describes".into()),
+        ),
+        Rejection::Policy { .. } => (
+            (403, "forbidden-by-policy", "not permitted", "operazione non consentita"),
+            Some("no policy of the provider permits this operation for this consumer and purpose".into()),
+        ),
+        Rejection::Adapter(AdapterError::Answer { .. }) => (BAD_ANSWER, None),
+        Rejection::Answer(error) => (answer(error), None),
+        Rejection::Upstream(error) => (upstream(error), None),
+        Rejection::UpstreamBody(_) => (BAD_ANSWER, None),
+        Rejection::Audit => {
+            ((503, "audit-unavailable", "the audit log does not take records now", "registro di audit non disponibile"), None)
+        }
+        Rejection::Abandoned => ((499, "abandoned", "the caller went away", "il chiamante ha chiuso la connessione"), None),
+        Rejection::Internal => ((500, "internal", "internal error", "errore interno"), None),
+    };
+    let (status, kind, english, title) = row;
+    let problem = Problem::new(status, kind, if italian { title } else { english });
+    match detail {
+        Some(detail) => problem.detail(detail),
+        None => problem,
+    }
+}
+
+const BAD_ANSWER: Row =
+    (502, "bad-upstream-answer", "the department's answer could not be used", "risposta del sistema interno non utilizzabile");
+
+fn route(error: &RouteError) -> Row {
+    match error {
+        RouteError::TooManyHeaders { .. } | RouteError::HeadersTooLarge { .. } => {
+            (431, "headers-too-large", "request header fields too large", "intestazioni troppo grandi")
+        }
+        RouteError::TargetTooLong { .. } => (414, "target-too-long", "target too long", "indirizzo troppo lungo"),
+        RouteError::NoService => (404, "no-e-service", "no such e-service", "e-service inesistente"),
+        RouteError::NoOperation => (404, "no-operation", "no such operation", "operazione inesistente"),
+        RouteError::MethodNotAllowed { .. } => (405, "method-not-allowed", "method not allowed", "metodo non ammesso"),
+        RouteError::BadPath => (400, "bad-path", "malformed path", "percorso malformato"),
+    }
+}
+
+fn trust(error: &TrustError) -> Row {
+    let kind = match error {
+        TrustError::Missing => "voucher-missing",
+        TrustError::Duplicate => "voucher-duplicate",
+        TrustError::WrongScheme => "voucher-wrong-scheme",
+        TrustError::Malformed(_) | TrustError::MalformedClaim { .. } | TrustError::CriticalHeader => "voucher-malformed",
+        TrustError::WrongType => "voucher-wrong-type",
+        TrustError::AlgorithmNotAllowed => "voucher-algorithm",
+        TrustError::UnknownKey { .. } => "voucher-unknown-key",
+        TrustError::BadSignature => "voucher-bad-signature",
+        TrustError::MissingClaim { .. } => "voucher-missing-claim",
+        TrustError::WrongIssuer => "voucher-wrong-issuer",
+        TrustError::WrongAudience => "voucher-wrong-audience",
+        TrustError::Expired { .. } => "voucher-expired",
+        TrustError::NotYetValid { .. } | TrustError::IssuedInFuture { .. } => "voucher-not-yet-valid",
+        TrustError::TooOld { .. } => "voucher-too-old",
+        TrustError::SubjectMismatch => "voucher-subject-mismatch",
+        TrustError::BoundVoucher => "voucher-bound",
+        TrustError::DpopNotAccepted => "dpop-not-accepted",
+        // Authenticated, but for something else: pdnd-modi §12 row 16.
+        TrustError::WrongProducer => return (403, "voucher-wrong-producer", "not for this provider", "voucher per un altro erogatore"),
+        TrustError::WrongEService => return (403, "voucher-wrong-e-service", "not for this e-service", "voucher per un altro e-service"),
+        TrustError::WrongDescriptor => return (403, "voucher-wrong-descriptor", "not for this version", "voucher per un'altra versione"),
+        TrustError::AmbiguousInstance => return (403, "voucher-ambiguous", "the provider is not told", "erogatore non indicato"),
+        TrustError::KeysUnavailable { .. } => {
+            return (503, "keys-unavailable", "the issuer's keys are not available", "chiavi dell'emittente non disponibili");
+        }
+    };
+    (401, kind, "voucher not accepted", "voucher non accettato")
+}
+
+fn admit(error: &AdmitError) -> Row {
+    match error {
+        AdmitError::Rate { .. } => (429, "rate-limited", "too many requests", "troppe richieste"),
+        AdmitError::Concurrency { .. } => (503, "busy", "too many requests under way", "troppe richieste in corso"),
+        AdmitError::AuditUnavailable => {
+            (503, "audit-unavailable", "the audit log does not take records now", "registro di audit non disponibile")
+        }
+    }
+}
+
+fn body(error: BodyError) -> Row {
+    match error {
+        BodyError::TooLarge { .. } => (413, "body-too-large", "body too large", "messaggio troppo grande"),
+        BodyError::TooSlow => (408, "body-too-slow", "the body came too slowly", "messaggio ricevuto troppo lentamente"),
+        BodyError::Incomplete => (400, "body-incomplete", "the body is not whole", "messaggio incompleto"),
+    }
+}
+
+fn integrity(error: IntegrityError) -> Row {
+    match error {
+        IntegrityError::Duplicate | IntegrityError::Malformed => (400, "digest-malformed", "malformed digest", "digest malformato"),
+        IntegrityError::Mismatch => (400, "digest-mismatch", "the digest is not of this body", "il digest non corrisponde al messaggio"),
+    }
+}
+
+fn answer(error: &AnswerError) -> Row {
+    match error {
+        AnswerError::UndocumentedSuccess { .. } | AnswerError::Invalid { .. } => BAD_ANSWER,
+        AnswerError::Error { status, .. } => {
+            (*status, "upstream-refused", "the department refused", "richiesta rifiutata dal sistema interno")
+        }
+    }
+}
+
+fn upstream(error: &UpstreamError) -> Row {
+    match error {
+        UpstreamError::CircuitOpen { .. } => {
+            (503, "upstream-unavailable", "the department does not answer", "sistema interno non disponibile")
+        }
+        UpstreamError::Saturated => (503, "upstream-busy", "the department is busy", "sistema interno occupato"),
+        UpstreamError::ConnectTimeout | UpstreamError::FirstByteTimeout | UpstreamError::TotalTimeout => {
+            (504, "upstream-timeout", "the department did not answer in time", "il sistema interno non ha risposto in tempo")
+        }
+        UpstreamError::Connect(_) | UpstreamError::Tls(_) => {
+            (502, "upstream-unreachable", "the department cannot be reached", "sistema interno non raggiungibile")
+        }
+        UpstreamError::Reset(_) | UpstreamError::Protocol(_) => BAD_ANSWER,
+        UpstreamError::CallerBody(error) => body(*error),
+    }
+}
+
+/// The violations of a request, each with its place and its rule; the contract crate never puts a value into them.
+fn contract(error: &contract::ContractError, italian: bool) -> Problem {
+    let _ = error;
+    let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
+    Problem::new(400, "contract-violation", title)
+}
+
+/// How the record calls a cause.
+pub fn outcome(rejection: &Rejection) -> Outcome {
+    match rejection {
+        Rejection::Abandoned => Outcome::Abandoned,
+        Rejection::Adapter(AdapterError::Answer { .. })
+        | Rejection::Answer(AnswerError::UndocumentedSuccess { .. } | AnswerError::Invalid { .. })
+        | Rejection::UpstreamBody(_)
+        | Rejection::Audit
+        | Rejection::Internal => Outcome::Failed,
+        Rejection::Upstream(error) if !matches!(error, UpstreamError::CallerBody(_)) => Outcome::Failed,
+        _ => Outcome::Refused,
+    }
+}

@@ -1,0 +1,37 @@
+//! The adapter: what the call means to the upstream, and what its answer means to the caller.
+
+use adapter_api::{AnswerBody, Body, UpstreamAnswer};
+use bytes::Bytes;
+
+use super::layer::Next;
+use crate::exchange::Stage;
+use crate::message::{Request, Response, ResponseBody};
+use crate::rejection::Rejection;
+
+/// Maps the call down and the answer up.
+pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Adapt);
+    let service = exchange.service();
+    let adapter = service.definition.adapter.clone();
+    let holds = service.holds[exchange.routed().operation];
+    request.upstream = Some(adapter.request(request.call())?);
+    // The call is needed again on the way up; the request goes on without it.
+    let call = request.call.take().ok_or(Rejection::Internal)?;
+    let response = next.pass(request).await?;
+    let (body, received) = match response.body {
+        ResponseBody::Streamed(stream) if holds.answer => {
+            let bytes = stream.collect().await?;
+            (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
+        }
+        ResponseBody::Streamed(stream) => (Body::Streamed, ResponseBody::Streamed(stream)),
+        held => (held.bytes().map_or(Body::Streamed, |bytes: &Bytes| Body::Bytes(bytes.clone())), held),
+    };
+    exchange.enter(Stage::Answer);
+    let answer = adapter.answer(&call, UpstreamAnswer { status: response.status, headers: response.headers, body })?;
+    let body = match answer.body {
+        AnswerBody::AsReceived => received,
+        AnswerBody::Bytes(bytes) => ResponseBody::Held(bytes),
+    };
+    Ok(Response { status: answer.status, headers: answer.headers, body })
+}

@@ -1,0 +1,51 @@
+//! The last moment before anything happens: the begin frame.
+//!
+//! A crash after this line leaves a begin without an end, which recovery turns into a record of its own: data may have been
+//! read, and nobody can hide it. A caller who has gone by now costs the upstream nothing.
+
+use std::time::Instant;
+
+use audit::{Direction, Event, Operation, Record};
+use store::Ticket;
+
+use crate::config::Durability;
+use crate::exchange::{Exchange, Stage};
+use crate::message::Request;
+use crate::rejection::Rejection;
+
+/// Writes the begin frame and waits until it is durable.
+pub async fn begin(request: Request) -> Result<Request, Rejection> {
+    let exchange = &request.exchange;
+    exchange.enter(Stage::Begin);
+    if exchange.is_caller_gone() {
+        return Err(Rejection::Abandoned);
+    }
+    if exchange.service().definition.durability == Durability::Strict && !exchange.routed().is_status {
+        let started = Instant::now();
+        append(exchange)?.await.map_err(|_| Rejection::Audit)?;
+        exchange.began(started.elapsed());
+    }
+    Ok(request)
+}
+
+/// Who asks for what, so that an orphan tells as much as is known.
+fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
+    let routed = exchange.routed();
+    let definition = &routed.service.definition;
+    let authenticated = exchange.authenticated();
+    let spec = &definition.contract.operations()[routed.operation];
+    let mut record = Record::new(Event::Begun, &exchange.snapshot.installation, exchange.seen);
+    record.id = Some(exchange.id);
+    record.direction = Some(Direction::Inbound);
+    record.tenant = definition.instances.get(authenticated.instance).map(|instance| instance.tenant.name());
+    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(&spec.route), id: Some(&spec.id), crud: None };
+    record.caller = Some(&authenticated.caller);
+    record.trace = Some(exchange.trace);
+    record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
+    let mut bytes = Vec::with_capacity(1024);
+    let record = record.to_jcs(&mut bytes).map_err(|error| {
+        tracing::error!(exchange = %exchange.id, %error, "a begin frame could not be written");
+        Rejection::Audit
+    })?;
+    exchange.worker.log.begin(exchange.id, record).map_err(|_| Rejection::Audit)
+}

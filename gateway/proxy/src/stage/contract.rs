@@ -1,0 +1,107 @@
+//! The e-service's own document: what is asked is held against it before anybody decides, and what is answered before
+//! anybody keeps it or passes it on.
+
+use std::sync::Arc;
+
+use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, ContractError, Payload, RequestParts, verdict};
+use exchange::{Body, Call};
+use http::StatusCode;
+
+use super::layer::Next;
+use crate::exchange::{Exchange, Stage};
+use crate::message::{Request, RequestBody, Response, ResponseBody};
+use crate::rejection::{AnswerError, Rejection};
+use crate::snapshot::EService;
+
+/// Bodies larger than this are read and checked on the pool, so that a worker's other exchanges do not wait.
+const LARGE: usize = 64 << 10;
+
+/// Holds the call against the operation.
+pub async fn contract_request(mut request: Request) -> Result<Request, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Contract);
+    let call = request.call.take().ok_or(Rejection::Internal)?;
+    let path = std::mem::take(&mut *exchange.routed().path_parameters.lock());
+    let payload = match &request.body {
+        RequestBody::Held(bytes) if bytes.is_empty() => Payload::Nothing,
+        RequestBody::Held(bytes) => Payload::Held(bytes.clone()),
+        RequestBody::Unread(body) if body.is_empty() => Payload::Nothing,
+        RequestBody::Unread(_) => Payload::Streaming,
+    };
+    let service = exchange.service().clone();
+    let (call, checked) = if is_large(&payload) {
+        tokio::task::spawn_blocking(move || check(&service, call, path, payload)).await.map_err(|_| Rejection::Internal)?
+    } else {
+        check(&service, call, path, payload)
+    };
+    let CheckedRequest { parameters, body } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
+    request.call = Some(Call { parameters, body, ..call });
+    Ok(request)
+}
+
+type Checked = (Call, Result<CheckedRequest, ContractError>);
+
+fn check(service: &EService, call: Call, path: Vec<(Arc<str>, String)>, payload: Payload) -> Checked {
+    let parts = RequestParts { query: call.query.as_deref(), headers: &call.headers, path };
+    let checked = service.definition.contract.check_request(call.operation, parts, payload);
+    (call, checked)
+}
+
+fn is_large(payload: &Payload) -> bool {
+    matches!(payload, Payload::Held(bytes) if bytes.len() > LARGE)
+}
+
+/// Holds the answer against the operation. An undocumented error passes with its status and a problem of ours; a success that
+/// is not what the contract promises does not.
+pub async fn contract_answer(request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    let response = next.pass(request).await?;
+    let mode = exchange.service().definition.answers;
+    if mode == AnswerMode::Off {
+        return Ok(response);
+    }
+    let Response { status, headers, body } = response;
+    let payload = match &body {
+        ResponseBody::Streamed(stream) if stream.is_end() => Payload::Nothing,
+        ResponseBody::Streamed(_) => Payload::Streaming,
+        held => match held.bytes() {
+            Some(bytes) if !bytes.is_empty() => Payload::Held(bytes.clone()),
+            _ => Payload::Nothing,
+        },
+    };
+    let service = exchange.service().clone();
+    let operation = exchange.routed().operation;
+    let (headers, check) = if is_large(&payload) {
+        let checking = move || {
+            let check = service.definition.contract.check_answer(operation, status, &headers, payload);
+            (headers, check)
+        };
+        tokio::task::spawn_blocking(checking).await.map_err(|_| Rejection::Internal)?
+    } else {
+        let check = service.definition.contract.check_answer(operation, status, &headers, payload);
+        (headers, check)
+    };
+    judge(&exchange, mode, status, &check)?;
+    let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
+    let body = match read {
+        Body::Json(json) => ResponseBody::Json(json),
+        _ => body,
+    };
+    Ok(Response { status, headers, body })
+}
+
+fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, check: &AnswerCheck) -> Result<(), Rejection> {
+    let drift = match check {
+        AnswerCheck::Conforms(_) => None,
+        AnswerCheck::Drifts { drift, .. } => Some(drift.to_string()),
+    };
+    let verdict = verdict(mode, status, check);
+    if let Some(drift) = &drift {
+        let _ = exchange.drift.set(drift.clone());
+    }
+    match verdict {
+        AnswerVerdict::Pass | AnswerVerdict::PassWithDrift => Ok(()),
+        AnswerVerdict::ReplaceWithProblem { status } => Err(AnswerError::Error { status: status.as_u16(), drift }.into()),
+        AnswerVerdict::BadGateway => Err(AnswerError::Invalid { cause: drift.unwrap_or_default() }.into()),
+    }
+}

@@ -1,0 +1,40 @@
+//! REST or SOAP: the message becomes a call.
+
+use std::sync::Arc;
+
+use exchange::{Body, Call, Dialect, Parameters};
+
+use super::layer::Next;
+use crate::exchange::Stage;
+use crate::message::{Request, RequestBody, Response};
+use crate::rejection::Rejection;
+
+/// Makes the call that the message means. An e-service here speaks REST; a SOAP caller is told so in a fault of its version.
+pub async fn dialect(mut request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Dialect);
+    if exchange.dialect != Dialect::Rest {
+        return Err(Rejection::Dialect);
+    }
+    let routed = exchange.routed();
+    let below = &request.uri.path()[routed.below..];
+    let mut headers = std::mem::take(&mut request.headers);
+    adapter_http::remove_hop_by_hop(&mut headers);
+    headers.remove(http::header::HOST);
+    headers.remove(http::header::EXPECT);
+    request.call = Some(Call {
+        operation: routed.operation,
+        method: request.method.clone(),
+        path: if below.is_empty() { "/".to_owned() } else { below.to_owned() },
+        query: request.uri.query().map(str::to_owned),
+        parameters: Parameters::default(),
+        headers,
+        body: match &request.body {
+            RequestBody::Held(bytes) if bytes.is_empty() => Body::Empty,
+            RequestBody::Held(bytes) => Body::Bytes(bytes.clone()),
+            RequestBody::Unread(_) => Body::Streamed,
+        },
+        caller: Arc::clone(&exchange.authenticated().caller),
+    });
+    next.pass(request).await
+}

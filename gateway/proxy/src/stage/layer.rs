@@ -1,0 +1,168 @@
+//! The two shapes a stage can have, as tower layers.
+//!
+//! [`check`] runs on the way down only and either passes the request on or refuses it. [`around`] sees the answer too. Both
+//! hold the rest of the stack in an `Arc`: a request copies one pointer for each, and nothing below is ever cloned. A stage
+//! is always ready, because admission is a stage of its own and not a property of readiness.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tower::{Layer, Service};
+
+use crate::message::{Request, Response};
+use crate::rejection::Rejection;
+
+/// A boxed future of a stage.
+pub type StageFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The rest of the stack, as an [`around`] stage sees it. It may be called once, more often or not at all.
+pub trait Below: Send + Sync + 'static {
+    /// Passes a request on.
+    fn pass(&self, request: Request) -> StageFuture<Result<Response, Rejection>>;
+}
+
+/// What every service of the stack is: it takes `&self`, so it can be shared.
+pub trait Stage: Send + Sync + 'static {
+    /// What it fails with: [`Rejection`] below `respond`, `Infallible` above.
+    type Error: Send + 'static;
+    /// Runs the stage.
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Self::Error>>;
+}
+
+impl<S: Stage<Error = Rejection>> Below for S {
+    fn pass(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
+        self.run(request)
+    }
+}
+
+/// A stage of the stack as tower sees it. Cloning it copies a pointer.
+#[derive(Debug)]
+pub struct Shared<S>(pub Arc<S>);
+
+impl<S> Clone for Shared<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S: Stage> Service<Request> for Shared<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = StageFuture<Result<Response, S::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.0.run(request)
+    }
+}
+
+/// A stage that passes the request on or refuses it.
+pub fn check<F>(stage: F) -> CheckLayer<F> {
+    CheckLayer(stage)
+}
+
+/// The layer that [`check`] makes.
+#[derive(Clone, Debug)]
+pub struct CheckLayer<F>(F);
+
+impl<S, F> Layer<Shared<S>> for CheckLayer<F>
+where
+    F: Clone,
+{
+    type Service = Shared<Check<S, F>>;
+
+    fn layer(&self, below: Shared<S>) -> Self::Service {
+        Shared(Arc::new(Check { stage: self.0.clone(), below: below.0 }))
+    }
+}
+
+/// The service that [`check`] makes.
+#[derive(Debug)]
+pub struct Check<S, F> {
+    stage: F,
+    below: Arc<S>,
+}
+
+impl<S, F, R> Stage for Check<S, F>
+where
+    S: Stage<Error = Rejection>,
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Request, Rejection>> + Send + 'static,
+{
+    type Error = Rejection;
+
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
+        let checked = (self.stage)(request);
+        let below = self.below.clone();
+        Box::pin(async move { below.run(checked.await?).await })
+    }
+}
+
+/// A stage that sees the request and the answer.
+pub fn around<F>(stage: F) -> AroundLayer<F> {
+    AroundLayer(stage)
+}
+
+/// The layer that [`around`] makes.
+#[derive(Clone, Debug)]
+pub struct AroundLayer<F>(F);
+
+impl<S, F> Layer<Shared<S>> for AroundLayer<F>
+where
+    F: Clone,
+{
+    type Service = Shared<Around<S, F>>;
+
+    fn layer(&self, below: Shared<S>) -> Self::Service {
+        Shared(Arc::new(Around { stage: self.0.clone(), below: below.0 }))
+    }
+}
+
+/// The service that [`around`] makes.
+#[derive(Debug)]
+pub struct Around<S, F> {
+    stage: F,
+    below: Arc<S>,
+}
+
+/// The rest of the stack, handed to an [`around`] stage.
+pub type Next = Arc<dyn Below>;
+
+impl<S, F, R> Stage for Around<S, F>
+where
+    S: Stage<Error = Rejection>,
+    F: Fn(Request, Next) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response, Rejection>> + Send + 'static,
+{
+    type Error = Rejection;
+
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
+        Box::pin((self.stage)(request, self.below.clone()))
+    }
+}
+
+/// The end of the stack: what actually answers.
+pub fn end<F>(stage: F) -> Shared<End<F>> {
+    Shared(Arc::new(End(stage)))
+}
+
+/// The service that [`end`] makes.
+#[derive(Debug)]
+pub struct End<F>(F);
+
+impl<F, R> Stage for End<F>
+where
+    F: Fn(Request) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response, Rejection>> + Send + 'static,
+{
+    type Error = Rejection;
+
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
+        Box::pin((self.0)(request))
+    }
+}

@@ -1,0 +1,129 @@
+//! The cache: answers that were given before, to whoever may have them now.
+//!
+//! It stands under policy, so no caller is served what only another may see. A hit is an exchange of its own, and its record
+//! names the exchange whose answer it is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use exchange::{Json, json};
+use http::StatusCode;
+use http::header::{AGE, HeaderValue};
+use parking_lot::Mutex;
+
+use super::layer::Next;
+use crate::cache::{Kept, KeptBody, NotKept, Question, may_keep};
+use crate::config::CacheRules;
+use crate::exchange::{Exchange, Lookup, Stage};
+use crate::message::{Request, Response, ResponseBody};
+use crate::rejection::Rejection;
+
+/// Serves from the cache, or loads once for all who ask.
+pub async fn lookup(request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Lookup);
+    let definition = exchange.service().definition.clone();
+    let Some(rules) = &definition.operations[exchange.routed().operation].cache else {
+        let _ = exchange.lookup.set(Lookup::Bypass);
+        return next.pass(request).await;
+    };
+    let question = Question::of(&definition, exchange.authenticated().instance, request.call(), &rules.ignore);
+    let max_age = exchange.decision.get().and_then(|decision| decision.obligations.max_cache_age);
+    let asked = request.call().body.json().cloned();
+    let cache = exchange.worker.state.cache.clone();
+    if let Some(kept) = cache.find(&question, max_age).await {
+        return hit(&exchange, &kept, rules, asked.as_ref());
+    }
+    load(request, next, &exchange, question, rules, asked.as_ref()).await
+}
+
+/// One of those who ask asks the upstream; the others wait for its answer, and ask themselves if it may not be shared.
+async fn load(
+    request: Request,
+    next: Next,
+    exchange: &Arc<Exchange>,
+    question: Question,
+    rules: &CacheRules,
+    asked: Option<&Json>,
+) -> Result<Response, Rejection> {
+    let cache = exchange.worker.state.cache.clone();
+    // Of two futures only one runs: whichever does takes the request, and what it may not share it leaves here.
+    let request = Arc::new(Mutex::new(Some(request)));
+    let own = Arc::new(Mutex::new(None));
+    let (origin, ttl, taken, left, below) = (exchange.id, rules.ttl, request.clone(), own.clone(), next.clone());
+    let loading = async move {
+        let request = taken.lock().take();
+        let Some(request) = request else { return Err(NotKept::Uncacheable) };
+        match below.pass(request).await {
+            Err(rejection) => {
+                *left.lock() = Some(Err(rejection.clone()));
+                Err(NotKept::Rejected(rejection))
+            }
+            Ok(response) => match keep(&response, origin, ttl) {
+                Some(kept) => {
+                    *left.lock() = Some(Ok(response));
+                    Ok(Arc::new(kept))
+                }
+                None => {
+                    *left.lock() = Some(Ok(response));
+                    Err(NotKept::Uncacheable)
+                }
+            },
+        }
+    };
+    let loaded = cache.load(question, loading).await;
+    let answered = own.lock().take();
+    if let Some(answered) = answered {
+        let _ = exchange.lookup.set(Lookup::Miss);
+        return answered;
+    }
+    let not_kept = match loaded {
+        Ok(kept) => return hit(exchange, &kept, rules, asked),
+        Err(not_kept) => not_kept,
+    };
+    let request = request.lock().take();
+    match (&*not_kept, request) {
+        // The one who loaded went away, or its answer was its own: ask for ourselves, without waiting for anybody.
+        (NotKept::Uncacheable | NotKept::Rejected(Rejection::Abandoned | Rejection::Audit), Some(request)) => {
+            let _ = exchange.lookup.set(Lookup::Bypass);
+            next.pass(request).await
+        }
+        (NotKept::Rejected(rejection), _) => Err(rejection.clone()),
+        (NotKept::Uncacheable, None) => Err(Rejection::Internal),
+    }
+}
+
+/// What of an answer is kept, if it may be: a plain success that is held whole and whose upstream does not forbid it.
+fn keep(response: &Response, origin: exchange::ExchangeId, ttl: std::time::Duration) -> Option<Kept> {
+    if response.status != StatusCode::OK || !may_keep(&response.headers) {
+        return None;
+    }
+    let body = match &response.body {
+        ResponseBody::Json(json) => KeptBody::Json(json.clone()),
+        ResponseBody::Held(bytes) => KeptBody::Bytes(bytes.clone()),
+        ResponseBody::Streamed(_) => return None,
+    };
+    let mut headers = response.headers.clone();
+    headers.remove(AGE);
+    Some(Kept { status: response.status, headers, body, origin, since: Instant::now(), ttl })
+}
+
+fn hit(exchange: &Exchange, kept: &Kept, rules: &CacheRules, asked: Option<&Json>) -> Result<Response, Rejection> {
+    let age = kept.age().as_secs();
+    let _ = exchange.lookup.set(Lookup::Hit { origin: kept.origin, age });
+    let mut headers = kept.headers.clone();
+    headers.insert(AGE, HeaderValue::from(age));
+    let body = match &kept.body {
+        KeptBody::Bytes(bytes) => ResponseBody::Held(bytes.clone()),
+        KeptBody::Json(json) => ResponseBody::Json(echo(json, rules, asked)?),
+    };
+    Ok(Response { status: kept.status, headers, body })
+}
+
+/// Puts the members that are the caller's own (an operation id, say) back into an answer that another caller got.
+fn echo(kept: &Json, rules: &CacheRules, asked: Option<&Json>) -> Result<Json, Rejection> {
+    let Some(asked) = asked.filter(|_| !rules.echo.is_empty()) else { return Ok(kept.clone()) };
+    let own: Vec<_> = rules.echo.iter().filter_map(|pointer| Some((pointer, asked.root().select(pointer).first()?.raw()))).collect();
+    let text = json::replace(kept, &own);
+    Json::read(text, &exchange::JsonLimits::default()).map_err(|_| Rejection::Internal)
+}

@@ -1,0 +1,18 @@
+//! The stages, in the order of the way: one file each.
+
+pub mod adapt;
+pub mod admit;
+pub mod authenticate;
+pub mod begin;
+pub mod contract;
+pub mod dialect;
+pub mod integrity;
+pub mod layer;
+pub mod lookup;
+pub mod policy;
+pub mod read;
+pub mod record;
+pub mod route;
+pub mod sign;
+pub mod status;
+pub mod upstream;

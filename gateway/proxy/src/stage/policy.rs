@@ -1,0 +1,82 @@
+//! May this consumer, for this purpose, do this to this subject, through this channel?
+//!
+//! On the way up the members that the obligations withhold are cut out of the answer's own bytes.
+
+use ::policy::{Effect, Facts};
+use exchange::json;
+
+use super::layer::Next;
+use crate::config::ChannelSource;
+use crate::exchange::{Exchange, Stage, Subjects};
+use crate::message::{Request, Response, ResponseBody};
+use crate::rejection::Rejection;
+
+/// Decides, and cuts what is withheld.
+pub async fn policy(request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Policy);
+    let definition = &exchange.service().definition;
+    let _ = exchange.subjects.set(subjects(&exchange, &request));
+    let Some(policies) = &definition.policies else { return next.pass(request).await };
+    let authenticated = exchange.authenticated();
+    let channel = channel(&exchange, &request);
+    let facts = Facts {
+        caller: &authenticated.caller,
+        subject_type: exchange.subjects.get().and_then(|subjects| subjects.kind),
+        channel: channel.as_deref(),
+        evidence: authenticated.evidence,
+        now: exchange.seen,
+    };
+    let decision = policies.decide(authenticated.instance, exchange.routed().operation, &facts);
+    let decision = exchange.decision.get_or_init(|| decision);
+    if let Some(channel) = channel {
+        let _ = exchange.channel.set(channel);
+    }
+    if decision.effect != Effect::Permit {
+        return Err(Rejection::Policy { reasons: decision.reasons.clone(), error: decision.error });
+    }
+    let mut response = next.pass(request).await?;
+    if !decision.obligations.withhold.is_empty() {
+        withhold(&mut response, &decision.obligations.withhold)?;
+    }
+    Ok(response)
+}
+
+/// Cuts members out of the answer. A success that is no JSON cannot be minimised, so it does not leave.
+fn withhold(response: &mut Response, pointers: &[::exchange::Pointer]) -> Result<(), Rejection> {
+    match &response.body {
+        ResponseBody::Json(value) => {
+            response.body = ResponseBody::Held(json::cut(value, pointers));
+            Ok(())
+        }
+        ResponseBody::Held(bytes) if bytes.is_empty() || !response.status.is_success() => Ok(()),
+        _ if !response.status.is_success() => Ok(()),
+        _ => Err(crate::rejection::AnswerError::Invalid { cause: "an answer that is no JSON cannot be minimised".into() }.into()),
+    }
+}
+
+fn channel(exchange: &Exchange, request: &Request) -> Option<String> {
+    match exchange.service().definition.channel.as_ref()? {
+        ChannelSource::Constant(channel) => Some(channel.to_string()),
+        ChannelSource::Header(name) => request.call().headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned),
+    }
+}
+
+/// Whom the data is about: counted and classified by the form of the identifier, never kept.
+fn subjects(exchange: &Exchange, request: &Request) -> Subjects {
+    let selected: Vec<&str> = exchange.service().definition.subject.iter().flat_map(|selector| selector.select(request.call())).collect();
+    let kind = selected.first().map(|text| subject_type(text));
+    Subjects { count: selected.len() as u32, kind }
+}
+
+/// How a subject is identified, by the form of the identifier: a codice fiscale has 16 characters, a partita IVA 11 digits, an
+/// ANPR id nine.
+fn subject_type(text: &str) -> &'static str {
+    let text = text.trim();
+    match text.len() {
+        16 if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => "codice_fiscale",
+        11 if text.bytes().all(|byte| byte.is_ascii_digit()) => "partita_iva",
+        9 if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => "id_anpr",
+        _ => "other",
+    }
+}

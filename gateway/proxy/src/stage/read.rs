@@ -1,0 +1,58 @@
+//! The body: held whole where a stage below needs it, up to its limit and within the process's budget; else left streaming.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use crate::body::CallerBody;
+use crate::exchange::{Exchange, Stage};
+use crate::message::{Request, RequestBody};
+use crate::rejection::Rejection;
+
+/// Reads the body if somebody needs it.
+pub async fn read(mut request: Request) -> Result<Request, Rejection> {
+    let exchange = request.exchange.clone();
+    exchange.enter(Stage::Read);
+    let RequestBody::Unread(mut body) = request.body else { return Ok(request) };
+    if let Some(most) = exchange.service().definition.body_bytes {
+        body.limit(most);
+    }
+    body.check_announced()?;
+    let routed = exchange.routed();
+    let digested = request.headers.contains_key("digest");
+    request.body = if body.is_empty() {
+        RequestBody::Held(Bytes::new())
+    } else if routed.service.holds[routed.operation].request || digested {
+        RequestBody::Held(hold(body, &exchange).await?)
+    } else {
+        RequestBody::Unread(body)
+    };
+    if let RequestBody::Held(bytes) = &request.body {
+        exchange.request_bytes.store(bytes.len() as u64, Ordering::Relaxed);
+    }
+    Ok(request)
+}
+
+async fn hold(mut body: CallerBody, exchange: &Exchange) -> Result<Bytes, Rejection> {
+    let mut lease = exchange.worker.state.buffered.lease();
+    // What was announced is reserved first, so that a body that will not fit is refused before it is read.
+    let announced = body.announced().unwrap_or(0) as usize;
+    if !lease.grow(announced) {
+        return Err(Rejection::BufferedBytes);
+    }
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut length = 0;
+    while let Some(piece) = body.next().await.transpose()? {
+        length += piece.len();
+        if length > announced && !lease.grow(piece.len()) {
+            return Err(Rejection::BufferedBytes);
+        }
+        pieces.push(piece);
+    }
+    exchange.hold(lease);
+    // Nearly always there is one piece, and then nothing is copied.
+    match pieces.len() {
+        1 => Ok(pieces.swap_remove(0)),
+        _ => Ok(pieces.concat().into()),
+    }
+}

@@ -1,0 +1,296 @@
+//! The outermost stage: every exchange leaves a record, and no answer leaves before it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use audit::{
+    AdapterUse, CacheState, CacheUse, Closed, Direction, Effect, Event, Latencies, ModiUse, Operation, PolicyUse, Record, RecordError,
+    Strings,
+};
+use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use store::{Admission, LogError};
+use tower::Layer;
+
+use super::layer::{Shared, Stage as StackStage, StageFuture};
+use crate::body::{AnswerBody, Closing};
+use crate::clock;
+use crate::config::Durability;
+use crate::exchange::{Exchange, Lookup, Outcome, Stage};
+use crate::message::{Request, Response, ResponseBody};
+use crate::rejection::Rejection;
+use crate::respond::refuse;
+
+/// The layer that leaves the record.
+pub fn record() -> RecordLayer {
+    RecordLayer
+}
+
+/// The layer that [`record`] makes.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordLayer;
+
+impl<S> Layer<Shared<S>> for RecordLayer {
+    type Service = Shared<Recorded<S>>;
+
+    fn layer(&self, below: Shared<S>) -> Self::Service {
+        Shared(Arc::new(Recorded { below: below.0 }))
+    }
+}
+
+/// The service that [`record`] makes.
+#[derive(Debug)]
+pub struct Recorded<S> {
+    below: Arc<S>,
+}
+
+impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
+    type Error = Infallible;
+
+    fn run(&self, request: Request) -> StageFuture<Result<Response, Infallible>> {
+        let exchange = request.exchange.clone();
+        let answered = self.below.run(request);
+        Box::pin(async move {
+            let Ok(response) = answered.await;
+            Ok(close(&exchange, response).await)
+        })
+    }
+}
+
+async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
+    let outcome = exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome);
+    exchange.enter(Stage::Record);
+    add_headers(exchange, &mut response.headers);
+    if let Some(routed) = exchange.routed.get() {
+        if routed.is_status && !routed.service.definition.record_status {
+            routed.service.metrics.status_answers.inc();
+            return response;
+        }
+    }
+    if exchange.worker.state.audit.admits() == Admission::Poisoned {
+        never().await;
+    }
+    let refused_stranger = exchange.refusal.get().is_some() && exchange.caller.get().is_none();
+    if refused_stranger {
+        note_stranger(exchange, &response);
+    } else if let Err(error) = commit(exchange, &response).await {
+        tracing::error!(exchange = %exchange.id, cause = %error, "the record of an exchange is not durable; its answer is withheld");
+        response = refuse(exchange, &Rejection::Audit);
+    }
+    count(exchange, outcome);
+    response
+}
+
+/// After the disk failed no answer leaves; the process is about to end.
+async fn never() {
+    std::future::pending::<()>().await;
+}
+
+/// Why a record is not durable.
+#[derive(Debug, thiserror::Error)]
+enum NotRecorded {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Append(#[from] store::AppendError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecorded> {
+    let mut bytes = Vec::with_capacity(1536);
+    let ticket = exchange.worker.log.end(exchange.id, build(exchange, response, |record| record.to_jcs(&mut bytes))?)?;
+    let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
+    if relaxed {
+        return Ok(());
+    }
+    match ticket.await {
+        Ok(_) => Ok(()),
+        Err(LogError::Poisoned) => {
+            never().await;
+            Err(LogError::Poisoned.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A refusal of somebody who proved nothing: recorded without waiting, under the listener's budget.
+fn note_stranger(exchange: &Exchange, response: &Response) {
+    let Some(refusal) = exchange.refusal.get() else { return };
+    let counted = store::Refusal { error: &refusal.kind, stage: refusal.stage.name() };
+    exchange
+        .worker
+        .log
+        .append_unawaited(&exchange.listener.strangers, counted, |out| build(exchange, response, |record| record.to_jcs(out)));
+}
+
+/// Builds the record of an exchange, out of borrowed parts, and hands it to whoever writes it.
+fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record<'_>) -> T) -> T {
+    let mut record = Record::new(Event::Exchange, &exchange.snapshot.installation, exchange.seen);
+    record.id = Some(exchange.id);
+    record.direction = Some(Direction::Inbound);
+    record.t1 = Some(clock::now());
+    record.trace = Some(exchange.trace);
+    record.configuration = Some(exchange.snapshot.hash);
+    record.channel = exchange.channel.get().map(String::as_str);
+    record.request_bytes = Some(exchange.request_bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
+    record.answer_bytes = response.body.bytes().map(|bytes| bytes.len() as u64);
+    record.status = Some(response.status.as_u16());
+    record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
+    record.outcome = Some(outcome(exchange));
+    record.error = exchange.refusal.get().map(|refusal| refusal.kind.as_str());
+    record.stage = exchange.refusal.get().map(|refusal| refusal.stage.name());
+    record.latencies = latencies(exchange);
+    record.cache = exchange.lookup.get().map(cache);
+    let drift: Vec<String> = exchange.drift.get().map(|drift| drift.chars().take(500).collect()).into_iter().collect();
+    record.drift = Strings::Owned(&drift);
+    record.operation.method = Some(method(&exchange.method));
+    let Some(routed) = exchange.routed.get() else { return write(&record) };
+    let definition = &routed.service.definition;
+    let spec = &definition.contract.operations()[routed.operation];
+    let route = format!("{}{}", definition.base_path, spec.route);
+    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(&route), id: Some(&spec.id), crud: crud(&spec.method) };
+    record.adapter = Some(AdapterUse {
+        name: definition.adapter.name(),
+        version: None,
+        attempts: Some(u64::from(exchange.attempts.load(Ordering::Relaxed))),
+    });
+    let mut obligations: Vec<String> = Vec::new();
+    let mut withheld: Vec<String> = Vec::new();
+    if let Some(authenticated) = exchange.caller.get() {
+        let instance = definition.instances.get(authenticated.instance);
+        record.tenant = instance.map(|instance| instance.tenant.name());
+        let issuer = instance.and_then(|instance| instance.issuer).and_then(|at| routed.service.issuers.get(at));
+        record.environment = issuer.map(|issuer| &*issuer.name);
+        if authenticated.proven {
+            record.caller = Some(&authenticated.caller);
+            record.modi = ModiUse { patterns: Strings::Slices(&["ID_AUTH_REST_01"]), audit_bound: None };
+        }
+    }
+    if let Some(decision) = exchange.decision.get() {
+        withheld.extend(decision.obligations.withhold.iter().map(ToString::to_string));
+        obligations.extend((!withheld.is_empty()).then(|| "withhold".to_owned()));
+        obligations.extend(decision.obligations.max_cache_age.map(|_| "max_cache_age".to_owned()));
+        record.policy = Some(PolicyUse {
+            id: None,
+            effect: if decision.effect == policy::Effect::Permit { Effect::Permit } else { Effect::Deny },
+            reasons: Strings::Shared(&decision.reasons),
+            set: definition.policies.as_ref().map(|policies| *policies.hash()),
+            obligations: Strings::Owned(&obligations),
+        });
+        record.withheld = Strings::Owned(&withheld);
+    }
+    write(&record)
+}
+
+fn outcome(exchange: &Exchange) -> audit::Outcome {
+    match exchange.refusal.get().map(|refusal| refusal.outcome) {
+        None | Some(Outcome::Success) => audit::Outcome::Success,
+        Some(Outcome::Refused) => audit::Outcome::Refused,
+        Some(Outcome::Failed) => audit::Outcome::Failed,
+        Some(Outcome::Abandoned) => audit::Outcome::Abandoned,
+    }
+}
+
+fn latencies(exchange: &Exchange) -> Latencies {
+    Latencies {
+        total: Some(exchange.micros()),
+        authentication: exchange.between(Stage::Authenticate, Stage::Admit).map(u64::from),
+        policy: exchange.between(Stage::Policy, Stage::Lookup).map(u64::from),
+        upstream: exchange.between(Stage::Upstream, Stage::Answer).map(u64::from),
+        begin: exchange.begin_wait().map(u64::from),
+    }
+}
+
+fn cache(lookup: &Lookup) -> CacheUse {
+    match *lookup {
+        Lookup::Miss => CacheUse { state: CacheState::Miss, age: None, origin: None },
+        Lookup::Bypass => CacheUse { state: CacheState::Bypass, age: None, origin: None },
+        Lookup::Hit { origin, age } => CacheUse { state: CacheState::Hit, age: Some(age), origin: Some(origin) },
+    }
+}
+
+/// 1 create, 2 read, 3 update, 4 delete. A POST is said to create, although look-ups are posted too: what it does is the
+/// operation's id to tell.
+fn crud(method: &Method) -> Option<u8> {
+    match *method {
+        Method::POST => Some(1),
+        Method::GET | Method::HEAD => Some(2),
+        Method::PUT | Method::PATCH => Some(3),
+        Method::DELETE => Some(4),
+        _ => None,
+    }
+}
+
+/// A method that the caller invented is not written into the log.
+fn method(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::PATCH | Method::HEAD | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// The headers of every answer: whose exchange it was, and how much the caller may still ask (RAC_ROBUSTEZZA_001).
+fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
+    const EXCHANGE: HeaderName = HeaderName::from_static("varco-exchange");
+    const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+    const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+    const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+    if let Ok(id) = HeaderValue::try_from(exchange.id.to_string()) {
+        headers.insert(EXCHANGE, id);
+    }
+    if let Some(measure) = exchange.measure.get() {
+        headers.insert(LIMIT, HeaderValue::from(measure.limit));
+        headers.insert(REMAINING, HeaderValue::from(measure.remaining));
+        headers.insert(RESET, HeaderValue::from(measure.reset));
+    }
+}
+
+fn count(exchange: &Exchange, outcome: Outcome) {
+    if let Some(refusal) = exchange.refusal.get() {
+        // The cause may name what an upstream is or did; it goes to the log and never to the caller.
+        match refusal.outcome {
+            Outcome::Failed => {
+                tracing::warn!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange failed");
+            }
+            _ => {
+                tracing::debug!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange refused")
+            }
+        }
+    }
+    let Some(routed) = exchange.routed.get() else { return };
+    let metrics = &routed.service.metrics;
+    metrics.ended(routed.operation, outcome, &exchange.stages(exchange.micros()));
+    if let Some(lookup) = exchange.lookup.get() {
+        metrics.looked_up(lookup);
+    }
+}
+
+/// The body that is written to the caller. A streamed one leaves an `exchange.closed` when it has ended or was cut.
+pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> AnswerBody {
+    match body {
+        ResponseBody::Held(bytes) => AnswerBody::held(bytes, exchange.clone()),
+        ResponseBody::Json(json) => AnswerBody::held(json.bytes().clone(), exchange.clone()),
+        ResponseBody::Streamed(stream) => {
+            let (worker, snapshot, id) = (exchange.worker.clone(), exchange.snapshot.clone(), exchange.id);
+            let closed = move |closing: Closing| {
+                let closed = Closed {
+                    id,
+                    node: &snapshot.installation,
+                    t1: clock::now(),
+                    bytes: closing.bytes,
+                    digest: Some(closing.digest),
+                    complete: closing.complete,
+                };
+                let mut bytes = Vec::with_capacity(512);
+                let appended =
+                    closed.to_jcs(&mut bytes).map_err(NotRecorded::from).and_then(|canonical| Ok(worker.log.closed(canonical)?));
+                if let Err(error) = appended {
+                    tracing::error!(exchange = %id, %error, "the end of a streamed answer could not be recorded");
+                }
+            };
+            AnswerBody::streamed(stream, exchange.clone(), Box::new(closed))
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What we vouch for: on the way up, refusals of known callers included.
+//!
+//! An e-service with `digest_answers` sends the `Digest` of every answer that is held. The signature over it belongs here too
+//! when an e-service declares one.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+
+use super::layer::Next;
+use crate::message::{Request, Response};
+use crate::rejection::Rejection;
+
+/// Adds the digest of the answer.
+pub async fn sign(request: Request, next: Next) -> Result<Response, Rejection> {
+    let wanted = request.exchange.service().definition.digest_answers;
+    let mut response = next.pass(request).await?;
+    if let (true, Some(body)) = (wanted, response.body.bytes()) {
+        let value = format!("SHA-256={}", STANDARD.encode(digest::digest(&digest::SHA256, body)));
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers.insert("digest", value);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,37 @@
+//! The upstream: the end of the way down.
+
+use std::sync::atomic::Ordering;
+
+use adapter_api::UpstreamBody;
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::exchange::Stage;
+use crate::message::{Request, RequestBody, Response, ResponseBody};
+use crate::rejection::Rejection;
+use crate::upstream::{Outgoing, OutgoingBody};
+
+/// Asks the upstream and waits for the head of its answer.
+pub async fn upstream(request: Request) -> Result<Response, Rejection> {
+    let Request { exchange, upstream, body, .. } = request;
+    exchange.enter(Stage::Upstream);
+    let service = exchange.service();
+    let asked = upstream.ok_or(Rejection::Internal)?;
+    let rules = &service.definition.operations[exchange.routed().operation];
+    let mut headers = asked.headers;
+    // The trace goes on with our span; a caller's own traceparent was read when the exchange was opened.
+    if let Ok(value) = HeaderValue::try_from(exchange.trace.to_string()) {
+        headers.insert("traceparent", value);
+    }
+    let body = match (asked.body, body) {
+        (UpstreamBody::Bytes(bytes), _) | (UpstreamBody::AsReceived, RequestBody::Held(bytes)) => OutgoingBody::Held(bytes),
+        (UpstreamBody::AsReceived, RequestBody::Unread(body)) if body.is_empty() => OutgoingBody::Held(Bytes::new()),
+        (UpstreamBody::AsReceived, RequestBody::Unread(body)) => OutgoingBody::Streamed(body),
+    };
+    let outgoing =
+        Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable: rules.safe || rules.idempotent };
+    let (answer, attempts) = service.upstream.send(&exchange.worker.pools, outgoing).await;
+    exchange.attempts.store(attempts, Ordering::Relaxed);
+    let answer = answer?;
+    Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(answer.body) })
+}

@@ -1,0 +1,94 @@
+//! The state: what outlives a reload, keyed by configured names.
+//!
+//! Limiters, breakers, voucher memory, keys, cache, audit log and metrics live here. A snapshot takes handles out of it when
+//! it is bound, so that no exchange looks anything up by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parking_lot::Mutex;
+
+use crate::admission::{Parties, PartyState};
+use crate::budget::ByteBudget;
+use crate::cache::AnswerCache;
+use crate::config::Configuration;
+use crate::keys::{Issuer, VoucherMemory};
+use crate::metrics::Metrics;
+use crate::upstream::UpstreamState;
+
+/// What is shared by all workers and all snapshots.
+pub struct State {
+    /// The issuers' keys, by the place of the environment in the configuration.
+    pub issuers: Vec<Arc<Issuer>>,
+    /// Vouchers whose signature was verified.
+    pub vouchers: VoucherMemory,
+    /// Answers kept.
+    pub cache: AnswerCache,
+    /// Bytes of bodies held.
+    pub buffered: Arc<ByteBudget>,
+    /// The audit log.
+    pub audit: store::AuditLog,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Set when the process begins to end: nothing new is ready any more.
+    pub draining: AtomicBool,
+    strangers_per_second: u32,
+    named: Mutex<Named>,
+}
+
+/// What is kept by configured name.
+#[derive(Default)]
+struct Named {
+    slots: HashMap<Arc<str>, usize>,
+    upstreams: HashMap<Arc<str>, Arc<UpstreamState>>,
+    totals: HashMap<Arc<str>, Arc<PartyState>>,
+    parties: HashMap<(Arc<str>, &'static str), Parties>,
+    strangers: HashMap<Arc<str>, store::Strangers>,
+}
+
+impl State {
+    /// The state of a configuration that is started.
+    pub fn new(configuration: &Configuration, audit: store::AuditLog) -> Self {
+        Self {
+            issuers: configuration.issuers.iter().map(|config| Arc::new(Issuer::new(config))).collect(),
+            vouchers: VoucherMemory::new(configuration.vouchers),
+            cache: AnswerCache::new(configuration.cache_bytes),
+            buffered: ByteBudget::new(configuration.buffered_bytes),
+            audit,
+            metrics: Metrics::new(),
+            draining: AtomicBool::new(false),
+            strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
+            named: Mutex::default(),
+        }
+    }
+
+    /// The place of an e-service's upstream in each worker's pools.
+    pub fn slot(&self, name: &Arc<str>) -> usize {
+        let mut named = self.named.lock();
+        let next = named.slots.len();
+        *named.slots.entry(name.clone()).or_insert(next)
+    }
+
+    /// What is counted of an e-service's upstream.
+    pub fn upstream(&self, name: &Arc<str>) -> Arc<UpstreamState> {
+        self.named.lock().upstreams.entry(name.clone()).or_default().clone()
+    }
+
+    /// What is counted of all callers of an e-service.
+    pub fn party(&self, name: &Arc<str>) -> Arc<PartyState> {
+        self.named.lock().totals.entry(name.clone()).or_default().clone()
+    }
+
+    /// The budget of refusals of strangers at a listener.
+    pub fn strangers(&self, listener: &Arc<str>) -> store::Strangers {
+        let mut named = self.named.lock();
+        let budget = store::Budget { per_second: self.strangers_per_second, burst: self.strangers_per_second };
+        named.strangers.entry(listener.clone()).or_insert_with(|| self.audit.strangers(listener, budget)).clone()
+    }
+
+    /// What is counted of each party of a kind.
+    pub fn parties(&self, name: &Arc<str>, kind: &'static str) -> Parties {
+        self.named.lock().parties.entry((name.clone(), kind)).or_default().clone()
+    }
+}

@@ -1,0 +1,290 @@
+//! The upstream client: pooled connections, deadlines, retries only where safe, a circuit breaker.
+//!
+//! Connections belong to a worker ([`Pools`]); what must be counted over all workers (in-flight, breaker, retry budget)
+//! belongs to the state ([`UpstreamState`]). No redirect is followed: an upstream does not choose whom we talk to.
+
+mod breaker;
+mod budget;
+mod connect;
+mod pool;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Uri};
+use hyper::body::Incoming;
+use rustls_pki_types::ServerName;
+
+use crate::body::{BodyError, CallerBody, UpstreamRequestBody, UpstreamStream};
+use crate::clock;
+
+pub use breaker::{Breaker, BreakerRules, Passage};
+pub use budget::RetryBudget;
+pub use pool::{Pools, Returned};
+
+/// How an upstream is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, one request at a time on a connection.
+    Http1,
+    /// HTTP/2, by ALPN over TLS or with prior knowledge in the clear.
+    Http2,
+}
+
+/// An upstream as configured.
+#[derive(Clone, Debug)]
+pub struct UpstreamRules {
+    /// `http` or `https`.
+    pub scheme: Scheme,
+    /// Host and port as in the URL: the `Host` header.
+    pub authority: Authority,
+    /// The host to connect to.
+    pub host: String,
+    /// The port to connect to.
+    pub port: u16,
+    /// The path of the URL; what an adapter asks for is appended to it.
+    pub base_path: String,
+    /// TLS, for `https`.
+    pub tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
+    /// HTTP/1.1 or h2.
+    pub protocol: Protocol,
+    /// The most time for a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// The most time from the request to the head of the answer.
+    pub first_byte_timeout: Duration,
+    /// The most time for all of it, retries included.
+    pub total_timeout: Duration,
+    /// How long a connection may stand idle: shorter than the upstream's own limit.
+    pub idle: Duration,
+    /// How old a connection may grow, so that a change of address is followed.
+    pub max_age: Duration,
+    /// The most idle connections a worker keeps.
+    pub idle_connections: usize,
+    /// The most requests at a time, over all workers.
+    pub in_flight: u32,
+    /// The most bytes of an answer.
+    pub answer_bytes: u64,
+    /// How often a request may be tried in all.
+    pub attempts: u32,
+    /// When it counts as dead.
+    pub breaker: BreakerRules,
+}
+
+/// What is counted of an upstream over all workers; it outlives a reload.
+#[derive(Debug, Default)]
+pub struct UpstreamState {
+    /// The circuit breaker.
+    pub breaker: Breaker,
+    /// Requests under way.
+    pub in_flight: AtomicU32,
+    /// What may still be retried.
+    pub budget: RetryBudget,
+}
+
+/// An upstream of the snapshot: its rules, its state, and its place in each worker's pools.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// How it is spoken to.
+    pub rules: Arc<UpstreamRules>,
+    /// What is counted.
+    pub state: Arc<UpstreamState>,
+    /// The place of its pool in [`Pools`].
+    pub slot: usize,
+}
+
+/// Why an upstream gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// The breaker is open.
+    #[error("the upstream failed repeatedly and is tried again in {retry_after} ms")]
+    CircuitOpen {
+        /// Milliseconds until the next probe.
+        retry_after: u64,
+    },
+    /// As many requests as allowed are under way.
+    #[error("as many requests as allowed are already waiting for the upstream")]
+    Saturated,
+    /// No connection in time.
+    #[error("no connection to the upstream in time")]
+    ConnectTimeout,
+    /// No connection.
+    #[error("no connection to the upstream: {0}")]
+    Connect(String),
+    /// The TLS handshake failed.
+    #[error("no TLS with the upstream: {0}")]
+    Tls(String),
+    /// Connected, but no answer began in time.
+    #[error("the upstream did not begin to answer in time")]
+    FirstByteTimeout,
+    /// The total time is over.
+    #[error("the upstream did not answer in time")]
+    TotalTimeout,
+    /// The connection broke before the answer began.
+    #[error("the upstream broke the connection: {0}")]
+    Reset(String),
+    /// What it sent is not HTTP.
+    #[error("the upstream does not speak HTTP: {0}")]
+    Protocol(String),
+    /// The caller's body, passing through, broke.
+    #[error("the caller's body broke: {0}")]
+    CallerBody(BodyError),
+}
+
+/// What an upstream is asked, ready to be sent.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Path and query, appended to the URL's path.
+    pub path_and_query: String,
+    /// The headers but `Host` and those of the framing.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: OutgoingBody,
+    /// Whether sending it twice does no harm: declared safe or idempotent.
+    pub repeatable: bool,
+}
+
+/// The body of an outgoing request.
+#[derive(Debug)]
+pub enum OutgoingBody {
+    /// Held whole, so it can be sent again.
+    Held(Bytes),
+    /// Passing through.
+    Streamed(CallerBody),
+}
+
+/// An answer whose head has come.
+#[derive(Debug)]
+pub struct Arriving {
+    /// The head.
+    pub head: http::response::Parts,
+    /// The body.
+    pub body: UpstreamStream,
+    /// How often the request was sent.
+    pub attempts: u32,
+}
+
+/// One more request under way; it counts until it is dropped.
+struct InFlight<'a>(&'a AtomicU32);
+
+impl<'a> InFlight<'a> {
+    fn enter(count: &'a AtomicU32, most: u32) -> Option<Self> {
+        let entered = count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
+        entered.is_ok().then_some(Self(count))
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Upstream {
+    /// Sends a request and waits for the head of the answer. Also tells how often it was sent, for the record.
+    pub async fn send(&self, pools: &Pools, outgoing: Outgoing) -> (Result<Arriving, UpstreamError>, u32) {
+        let mut attempts = 0;
+        let answer = self.send_counted(pools, outgoing, &mut attempts).await;
+        (answer, attempts)
+    }
+
+    async fn send_counted(&self, pools: &Pools, outgoing: Outgoing, attempts: &mut u32) -> Result<Arriving, UpstreamError> {
+        let rules = &self.rules;
+        let Some(_in_flight) = InFlight::enter(&self.state.in_flight, rules.in_flight) else {
+            return Err(UpstreamError::Saturated);
+        };
+        let deadline = Instant::now() + rules.total_timeout;
+        self.state.budget.deposit();
+        let (head, mut body, repeatable) = outgoing.into_parts(rules)?;
+        loop {
+            let passage = match self.state.breaker.ask(&rules.breaker, clock::millis()) {
+                Passage::Open(retry_after) => return Err(UpstreamError::CircuitOpen { retry_after }),
+                passage => passage,
+            };
+            *attempts += 1;
+            let (again, send) = match body {
+                OutgoingBody::Held(bytes) => (Some(bytes.clone()), UpstreamRequestBody::Held(Some(bytes))),
+                OutgoingBody::Streamed(body) => (None, UpstreamRequestBody::Streamed(body)),
+            };
+            let sent = tokio::time::timeout_at(deadline.into(), pools.of(self.slot).exchange(rules, request(&head, rules, send))).await;
+            let error = match sent {
+                Ok(Ok((answer, connection))) => {
+                    self.state.breaker.succeeded(passage);
+                    let (head, incoming) = answer.into_parts();
+                    let body = stream(incoming, rules, deadline, connection);
+                    return Ok(Arriving { head, body, attempts: *attempts });
+                }
+                Ok(Err(error)) => error,
+                Err(_) => UpstreamError::TotalTimeout,
+            };
+            self.count_failure(passage, &error);
+            let may_repeat = repeatable && *attempts < rules.attempts && is_transient(&error);
+            match again {
+                Some(bytes) if may_repeat && self.state.budget.withdraw() => body = OutgoingBody::Held(bytes),
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn count_failure(&self, passage: Passage, error: &UpstreamError) {
+        match error {
+            UpstreamError::CallerBody(_) => self.state.breaker.abandoned(passage),
+            _ => self.state.breaker.failed(passage, &self.rules.breaker, clock::millis()),
+        }
+    }
+}
+
+/// What another try may mend; a slow upstream is not asked twice.
+fn is_transient(error: &UpstreamError) -> bool {
+    matches!(error, UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Reset(_))
+}
+
+fn stream(incoming: Incoming, rules: &UpstreamRules, deadline: Instant, connection: Option<Returned>) -> UpstreamStream {
+    UpstreamStream::new(incoming, rules.answer_bytes, deadline, connection)
+}
+
+/// The head of a request, from which each attempt is built.
+struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Outgoing {
+    fn into_parts(self, rules: &UpstreamRules) -> Result<(Head, OutgoingBody, bool), UpstreamError> {
+        let Self { method, path_and_query, mut headers, body, repeatable } = self;
+        headers.remove(CONTENT_LENGTH);
+        let target = match (path_and_query.as_str(), rules.base_path.as_str()) {
+            ("", "") => "/".to_owned(),
+            ("", base) => base.to_owned(),
+            (path, "" | "/") => path.to_owned(),
+            (path, base) => format!("{}{path}", base.trim_end_matches('/')),
+        };
+        let target =
+            PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|_| UpstreamError::Protocol("the target is no path".into()))?;
+        let mut uri = http::uri::Parts::default();
+        if rules.protocol == Protocol::Http2 {
+            uri.scheme = Some(rules.scheme.clone());
+            uri.authority = Some(rules.authority.clone());
+        } else if let Ok(host) = HeaderValue::from_str(rules.authority.as_str()) {
+            headers.insert(HOST, host);
+        }
+        uri.path_and_query = Some(target);
+        let uri = Uri::from_parts(uri).map_err(|_| UpstreamError::Protocol("the target is no path".into()))?;
+        Ok((Head { method, uri, headers }, body, repeatable))
+    }
+}
+
+fn request(head: &Head, rules: &UpstreamRules, body: UpstreamRequestBody) -> http::Request<UpstreamRequestBody> {
+    let _ = rules;
+    let mut request = http::Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head.uri.clone();
+    *request.headers_mut() = head.headers.clone();
+    request
+}

@@ -1,0 +1,196 @@
+//! The connections of one worker to one upstream.
+
+use std::collections::VecDeque;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use parking_lot::Mutex;
+
+use super::{UpstreamError, UpstreamRules};
+use crate::body::{BodyError, UpstreamRequestBody};
+
+type Request = http::Request<UpstreamRequestBody>;
+type Answer = http::Response<Incoming>;
+
+/// All pools of one worker, by the slot of the upstream. The lock is the worker's own and never contended.
+#[derive(Debug, Default)]
+pub struct Pools(Mutex<Vec<Arc<Pool>>>);
+
+impl Pools {
+    /// The pool of a slot.
+    pub(super) fn of(&self, slot: usize) -> Arc<Pool> {
+        let mut pools = self.0.lock();
+        if pools.len() <= slot {
+            pools.resize_with(slot + 1, Arc::default);
+        }
+        pools[slot].clone()
+    }
+
+    /// Idle connections in all pools: for the metrics.
+    pub fn idle(&self) -> usize {
+        self.0.lock().iter().map(|pool| pool.idle.lock().len()).sum()
+    }
+}
+
+/// Idle connections, the most recently used last.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: Mutex<VecDeque<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// A connection with the moment it was made.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sender: Sender,
+    pub(super) made: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum Sender {
+    Http1(http1::SendRequest<UpstreamRequestBody>),
+    Http2(http2::SendRequest<UpstreamRequestBody>),
+}
+
+/// A connection in use, with the pool it goes back to.
+#[derive(Debug)]
+pub struct Returned {
+    connection: Connection,
+    pool: Arc<Pool>,
+    most: usize,
+}
+
+impl Returned {
+    /// The answer has been read to its end: the connection can be used again.
+    pub fn give_back(self) {
+        let Self { connection, pool, most } = self;
+        pool.keep(connection, most);
+    }
+}
+
+/// How many connections that turned out to be closed a request may meet before it gets a new one.
+const MOST_STALE: usize = 4;
+
+impl Pool {
+    /// Sends a request over an idle connection or a new one. A request that comes back unwritten, because the upstream closed
+    /// an idle connection at that moment, is sent again whatever its method: nothing of it was seen.
+    pub(super) async fn exchange(
+        self: Arc<Self>,
+        rules: &UpstreamRules,
+        mut request: Request,
+    ) -> Result<(Answer, Option<Returned>), UpstreamError> {
+        for _ in 0..MOST_STALE {
+            let Some(connection) = self.take_idle(rules) else { break };
+            match self.send(connection, rules, request).await? {
+                Sent::Answered(answer, connection) => return Ok((answer, connection)),
+                Sent::Unwritten(back) => request = *back,
+            }
+        }
+        let connection = self.clone().connect(rules).await?;
+        match self.send(connection, rules, request).await? {
+            Sent::Answered(answer, connection) => Ok((answer, connection)),
+            Sent::Unwritten(_) => Err(UpstreamError::Reset("it closed a new connection".into())),
+        }
+    }
+
+    async fn connect(self: Arc<Self>, rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
+        match tokio::time::timeout(rules.connect_timeout, super::connect::connect(rules)).await {
+            Ok(connection) => connection,
+            Err(_) => Err(UpstreamError::ConnectTimeout),
+        }
+    }
+
+    /// The freshest connection that is neither closed nor too old. One whose last answer hyper has not quite finished is
+    /// left for the next request.
+    fn take_idle(&self, rules: &UpstreamRules) -> Option<Connection> {
+        let now = Instant::now();
+        let mut idle = self.idle.lock();
+        let mut at = idle.len();
+        while at > 0 {
+            at -= 1;
+            let Idle { connection, since } = &idle[at];
+            let stale = now.duration_since(*since) > rules.idle || now.duration_since(connection.made) > rules.max_age;
+            match &connection.sender {
+                Sender::Http2(sender) if !stale && !sender.is_closed() => {
+                    // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
+                    return Some(Connection { sender: Sender::Http2(sender.clone()), made: connection.made });
+                }
+                Sender::Http1(sender) if !stale && sender.is_ready() => return idle.remove(at).map(|idle| idle.connection),
+                Sender::Http1(sender) if !stale && !sender.is_closed() => {}
+                _ => drop(idle.remove(at)),
+            }
+        }
+        None
+    }
+
+    fn keep(&self, connection: Connection, most: usize) {
+        let mut idle = self.idle.lock();
+        if matches!(connection.sender, Sender::Http2(_)) && idle.iter().any(|idle| idle.connection.made == connection.made) {
+            return;
+        }
+        if idle.len() >= most {
+            idle.pop_front();
+        }
+        idle.push_back(Idle { connection, since: Instant::now() });
+    }
+
+    async fn send(self: &Arc<Self>, mut connection: Connection, rules: &UpstreamRules, request: Request) -> Result<Sent, UpstreamError> {
+        let sending = async {
+            match &mut connection.sender {
+                Sender::Http1(sender) => sender.try_send_request(request).await,
+                Sender::Http2(sender) => sender.try_send_request(request).await,
+            }
+        };
+        let answer = match tokio::time::timeout(rules.first_byte_timeout, sending).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(UpstreamError::FirstByteTimeout),
+        };
+        match answer {
+            Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
+            Err(error) => unwritten_or_error(error),
+        }
+    }
+
+    fn returned(self: &Arc<Self>, connection: Connection, rules: &UpstreamRules) -> Option<Returned> {
+        if matches!(connection.sender, Sender::Http2(_)) {
+            self.keep(connection, rules.idle_connections);
+            return None;
+        }
+        Some(Returned { connection, pool: self.clone(), most: rules.idle_connections })
+    }
+}
+
+enum Sent {
+    Answered(Answer, Option<Returned>),
+    Unwritten(Box<Request>),
+}
+
+fn unwritten_or_error(mut error: TrySendError<Request>) -> Result<Sent, UpstreamError> {
+    if let Some(request) = error.take_message() {
+        return Ok(Sent::Unwritten(Box::new(request)));
+    }
+    Err(classify(&error.into_error()))
+}
+
+/// Which of our causes an error of hyper's is. Its text names no address and no content.
+fn classify(error: &hyper::Error) -> UpstreamError {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(body) = cause.downcast_ref::<BodyError>() {
+            return UpstreamError::CallerBody(*body);
+        }
+        source = cause.source();
+    }
+    if error.is_parse() {
+        return UpstreamError::Protocol(error.to_string());
+    }
+    UpstreamError::Reset(error.to_string())
+}

@@ -63,9 +63,8 @@ debian() {
         ours=yes
     fi
     local status=0
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y update \
-        && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >/dev/null \
-        || status=$?
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)
+    "${apt[@]}" update && "${apt[@]}" install --no-install-recommends "$@" >/dev/null || status=$?
     [ -z "$ours" ] || "${as_root[@]}" rm -f "$policy"
     return "$status"
 }
@@ -88,7 +87,7 @@ python() {
     python3 -m venv "$venv"
     local pins=() file
     for file in "$@"; do pins+=(-r "$file"); done
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "${pins[@]}"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 5 --no-deps "${pins[@]}"
     # The pins are installed as they stand; this says if one of them lacks something.
     "$venv/bin/python" -m pip check --disable-pip-version-check
     printf '%s' "$wanted" > "$stamp"

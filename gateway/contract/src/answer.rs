@@ -7,9 +7,9 @@ use exchange::{Body, Json, JsonErrorKind, JsonLimits};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::described::StatusKey;
-use crate::instance::Validator;
 use crate::media::{Content, MediaType};
 use crate::request::Payload;
+use crate::schemas::Schema;
 use crate::violation::{Names, Place, Violation, check_body};
 
 /// What an answer was found to be.
@@ -106,7 +106,7 @@ pub fn verdict(mode: AnswerMode, status: StatusCode, check: &AnswerCheck) -> Ans
 #[derive(Debug)]
 pub(crate) struct AnswerRule {
     pub(crate) status: StatusKey,
-    pub(crate) content: Content<Option<Arc<Validator>>>,
+    pub(crate) content: Content<Option<Arc<Schema>>>,
 }
 
 /// The rule for a status: its own, its class's, the default (OpenAPI 3.0.3 §4.7.16).
@@ -174,14 +174,14 @@ fn drift(
     if rule.content.is_empty() {
         return Some(Drift::UndocumentedBody);
     }
-    let Some(validator) = media.and_then(|media| rule.content.closest(media)) else {
+    let Some(schema) = media.and_then(|media| rule.content.closest(media)) else {
         return Some(Drift::UndocumentedMediaType);
     };
     if unreadable.is_some() {
         return unreadable;
     }
-    match (body, validator) {
-        (Body::Json(json), Some(validator)) => check_body(validator, json, names).err().map(Drift::Invalid),
+    match (body, schema) {
+        (Body::Json(json), Some(schema)) => check_body(schema, json, names).err().map(Drift::Invalid),
         // It is of a listed JSON type, but in a character set that JSON does not have.
         (Body::Bytes(_), Some(_)) if media.is_some_and(MediaType::is_json) => Some(Drift::UndocumentedMediaType),
         _ => None,

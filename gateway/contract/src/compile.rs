@@ -14,13 +14,12 @@ use serde_json::Value;
 use crate::answer::AnswerRule;
 use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
-use crate::instance::Validator;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
 use crate::parameter::{Form, Kinds, Parameter};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes};
-use crate::schemas::Schemas;
+use crate::schemas::{Schema, Schemas};
 use crate::shape::Shapes;
 use crate::source::Source;
 use crate::violation::Place;
@@ -225,7 +224,7 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn content(&self, variant: Variant, media: &[DescribedMedia]) -> Content<Option<Arc<Validator>>> {
+    fn content(&self, variant: Variant, media: &[DescribedMedia]) -> Content<Option<Arc<Schema>>> {
         let rule = |media: &DescribedMedia| {
             let id = self.id(variant, media.schema.as_ref()).filter(|_| may_be_json(&media.range));
             (media.range.clone(), id.and_then(|id| self.schemas.get(variant, id)))
@@ -297,7 +296,7 @@ impl Compiler<'_, '_, '_> {
             explode: parts.explode.unwrap_or(parts.location == Location::Query),
             allow_empty: parts.allow_empty,
             form: self.form(described, id)?,
-            validator: id.and_then(|id| self.schemas.get(Variant::Request, id)),
+            schema: id.and_then(|id| self.schemas.get(Variant::Request, id)),
             name,
         })
     }

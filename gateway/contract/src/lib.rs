@@ -9,6 +9,7 @@
 //! place and the rule that it breaks.
 
 mod answer;
+mod circle;
 mod compile;
 mod contract;
 mod described;

@@ -34,6 +34,8 @@ const ONE: [&str; 10] = [
 const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 /// Keywords whose value maps names to schemas.
 const NAMED: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
+/// Keywords whose schemas hold the same value as other schemas do.
+const BESIDE: [&str; 8] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "patternProperties", "dependentSchemas"];
 /// Keywords that constrain, and are taken as they are.
 const PLAIN: [&str; 21] = [
     "type",
@@ -88,6 +90,8 @@ pub(crate) struct Definition {
     pub(crate) answer: Option<Value>,
     /// The definitions that it refers to.
     pub(crate) refers: BTreeSet<SchemaId>,
+    /// Those among them that hold the same value as something beside them: a branch of `oneOf`, of `allOf` and the like.
+    pub(crate) beside: Vec<SchemaId>,
 }
 
 impl Definition {
@@ -115,6 +119,7 @@ pub(crate) struct Lowering<'s, 'a> {
     /// The definition being lowered, and the length of its pointer.
     current: (SchemaId, usize),
     refers: BTreeSet<SchemaId>,
+    beside: Vec<SchemaId>,
 }
 
 impl<'s, 'a> Lowering<'s, 'a> {
@@ -130,6 +135,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             variant: Variant::Request,
             current: (0, 0),
             refers: BTreeSet::new(),
+            beside: Vec::new(),
         }
     }
 
@@ -145,7 +151,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let next = self.definitions.len();
         let id = *self.ids.entry(pointer.clone()).or_insert(next);
         if id == next {
-            self.definitions.push(Definition { pointer, request: Value::Null, answer: None, refers: BTreeSet::new() });
+            self.definitions.push(Definition { pointer, request: Value::Null, answer: None, refers: BTreeSet::new(), beside: Vec::new() });
         }
         id
     }
@@ -158,12 +164,15 @@ impl<'s, 'a> Lowering<'s, 'a> {
             let Some(raw) = self.source.at(&pointer) else { return };
             self.current = (next, pointer.len());
             let request = self.lowered(Variant::Request, raw, &pointer);
+            let beside = std::mem::take(&mut self.beside);
             let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
             self.check(&request, &pointer);
             let definition = &mut self.definitions[next];
             definition.answer = answer.filter(|answer| *answer != request);
             definition.request = request;
             definition.refers = std::mem::take(&mut self.refers);
+            definition.beside = beside;
+            self.beside.clear();
             next += 1;
         }
     }
@@ -214,7 +223,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         let mut lowered = Map::new();
         if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            self.reference(reference, at, &mut lowered);
+            self.reference(reference, self.version == Version::V31 && members.len() > 1, at, &mut lowered);
             if self.version == Version::V30 {
                 self.warn_of_siblings(members, at);
                 return lowered.into();
@@ -298,7 +307,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    fn reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {
+    fn reference(&mut self, reference: &str, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
         let Some(target) = self.source.target(reference, at) else { return };
         // A circle of references without a schema in it is told here, where it can be; a validator would go round in it.
         if self.source.follow(&target).is_none() {
@@ -306,6 +315,10 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         let id = self.name(target);
         self.refers.insert(id);
+        let within = at.get(self.current.1..).unwrap_or_default();
+        if siblings || within.split('/').any(|token| BESIDE.contains(&token)) {
+            self.beside.push(id);
+        }
         lowered.insert("$ref".into(), local(id).into());
     }
 

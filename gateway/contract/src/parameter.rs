@@ -11,9 +11,10 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::described::Location;
-use crate::instance::{Instance, Validator};
+use crate::instance::Instance;
 use crate::lower::{Lowering, Variant, named};
-use crate::violation::{MOST_VIOLATIONS, Place, Violation, check_parameter};
+use crate::schemas::Schema;
+use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check_json_parameter, check_parameter};
 
 /// A parameter compiled.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Parameter {
     pub(crate) explode: bool,
     pub(crate) allow_empty: bool,
     pub(crate) form: Form,
-    pub(crate) validator: Option<Arc<Validator>>,
+    pub(crate) schema: Option<Arc<Schema>>,
 }
 
 /// How a parameter's text becomes a value.
@@ -174,22 +175,24 @@ pub(crate) struct Given<'r> {
     pub(crate) path: &'r [(Arc<str>, String)],
     pub(crate) query: &'r [Pair<'r>],
     pub(crate) headers: &'r HeaderMap,
+    pub(crate) names: &'r Names,
+    pub(crate) limits: &'r JsonLimits,
 }
 
 impl Parameter {
     /// Adds what is wrong with this parameter to what was found before.
-    pub(crate) fn check(&self, given: &Given<'_>, limits: &JsonLimits, found: &mut Vec<Violation>) {
+    pub(crate) fn check(&self, given: &Given<'_>, found: &mut Vec<Violation>) {
         if found.len() >= MOST_VIOLATIONS {
             return;
         }
         match self.location {
             Location::Path => match given.path.iter().find(|(name, _)| *name == self.name) {
-                Some((_, value)) => self.text(value, value.split(','), limits, found),
+                Some((_, value)) => self.text(value, value.split(','), given, found),
                 None => self.missing(found),
             },
-            Location::Query => self.query(given.query, limits, found),
-            Location::Header => self.header(given.headers, limits, found),
-            Location::Cookie => self.cookie(given.headers, limits, found),
+            Location::Query => self.query(given.query, given, found),
+            Location::Header => self.header(given.headers, given, found),
+            Location::Cookie => self.cookie(given.headers, given, found),
         }
     }
 
@@ -203,14 +206,14 @@ impl Parameter {
         found.push(Violation::new(self.place.clone(), keyword, message));
     }
 
-    fn query(&self, pairs: &[Pair<'_>], limits: &JsonLimits, found: &mut Vec<Violation>) {
+    fn query(&self, pairs: &[Pair<'_>], given: &Given<'_>, found: &mut Vec<Violation>) {
         let mut own = pairs.iter().filter(|pair| pair.name == *self.name);
         let Some(first) = own.next() else { return self.missing(found) };
         if let Form::List(_) = self.form
             && self.explode
         {
             let items = std::iter::once(first).chain(own).map(|pair| pair.value.as_str());
-            return self.text(&first.value, items, limits, found);
+            return self.text(&first.value, items, given, found);
         }
         // Two readers would pick different ones.
         if own.next().is_some() {
@@ -224,10 +227,10 @@ impl Parameter {
             Form::List(_) if !first.raw.is_empty() => first.raw.split(',').filter_map(decoded).collect(),
             _ => Vec::new(),
         };
-        self.text(&first.value, items.iter().map(AsRef::as_ref), limits, found);
+        self.text(&first.value, items.iter().map(AsRef::as_ref), given, found);
     }
 
-    fn header(&self, headers: &HeaderMap, limits: &JsonLimits, found: &mut Vec<Violation>) {
+    fn header(&self, headers: &HeaderMap, given: &Given<'_>, found: &mut Vec<Violation>) {
         let Some(name) = &self.header else { return };
         let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
         match lines.as_deref() {
@@ -235,34 +238,34 @@ impl Parameter {
             Some([]) => self.missing(found),
             Some(lines @ [first, ..]) if matches!(self.form, Form::List(_)) => {
                 let items = lines.iter().flat_map(|line| line.split(',')).map(str::trim);
-                self.text(first, items, limits, found);
+                self.text(first, items, given, found);
             }
-            Some([line]) => self.text(line, std::iter::empty(), limits, found),
+            Some([line]) => self.text(line, std::iter::empty(), given, found),
             Some(_) => self.violation("repeated", "stands more than once", found),
         }
     }
 
-    fn cookie(&self, headers: &HeaderMap, limits: &JsonLimits, found: &mut Vec<Violation>) {
+    fn cookie(&self, headers: &HeaderMap, given: &Given<'_>, found: &mut Vec<Violation>) {
         let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut own =
             lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == &*self.name);
         match (own.next(), own.next()) {
             (None, _) => self.missing(found),
-            (Some((_, value)), None) => self.text(value, value.split(','), limits, found),
+            (Some((_, value)), None) => self.text(value, value.split(','), given, found),
             (Some(_), Some(_)) => self.violation("repeated", "stands more than once", found),
         }
     }
 
-    fn text<'t>(&self, text: &str, items: impl Iterator<Item = &'t str>, limits: &JsonLimits, found: &mut Vec<Violation>) {
-        let Some(validator) = &self.validator else { return };
+    fn text<'t>(&self, text: &str, items: impl Iterator<Item = &'t str>, given: &Given<'_>, found: &mut Vec<Violation>) {
+        let Some(schema) = &self.schema else { return };
         match self.form {
-            Form::Scalar(kinds) => check_parameter(validator, kinds.read(text), &self.place, found),
+            Form::Scalar(kinds) => check_parameter(schema, kinds.read(text), &self.place, found),
             Form::List(kinds) => {
                 let items: Vec<Instance<'_>> = items.map(|item| kinds.read(item)).collect();
-                check_parameter(validator, Instance::List(&items), &self.place, found);
+                check_parameter(schema, Instance::List(&items), &self.place, found);
             }
-            Form::Json => match Json::read(Bytes::copy_from_slice(text.as_bytes()), limits) {
-                Ok(json) => check_parameter(validator, Instance::Value(json.root()), &self.place, found),
+            Form::Json => match Json::read(Bytes::copy_from_slice(text.as_bytes()), given.limits) {
+                Ok(json) => check_json_parameter(schema, &json, given.names, &self.place, found),
                 Err(error) => self.violation("encoding", &format!("is not readable as JSON: {}", error.kind), found),
             },
             Form::Opaque => {}

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use exchange::{Body, Json, JsonError, JsonErrorKind, JsonLimits, Parameters};
 use http::HeaderMap;
 
-use crate::instance::Validator;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
+use crate::schemas::Schema;
 use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check_body};
 
 /// What of a request the contract looks at.
@@ -101,7 +101,7 @@ pub(crate) struct RequestRules {
 #[derive(Debug)]
 pub(crate) struct BodyRule {
     pub(crate) required: bool,
-    pub(crate) content: Content<Option<Arc<Validator>>>,
+    pub(crate) content: Content<Option<Arc<Schema>>>,
 }
 
 impl RequestRules {
@@ -117,9 +117,9 @@ impl RequestRules {
             found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
             Vec::new()
         });
-        let given = Given { path: &parts.path, query: &query, headers: parts.headers };
+        let given = Given { path: &parts.path, query: &query, headers: parts.headers, names, limits };
         if found.is_empty() {
-            self.parameters.iter().for_each(|parameter| parameter.check(&given, limits, &mut found));
+            self.parameters.iter().for_each(|parameter| parameter.check(&given, &mut found));
             self.refuse_unknown(&query, &mut found);
         }
         let body = self.body(parts.headers, payload, names, limits, &mut found)?;
@@ -158,7 +158,7 @@ impl RequestRules {
         let Some(rule) = &self.body else { return Err(ContractError::BodyNotAllowed) };
         let unsupported = || ContractError::UnsupportedMediaType { listed: rule.content.listed.clone() };
         let media = MediaType::of(headers).ok_or_else(unsupported)?;
-        let validator = rule.content.closest(&media).ok_or_else(unsupported)?;
+        let schema = rule.content.closest(&media).ok_or_else(unsupported)?;
         if !media.is_json() {
             return Ok(held.map_or(Body::Streamed, Body::Bytes));
         }
@@ -167,7 +167,7 @@ impl RequestRules {
         }
         let Some(bytes) = held else { return Ok(Body::Streamed) };
         let json = Json::read(bytes, limits).map_err(|error| not_json(&error, names))?;
-        if let Some(Err(violations)) = validator.as_ref().map(|validator| check_body(validator, &json, names)) {
+        if let Some(Err(violations)) = schema.as_ref().map(|schema| check_body(schema, &json, names)) {
             found.extend(violations);
         }
         Ok(Body::Json(json))

@@ -6,12 +6,23 @@ use std::sync::Arc;
 use jsonschema::{Draft, PatternOptions, Registry};
 use serde_json::{Map, Value, json};
 
+use crate::circle::Circles;
 use crate::instance::{Arena, Validator};
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::source::Source;
 
-/// Validators by schema and variant.
-pub(crate) struct Schemas(HashMap<(Variant, SchemaId), Arc<Validator>>);
+/// A schema compiled.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) validator: Validator,
+    /// See [`Circles::growth`].
+    pub(crate) growth: u32,
+}
+
+type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
+
+/// Compiled schemas by name and variant.
+pub(crate) struct Schemas(Compiled);
 
 impl Schemas {
     /// Compiles a validator for each root. What cannot be compiled is a fault.
@@ -38,18 +49,12 @@ impl Schemas {
         Self(validators)
     }
 
-    pub(crate) fn get(&self, variant: Variant, id: SchemaId) -> Option<Arc<Validator>> {
+    pub(crate) fn get(&self, variant: Variant, id: SchemaId) -> Option<Arc<Schema>> {
         self.0.get(&(variant, id)).cloned()
     }
 }
 
-fn compile(
-    source: &Source<'_>,
-    lowering: &Lowering<'_, '_>,
-    variant: Variant,
-    wanted: &[SchemaId],
-    validators: &mut HashMap<(Variant, SchemaId), Arc<Validator>>,
-) {
+fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, variant: Variant, wanted: &[SchemaId], validators: &mut Compiled) {
     if wanted.is_empty() {
         return;
     }
@@ -61,6 +66,7 @@ fn compile(
         Ok(registry) => registry,
         Err(error) => return source.error("", format!("the schemas cannot be compiled: {error}")),
     };
+    let circles = Circles::of(&lowering.definitions);
     let options = jsonschema::options_for::<Arena>()
         .with_draft(Draft::Draft202012)
         .with_registry(&registry)
@@ -74,7 +80,7 @@ fn compile(
         }
         match options.build(&json!({"$ref": format!("urn:contract#/$defs/s{id}")})) {
             Ok(validator) => {
-                validators.insert((variant, id), Arc::new(validator));
+                validators.insert((variant, id), Arc::new(Schema { validator, growth: circles.growth(id) }));
             }
             Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
         }

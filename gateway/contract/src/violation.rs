@@ -11,13 +11,15 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
 use crate::discriminator::{Discriminators, Meant};
-use crate::instance::{Instance, Validator};
+use crate::instance::Instance;
+use crate::schemas::Schema;
 
 /// How many violations are reported of one message.
 pub(crate) const MOST_VIOLATIONS: usize = 10;
 
-/// Texts longer than this are told their first violation only: finding all of them costs memory in proportion to the text.
-const LISTED_UP_TO: usize = 64 << 10;
+/// How many errors a check may come upon before they are cut to [`MOST_VIOLATIONS`]: beyond, finding them would cost more
+/// than the sender should be able to spend, and the first or none is told instead.
+const MOST_ERRORS: u64 = 1 << 16;
 
 /// Where in a message something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,18 +137,42 @@ fn push(pointer: &mut String, token: &str) {
 }
 
 /// Holds a body against its schema.
-pub(crate) fn check_body(validator: &Validator, body: &Json, names: &Names) -> Result<(), Vec<Violation>> {
+pub(crate) fn check_body(schema: &Schema, body: &Json, names: &Names) -> Result<(), Vec<Violation>> {
     let root = Instance::Value(body.root());
-    if validator.is_valid(root) {
+    if schema.validator.is_valid(root) {
         return Ok(());
     }
     let mut told = Told { body, names, found: Vec::new() };
-    if body.bytes().len() > LISTED_UP_TO {
-        validator.validate(root).err().iter().for_each(|error| told.tell(error));
-    } else {
-        validator.iter_errors(root).for_each(|error| told.tell(&error));
+    match cost(schema, body) {
+        Cost::All => schema.validator.iter_errors(root).for_each(|error| told.tell(&error)),
+        Cost::First => schema.validator.validate(root).err().iter().for_each(|error| told.tell(error)),
+        Cost::None => told.push("", None, ("schema", "does not match its schema, and is nested too deep to say where".into())),
     }
     Err(told.found)
+}
+
+/// What of a body's errors can be told at a bounded cost.
+enum Cost {
+    All,
+    First,
+    None,
+}
+
+fn cost(schema: &Schema, body: &Json) -> Cost {
+    // A value has two characters at least, with the comma after it.
+    let values = body.bytes().len() as u64 / 2;
+    let growth = u64::from(schema.growth).saturating_pow(nesting(body.root()));
+    match growth.saturating_mul(values) {
+        0..=MOST_ERRORS => Cost::All,
+        _ if growth == 1 => Cost::First,
+        _ => Cost::None,
+    }
+}
+
+/// How many arrays and objects stand within each other; the reader has bounded it.
+fn nesting(node: Node<'_>) -> u32 {
+    let inner = node.items().chain(node.members().map(|(_, value)| value)).map(nesting).max();
+    inner.map_or(0, |inner| inner + 1)
 }
 
 /// The violations told so far of a body.
@@ -196,15 +222,24 @@ impl Told<'_> {
 }
 
 /// Holds a parameter against its schema.
-pub(crate) fn check_parameter(validator: &Validator, value: Instance<'_>, place: &Place, found: &mut Vec<Violation>) {
-    if validator.is_valid(value) {
+pub(crate) fn check_parameter(schema: &Schema, value: Instance<'_>, place: &Place, found: &mut Vec<Violation>) {
+    if schema.validator.is_valid(value) {
         return;
     }
-    let left = MOST_VIOLATIONS.saturating_sub(found.len());
-    found.extend(validator.iter_errors(value).take(left).map(|error| {
+    for error in schema.validator.iter_errors(value) {
         let (keyword, message) = rule(error.kind());
-        Violation::new(place.clone(), keyword, message)
-    }));
+        let violation = Violation::new(place.clone(), keyword, message);
+        if found.len() < MOST_VIOLATIONS && !found.contains(&violation) {
+            found.push(violation);
+        }
+    }
+}
+
+/// Holds a parameter that is JSON against its schema. Where in it a rule is broken is not told.
+pub(crate) fn check_json_parameter(schema: &Schema, value: &Json, names: &Names, place: &Place, found: &mut Vec<Violation>) {
+    let broken = check_body(schema, value, names).err().into_iter().flatten();
+    let left = MOST_VIOLATIONS.saturating_sub(found.len());
+    found.extend(broken.take(left).map(|violation| Violation { place: place.clone(), ..violation }));
 }
 
 /// The rule in words. What stands in them comes from the contract; the names that the sender chose are only counted.

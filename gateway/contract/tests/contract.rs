@@ -1,0 +1,85 @@
+//! What a contract tells of itself, and what becomes of answers.
+
+use std::cell::RefCell;
+
+use contract::{AnswerCheck, AnswerMode, AnswerVerdict, CompileOptions, Contract, Drift, Violation, verdict};
+use document::{Faults, Tree};
+use exchange::Body;
+use http::StatusCode;
+
+const DOCUMENT: &str = r#"
+openapi: 3.0.3
+info: {title: t, version: "1"}
+paths:
+  /status: {get: {responses: {"200": {description: d, content: {application/problem+json: {schema: {type: object}}}}}}}
+  /a/{x}:
+    parameters: [{name: x, in: path, required: true, schema: {type: string}}]
+    post:
+      operationId: a
+      parameters: [{name: q, in: query, schema: {type: string}}]
+      requestBody: {content: {application/json: {schema: {type: object}}}}
+      responses: {"204": {description: d}}
+    put:
+      operationId: upload
+      requestBody: {content: {application/octet-stream: {schema: {type: string, format: binary}}}}
+      responses: {"200": {description: d, content: {text/csv: {schema: {type: string}}}}}
+"#;
+
+fn compile(text: &str, options: CompileOptions) -> Contract {
+    let faults = RefCell::new(Faults::new());
+    let tree = Tree::parse("api.yaml", text).expect("readable");
+    Contract::compile(&tree, &options, &faults).unwrap_or_else(|| panic!("{faults:?}"))
+}
+
+#[test]
+fn tells_its_operations() {
+    let contract = compile(DOCUMENT, CompileOptions::default());
+    let told: Vec<_> = contract.operations().iter().map(|spec| (&*spec.id, spec.method.as_str(), &*spec.route)).collect();
+    assert_eq!(told, [("GET /status", "GET", "/status"), ("upload", "PUT", "/a/{x}"), ("a", "POST", "/a/{x}")]);
+    assert_eq!(contract.operations()[2].path_parameters, ["x".into()]);
+    assert_eq!(contract.operations()[2].query_parameters, ["q".into()]);
+    assert_eq!(contract.status_operation(), Some(0));
+    let needs: Vec<_> = (0..3).map(|at| (contract.needs_request_body(at), contract.needs_answer_body(at))).collect();
+    assert_eq!(needs, [(false, true), (false, false), (true, false)]);
+}
+
+#[test]
+fn its_hash_is_of_its_meaning() {
+    let hash = |text: &str| compile(text, CompileOptions::default()).hash();
+    let one = hash(DOCUMENT);
+    assert_eq!(one, hash(&DOCUMENT.replace("{title: t, version: \"1\"}", "{version: '1', title: t} # reordered")));
+    assert_ne!(one, hash(&DOCUMENT.replace("title: t", "title: u")));
+    assert_ne!(one, compile(DOCUMENT, CompileOptions { strict_query: true, ..CompileOptions::default() }).hash());
+    let hex: String = one.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        hex, "4118048315c0f60558fe61ba67741967d048ceb4a7ed085b1ad9ccb69225bd83",
+        "cache keys and records carry it: it changes with a reason only"
+    );
+}
+
+#[test]
+fn what_becomes_of_an_answer() {
+    use AnswerMode::{Enforce, Off, Report};
+    use AnswerVerdict::{BadGateway, Pass, PassWithDrift, ReplaceWithProblem};
+    let drifts = |drift| AnswerCheck::Drifts { body: Body::Empty, drift };
+    let invalid = || drifts(Drift::Invalid(Vec::<Violation>::new()));
+    let undocumented = || drifts(Drift::UndocumentedStatus);
+    let problem = |status| ReplaceWithProblem { status };
+    for (mode, status, check, expected) in [
+        (Enforce, 200, AnswerCheck::Conforms(Body::Empty), Pass),
+        (Enforce, 200, invalid(), BadGateway),
+        (Enforce, 202, undocumented(), BadGateway),
+        (Enforce, 302, undocumented(), BadGateway),
+        (Enforce, 200, drifts(Drift::UndocumentedMediaType), BadGateway),
+        (Enforce, 404, undocumented(), problem(StatusCode::NOT_FOUND)),
+        (Enforce, 404, invalid(), problem(StatusCode::NOT_FOUND)),
+        (Enforce, 503, undocumented(), problem(StatusCode::SERVICE_UNAVAILABLE)),
+        (Report, 200, invalid(), PassWithDrift),
+        (Report, 404, undocumented(), PassWithDrift),
+        (Report, 200, AnswerCheck::Conforms(Body::Empty), Pass),
+        (Off, 200, invalid(), Pass),
+    ] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        assert_eq!(verdict(mode, status, &check), expected, "{mode:?} {status} {check:?}");
+    }
+}

@@ -1,0 +1,44 @@
+//! A body that is wrong deep inside schemas that contain themselves costs no more than its size.
+
+use std::cell::RefCell;
+
+use contract::{CompileOptions, Contract, ContractError, Payload, RequestParts};
+use document::{Faults, Tree};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+/// Each level may be looked at in two ways, so that the errors of sixty levels would be more than there are grains of sand.
+const DOCUMENT: &str = r##"
+openapi: 3.0.3
+info: {title: t, version: "1"}
+paths:
+  /p: {post: {requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Node"}}}}, responses: {"204": {description: d}}}}
+components:
+  schemas:
+    Node: {oneOf: [{$ref: "#/components/schemas/And"}, {$ref: "#/components/schemas/Or"}, {type: integer}]}
+    And: {type: object, properties: {nodes: {$ref: "#/components/schemas/Nodes"}, op: {type: string, enum: [and]}}}
+    Or: {type: object, properties: {nodes: {$ref: "#/components/schemas/Nodes"}, op: {type: string, enum: [or]}}}
+    Nodes: {type: array, items: {$ref: "#/components/schemas/Node"}}
+"##;
+
+fn told(depth: usize, leaf: &str) -> Vec<String> {
+    let faults = RefCell::new(Faults::new());
+    let tree = Tree::parse("api.yaml", DOCUMENT).expect("readable");
+    let contract = Contract::compile(&tree, &CompileOptions::default(), &faults).expect("sound");
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let body = format!("{}{leaf}{}", r#"{"nodes":["#.repeat(depth), r#"],"op":"and"}"#.repeat(depth));
+    let parts = RequestParts { query: None, headers: &headers, path: Vec::new() };
+    match contract.check_request(0, parts, Payload::Held(body.into())) {
+        Ok(_) => Vec::new(),
+        Err(ContractError::Invalid(violations)) => violations.iter().map(ToString::to_string).collect(),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn deep_alternatives() {
+    assert_eq!(told(2, "1"), Vec::<String>::new());
+    assert_eq!(told(30, "1"), Vec::<String>::new());
+    assert_eq!(told(2, "\"x\""), ["body matches none of the 3 alternatives"]);
+    assert_eq!(told(30, "\"x\""), ["body does not match its schema, and is nested too deep to say where"]);
+}

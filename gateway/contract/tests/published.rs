@@ -1,0 +1,43 @@
+//! Every published document that lies beside the repository compiles, or is refused with place and reason: as it is written
+//! in `published.txt`.
+
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::path::Path;
+
+use contract::{CompileOptions, Contract};
+use document::{Faults, Tree};
+
+#[test]
+fn published_documents() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/openapi");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: {} is absent", folder.display());
+        return;
+    };
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let mut outcome = String::new();
+    for path in files {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".yaml") || name.ends_with(".yml") {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            outcome += &compiled(name, &text);
+        }
+    }
+    assert_eq!(outcome, include_str!("published.txt"));
+}
+
+fn compiled(name: &str, text: &str) -> String {
+    let faults = RefCell::new(Faults::new());
+    let tree = faults.borrow_mut().keep(Tree::parse(name, text));
+    let contract = tree.and_then(|tree| Contract::compile(&tree, &CompileOptions::default(), &faults));
+    let mut outcome = match contract {
+        Some(contract) => format!("{name}: {} operations\n", contract.operations().len()),
+        None => format!("{name}: refused\n"),
+    };
+    for fault in faults.into_inner().sorted() {
+        writeln!(outcome, "  {}", fault.to_string().replace('\n', "\n  ")).expect("a text grows");
+    }
+    outcome
+}

@@ -32,7 +32,12 @@ impl Annotations {
     pub(crate) fn read(source: &PolicySource, at: usize, text: &str, policy: &Policy, faults: &mut Vec<Fault>) -> Self {
         let permits = policy.effect() == cedar_policy::Effect::Permit;
         let mut read = Self::default();
-        for annotation in written(text, at) {
+        let written = written(text, at);
+        // An annotation that Cedar reads and this does not would be an obligation without effect.
+        if written.len() != policy.annotations().count() {
+            faults.push(Fault::error(source.place(at), "the annotations of this policy cannot be read"));
+        }
+        for annotation in written {
             let value = annotation.value.and_then(|_| policy.annotation(annotation.name));
             match (annotation.name, value) {
                 ("id", Some(value)) if !value.trim().is_empty() => {

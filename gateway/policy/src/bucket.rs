@@ -1,17 +1,24 @@
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision as Verdict, Entities, PolicyId, PolicySet, Request};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Verdict, Entities, Policy, PolicyId, PolicySet, Request};
 
-use crate::{Decision, Effect, Obligations};
+use crate::key::Key;
+use crate::uses::Uses;
+use crate::{Decision, Effect, Facts, Obligations};
 
 /// The few policies that can apply to one operation of one tenant, and what they oblige to.
 ///
-/// Cedar evaluates every policy of a set, so that a set is kept as small as the scopes allow. Tenants whose policies are the
+/// Cedar evaluates every policy of a set that it is given, so that they are kept in shelves: one for those that may concern
+/// everybody, one for each consumer, purpose or organisation without which some cannot apply. Tenants whose policies are the
 /// same share one bucket.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Bucket {
-    set: PolicySet,
-    /// The policies' names by the number that is their id in the set.
+    everybody: Shelf,
+    clients: HashMap<String, Shelf>,
+    purposes: HashMap<String, Shelf>,
+    organisations: HashMap<String, Shelf>,
+    /// The policies' names by the number that is their id in the shelves.
     names: Arc<[Arc<str>]>,
     /// The permits that oblige to something: number and obligations.
     obliging: Vec<(usize, Arc<Obligations>)>,
@@ -20,47 +27,82 @@ pub(crate) struct Bucket {
     nothing: Arc<Obligations>,
 }
 
+/// Policies that are always asked together, and the facts that they look at.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    set: PolicySet,
+    uses: Uses,
+}
+
+/// The shelves that can have a say in one exchange: a bucket has four kinds.
+pub(crate) type Selection<'a> = [Option<&'a Shelf>; 4];
+
+/// The facts that somebody in a selection looks at, or nothing where nobody has a say.
+pub(crate) fn uses(selection: &Selection<'_>) -> Option<Uses> {
+    selection.iter().flatten().map(|shelf| shelf.uses).reduce(|one, other| one | other)
+}
+
 /// With more obliging permits in one bucket than this, a union of several is made anew each time.
 const MOST_REMEMBERED: usize = 6;
 
 impl Bucket {
-    pub(crate) fn new(set: PolicySet, names: Arc<[Arc<str>]>, obliging: Vec<(usize, Arc<Obligations>)>) -> Self {
+    /// A bucket of policies, each with the number that is its place among the names.
+    pub(crate) fn new<'a>(
+        policies: impl IntoIterator<Item = (usize, &'a Policy)>,
+        names: &Arc<[Arc<str>]>,
+        obliging: Vec<(usize, Arc<Obligations>)>,
+    ) -> Self {
         let remembered = if obliging.len() <= MOST_REMEMBERED { 1 << obliging.len() } else { 0 };
         let unions = (0..remembered).map(|_| OnceLock::new()).collect();
-        Self { set, names, obliging, unions, nothing: Arc::default() }
-    }
-
-    /// The number that is a policy's id in a bucket's set.
-    pub(crate) fn id(number: usize) -> PolicyId {
-        PolicyId::new(number.to_string())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.set.is_empty()
-    }
-
-    pub(crate) fn decide(&self, request: &Request, entities: &Entities) -> Decision {
-        let response = Authorizer::new().is_authorized(request, &self.set, entities);
-        let diagnostics = response.diagnostics();
-        // Cedar leaves a policy out whose evaluation fails. For a forbid that would let pass what it was to stop.
-        let mut failed: Vec<usize> = diagnostics.errors().map(failed_policy).collect();
-        if !failed.is_empty() {
-            failed.sort_unstable();
-            return self.denied(&failed, true);
+        let mut bucket = Self { names: names.clone(), obliging, unions, ..Self::default() };
+        for (number, policy) in policies {
+            let shelf = match Key::of(policy) {
+                None => &mut bucket.everybody,
+                Some(Key::Client(client)) => bucket.clients.entry(client).or_default(),
+                Some(Key::Purpose(purpose)) => bucket.purposes.entry(purpose).or_default(),
+                Some(Key::Organisation(organisation)) => bucket.organisations.entry(organisation).or_default(),
+            };
+            shelf.uses = shelf.uses | Uses::of(policy);
+            shelf.set.add(policy.new_id(PolicyId::new(number.to_string()))).expect("numbers that differ, and no template");
         }
-        let mut reasons: Vec<usize> = diagnostics.reason().map(number).collect();
-        reasons.sort_unstable();
-        match response.decision() {
-            Verdict::Deny => self.denied(&reasons, false),
-            Verdict::Allow => {
-                Decision { effect: Effect::Permit, obligations: self.obligations(&reasons), reasons: self.named(&reasons), error: false }
+        bucket
+    }
+
+    /// The shelves that hold a policy which the facts do not rule out.
+    pub(crate) fn select(&self, facts: &Facts<'_>) -> Selection<'_> {
+        let everybody = Some(&self.everybody).filter(|shelf| !shelf.set.is_empty());
+        let organisation = facts.caller.consumer.as_deref().and_then(|organisation| self.organisations.get(organisation));
+        [everybody, self.clients.get(facts.client()), self.purposes.get(facts.purpose()), organisation]
+    }
+
+    /// What the selected policies say together.
+    pub(crate) fn decide(&self, selection: &Selection<'_>, request: &Request, entities: &Entities) -> Decision {
+        let (mut permits, mut forbids, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for shelf in selection.iter().flatten() {
+            let response = Authorizer::new().is_authorized(request, &shelf.set, entities);
+            let reasons = response.diagnostics().reason().map(number);
+            match response.decision() {
+                Verdict::Allow => permits.extend(reasons),
+                Verdict::Deny => forbids.extend(reasons),
             }
+            failed.extend(response.diagnostics().errors().map(failed_policy));
         }
+        // Cedar leaves a policy out whose evaluation fails. For a forbid that would let pass what it was to stop.
+        if !failed.is_empty() {
+            return self.denied(failed, true);
+        }
+        if !forbids.is_empty() || permits.is_empty() {
+            return self.denied(forbids, false);
+        }
+        permits.sort_unstable();
+        let obligations = self.obligations(&permits);
+        Decision { effect: Effect::Permit, reasons: self.named(&permits), obligations, error: false }
     }
 
     /// A denial for these reasons.
-    pub(crate) fn denied(&self, reasons: &[usize], error: bool) -> Decision {
-        Decision { effect: Effect::Deny, reasons: self.named(reasons), obligations: self.nothing.clone(), error }
+    pub(crate) fn denied(&self, mut reasons: Vec<usize>, error: bool) -> Decision {
+        reasons.sort_unstable();
+        Decision { effect: Effect::Deny, reasons: self.named(&reasons), obligations: self.nothing.clone(), error }
     }
 
     fn named(&self, numbers: &[usize]) -> Vec<Arc<str>> {
@@ -68,24 +110,23 @@ impl Bucket {
     }
 
     fn obligations(&self, permits: &[usize]) -> Arc<Obligations> {
-        let mut binding = self.obliging.iter().enumerate().filter(|(_, (number, _))| permits.contains(number));
-        let (Some((bit, (_, one))), second) = (binding.next(), binding.next()) else { return self.nothing.clone() };
-        let Some((second_bit, (_, second))) = second else { return one.clone() };
-        let mut bits = 1_usize << bit.min(MOST_REMEMBERED) | 1 << second_bit.min(MOST_REMEMBERED);
-        let mut all = vec![&**one, &**second];
-        for (bit, (_, another)) in binding {
-            bits |= 1 << bit.min(MOST_REMEMBERED);
-            all.push(another);
+        let binding = || self.obliging.iter().enumerate().filter(|(_, (number, _))| permits.contains(number));
+        let mut first_two = binding();
+        match (first_two.next(), first_two.next()) {
+            (None, _) => return self.nothing.clone(),
+            (Some((_, (_, only))), None) => return only.clone(),
+            _ => {}
         }
-        let union = || Arc::new(Obligations::union(all));
-        match self.unions.get(bits) {
-            Some(remembered) => remembered.get_or_init(union).clone(),
-            None => union(),
+        let union = || Arc::new(Obligations::union(binding().map(|(_, (_, obligations))| &**obligations)));
+        if self.unions.is_empty() {
+            return union();
         }
+        let bits = binding().fold(0, |bits, (bit, _)| bits | 1 << bit);
+        self.unions[bits].get_or_init(union).clone()
     }
 }
 
-/// The ids of a bucket's set are numbers; anything else would name no policy.
+/// The ids on the shelves are numbers; anything else would name no policy.
 fn number(id: &PolicyId) -> usize {
     AsRef::<str>::as_ref(id).parse().unwrap_or(usize::MAX)
 }

@@ -34,12 +34,26 @@ fn compile(source: &PolicySource, target: &PolicyTarget<'_>, faults: &mut Vec<Fa
     if statements.is_empty() && faults.is_empty() {
         faults.push(Fault::warning(Place::file(&source.file), "there is no policy here, so that everything is denied"));
     }
+    check_whole(source, &statements, faults);
     check_ids(&statements, faults);
     for statement in &statements {
         check_literals(source, statement, &names, faults);
     }
     validate(source, schema, &statements, &names, faults);
-    sort(source, target, &names, &statements)
+    Some(sort(source, target, &names, &statements))
+}
+
+/// What Cedar reads in the file as a whole is what counts: a forbid that was lost between the policies would let pass what it
+/// was to stop. Nothing is known to be lost; this is for the day that Cedar's syntax grows.
+fn check_whole(source: &PolicySource, statements: &[Statement<'_>], faults: &mut Vec<Fault>) {
+    if faults.iter().any(|fault| fault.severity == Severity::Error) {
+        return;
+    }
+    match source.text.parse::<PolicySet>() {
+        Ok(set) if set.num_of_policies() == statements.len() => {}
+        Ok(_) => faults.push(Fault::error(Place::file(&source.file), "the policies cannot be told apart")),
+        Err(errors) => faults.extend(errors.iter().map(|error| source.fault(0, error, error.to_string()))),
+    }
 }
 
 /// A name that two policies bear would tell an auditor nothing.

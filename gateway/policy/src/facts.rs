@@ -3,6 +3,8 @@ use std::collections::{HashMap, HashSet};
 use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use exchange::{Caller, Timestamp};
 
+use crate::uses::Uses;
+
 /// What is known of one exchange when its policy is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -26,31 +28,51 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 pub(crate) struct Unusable;
 
 impl Facts<'_> {
-    fn client(&self) -> &str {
+    pub(crate) fn client(&self) -> &str {
         self.caller.client.as_deref().unwrap_or(ANONYMOUS)
+    }
+
+    pub(crate) fn purpose(&self) -> &str {
+        self.caller.purpose.as_deref().unwrap_or_default()
+    }
+
+    /// Who the principal is.
+    pub(crate) fn principal(&self, consumer: &EntityTypeName) -> EntityUid {
+        EntityUid::from_type_name_and_id(consumer.clone(), EntityId::new(self.client()))
     }
 
     /// The principal, with its attributes as the schema names them. They are not held against the schema again: that costs
     /// more than the decision, and their types are those of this function.
-    pub(crate) fn consumer(&self, consumer: &EntityTypeName) -> Result<Entity, Unusable> {
+    pub(crate) fn consumer(&self, principal: EntityUid) -> Result<Entity, Unusable> {
         let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
         let mut attributes = HashMap::with_capacity(3);
         attributes.insert("client".to_owned(), text(self.client()));
-        attributes.insert("purpose".to_owned(), text(self.caller.purpose.as_deref().unwrap_or_default()));
+        attributes.insert("purpose".to_owned(), text(self.purpose()));
         if let Some(organisation) = &self.caller.consumer {
             attributes.insert("organisation".to_owned(), text(organisation));
         }
-        let uid = EntityUid::from_type_name_and_id(consumer.clone(), EntityId::new(self.client()));
-        Entity::new(uid, attributes, HashSet::new()).map_err(|_| Unusable)
+        Entity::new(principal, attributes, HashSet::new()).map_err(|_| Unusable)
     }
 
-    pub(crate) fn context(&self) -> Result<Context, Unusable> {
+    /// The context, as far as somebody looks at it.
+    pub(crate) fn context(&self, uses: Uses) -> Result<Context, Unusable> {
         let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
         let mut pairs = Vec::with_capacity(4);
-        pairs.extend(self.subject_type.map(|value| ("subject_type".to_owned(), text(value))));
-        pairs.extend(self.channel.map(|value| ("channel".to_owned(), text(value))));
-        pairs.push(("evidence".to_owned(), RestrictedExpression::new_set(self.evidence.iter().map(|name| text(name)))));
-        pairs.push(("time".to_owned(), RestrictedExpression::new_datetime(milliseconds(self.now))));
+        if uses.subject_type {
+            pairs.extend(self.subject_type.map(|value| ("subject_type".to_owned(), text(value))));
+        }
+        if uses.channel {
+            pairs.extend(self.channel.map(|value| ("channel".to_owned(), text(value))));
+        }
+        if uses.evidence {
+            pairs.push(("evidence".to_owned(), RestrictedExpression::new_set(self.evidence.iter().map(|name| text(name)))));
+        }
+        if uses.time {
+            pairs.push(("time".to_owned(), RestrictedExpression::new_datetime(milliseconds(self.now))));
+        }
+        if pairs.is_empty() {
+            return Ok(Context::empty());
+        }
         Context::from_pairs(pairs).map_err(|_| Unusable)
     }
 }

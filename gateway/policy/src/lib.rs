@@ -11,6 +11,7 @@ pub mod cases;
 mod compile;
 mod decision;
 mod facts;
+mod key;
 mod names;
 mod policies;
 mod schema;
@@ -19,6 +20,7 @@ mod source;
 mod statement;
 #[cfg(test)]
 mod trial;
+mod uses;
 mod withheld;
 
 pub use decision::{Decision, Effect, Obligations};

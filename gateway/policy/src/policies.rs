@@ -4,9 +4,10 @@ use cedar_policy::{Entities, EntityTypeName, EntityUid, Request};
 use document::Place;
 use exchange::{OperationIndex, OperationSpec, Pointer, Tenant};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, uses};
 use crate::facts::Unusable;
-use crate::{Decision, Facts, Obligations};
+use crate::uses::Uses;
+use crate::{Decision, Effect, Facts, Obligations};
 
 /// The e-service that policies are compiled for.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +52,18 @@ impl Policies {
     /// Whether one operation of one tenant may be performed. Indices that the target does not have are denied.
     pub fn decide(&self, tenant: usize, operation: OperationIndex, facts: &Facts<'_>) -> Decision {
         let Some(scope) = self.scope(tenant, operation) else { return denied() };
-        if scope.bucket.is_empty() {
-            return scope.bucket.denied(&[], false);
-        }
-        match self.ask(scope, facts) {
-            Ok((request, entities)) => scope.bucket.decide(&request, &entities),
-            Err(Unusable) => scope.bucket.denied(&[], true),
-        }
+        let selection = scope.bucket.select(facts);
+        // Where no policy can have a say, nothing needs to be asked.
+        let Some(uses) = uses(&selection) else { return scope.bucket.denied(Vec::new(), false) };
+        let decision = self.request(scope, facts, uses).and_then(|request| {
+            if !uses.consumer {
+                return Ok(scope.bucket.decide(&selection, &request, &scope.entities));
+            }
+            let consumer = facts.consumer(facts.principal(&self.consumer))?;
+            let entities = scope.entities.clone().add_entities([consumer], None).map_err(|_| Unusable)?;
+            Ok(scope.bucket.decide(&selection, &request, &entities))
+        });
+        decision.unwrap_or_else(|Unusable| scope.bucket.denied(Vec::new(), true))
     }
 
     fn scope(&self, tenant: usize, operation: OperationIndex) -> Option<&Scope> {
@@ -65,12 +71,9 @@ impl Policies {
         if operation < self.operations.len() { self.scopes.get(here) } else { None }
     }
 
-    fn ask(&self, scope: &Scope, facts: &Facts<'_>) -> Result<(Request, Entities), Unusable> {
-        let consumer = facts.consumer(&self.consumer)?;
-        let principal = consumer.uid();
-        let entities = scope.entities.clone().add_entities([consumer], None).map_err(|_| Unusable)?;
-        let request = Request::new(principal, scope.action.clone(), scope.resource.clone(), facts.context()?, None);
-        Ok((request.map_err(|_| Unusable)?, entities))
+    fn request(&self, scope: &Scope, facts: &Facts<'_>, uses: Uses) -> Result<Request, Unusable> {
+        let (principal, context) = (facts.principal(&self.consumer), facts.context(uses)?);
+        Request::new(principal, scope.action.clone(), scope.resource.clone(), context, None).map_err(|_| Unusable)
     }
 
     /// SHA-256 of the policy file, which the record of every decision names: `sha256sum` finds the same.
@@ -85,7 +88,7 @@ impl Policies {
 }
 
 fn denied() -> Decision {
-    Decision { effect: crate::Effect::Deny, reasons: Vec::new(), obligations: Arc::new(Obligations::default()), error: true }
+    Decision { effect: Effect::Deny, reasons: Vec::new(), obligations: Arc::new(Obligations::default()), error: true }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet, ResourceConstraint};
+use cedar_policy::{ActionConstraint, EntityUid, Policy, ResourceConstraint};
 use document::Place;
 use exchange::{OperationSpec, Pointer};
 
@@ -13,9 +13,14 @@ use crate::statement::Statement;
 use crate::{Obligations, Policies, PolicySource, PolicyTarget};
 
 /// Sorts the policies into buckets: one for each different selection, shared by all that select the same.
-pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Names, statements: &[Statement<'_>]) -> Option<Policies> {
+pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Names, statements: &[Statement<'_>]) -> Policies {
     let policy_names: Arc<[Arc<str>]> = statements.iter().map(|statement| statement.name.clone()).collect();
     let obligations: Vec<Arc<Obligations>> = statements.iter().map(obligations).collect();
+    let bucket = |selected: &[usize]| {
+        let policies = selected.iter().map(|at| (*at, &statements[*at].policy));
+        let obliging = selected.iter().map(|at| (*at, obligations[*at].clone())).filter(|(_, one)| !one.is_empty());
+        Bucket::new(policies, &policy_names, obliging.collect())
+    };
     let mut buckets: HashMap<Vec<usize>, Arc<Bucket>> = HashMap::new();
     let mut scopes = Vec::with_capacity(names.tenants.len() * names.actions.len());
     let mut withheld = vec![Vec::<(Pointer, Place)>::new(); names.actions.len()];
@@ -31,7 +36,7 @@ pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Nam
             let bucket = if let Some(bucket) = buckets.get(&selected) {
                 bucket.clone()
             } else {
-                let bucket = Arc::new(bucket(statements, &selected, &policy_names, &obligations)?);
+                let bucket = Arc::new(bucket(&selected));
                 buckets.insert(selected, bucket.clone());
                 bucket
             };
@@ -42,13 +47,13 @@ pub(crate) fn sort(source: &PolicySource, target: &PolicyTarget<'_>, names: &Nam
     let operation = |(operation, withheld): (&OperationSpec, _)| Operation { id: operation.id.clone(), withheld };
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, source.text.as_bytes()).as_ref());
-    Some(Policies {
+    Policies {
         consumer: names.consumer.clone(),
         scopes: scopes.into(),
         operations: target.operations.iter().zip(withheld).map(operation).collect(),
         names: policy_names,
         hash,
-    })
+    }
 }
 
 fn obligations(statement: &Statement<'_>) -> Arc<Obligations> {
@@ -56,13 +61,6 @@ fn obligations(statement: &Statement<'_>) -> Arc<Obligations> {
     let written = Obligations { withhold, max_cache_age: statement.annotations.max_cache_age };
     // Alone, too, it is in order and names nothing twice.
     Arc::new(Obligations::union([&written]))
-}
-
-fn bucket(statements: &[Statement<'_>], selected: &[usize], names: &Arc<[Arc<str>]>, obligations: &[Arc<Obligations>]) -> Option<Bucket> {
-    let policies = selected.iter().map(|at| statements[*at].policy.new_id(Bucket::id(*at)));
-    let set = PolicySet::from_policies(policies).ok()?;
-    let obliging = selected.iter().map(|at| (*at, obligations[*at].clone())).filter(|(_, one)| !one.is_empty());
-    Some(Bucket::new(set, names.clone(), obliging.collect()))
 }
 
 /// Whether a policy's scope leaves it a chance here. What its conditions say is left to the evaluation.

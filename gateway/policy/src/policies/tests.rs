@@ -9,7 +9,8 @@ use exchange::{Caller, Timestamp};
 use proptest::prelude::*;
 
 use crate::trial::{OPERATIONS, TENANTS, Trial, consumer, decide};
-use crate::{Effect, Facts, schema};
+use crate::uses::Uses;
+use crate::{Effect, Facts, Policies, schema};
 
 const POLICIES: &str = r#"
 @id("tributi") @withhold("/indirizzo, /famiglia/*/cf") @max_cache_age("1h")
@@ -92,6 +93,13 @@ fn the_hash_is_the_files() {
     assert_eq!(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/// A snapshot is shared by all workers.
+#[test]
+fn policies_are_shared_by_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Policies>();
+}
+
 /// More obliging permits than unions are remembered for.
 #[test]
 fn many_permits_withhold_their_union() {
@@ -164,6 +172,12 @@ fn policy() -> impl Strategy<Value = String> {
         "",
         "when { principal.purpose == \"p1\" }",
         "when { principal.client == \"c2\" }",
+        "when { \"boom\" == principal.purpose && context.evidence.isEmpty() } when { 9223372036854775807 + 1 > 5 }",
+        "when { context.evidence.isEmpty() && principal.purpose == \"p1\" }",
+        "when { (9223372036854775807 + 1 > 5) && principal.purpose == \"p1\" }",
+        "when { principal.purpose == \"p1\" || principal.client == \"c1\" }",
+        "when { principal has organisation && principal.organisation == \"o2\" && principal.purpose == \"boom\" }",
+        "unless { principal.purpose == \"p1\" }",
         "unless { principal has organisation && principal.organisation == \"o1\" }",
         "when { context has channel && context.channel == \"web\" }",
         "unless { context has subject_type && context.subject_type == \"partita_iva\" }",
@@ -193,11 +207,11 @@ fn asked_of_cedar(trial: &Trial, text: &str, question: &Question) -> (bool, bool
     let attribute = |name: &str, value: &str| (name.to_owned(), cedar_policy::RestrictedExpression::new_string(value.to_owned()));
     let attributes = [attribute("name", "anagrafe"), attribute("tenant", tenant)].into_iter().collect();
     let service = Entity::new(resource.clone(), attributes, HashSet::from([owner.clone()])).expect("an entity");
-    let consumer = facts.consumer(&"Consumer".parse().expect("a type")).expect("a consumer");
+    let consumer = facts.consumer(uid("Consumer", facts.client())).expect("a consumer");
     let principal = consumer.uid();
     let entities = Entities::from_entities([service, Entity::with_uid(owner), consumer], Some(&schema)).expect("what the schema says");
     let action = uid("Action", OPERATIONS[question.operation]);
-    let context = facts.context().expect("a context");
+    let context = facts.context(Uses::EVERYTHING).expect("a context");
     let request = Request::new(principal, action, resource, context, Some(&schema)).expect("what the schema says");
     let response = Authorizer::new().is_authorized(&request, &set, &entities);
     let mut reasons: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();

@@ -97,6 +97,8 @@ proptest! {
     #[test]
     fn errors_tell_no_value(body in value(), cut in any::<Option<prop::sample::Index>>(), value in prop_oneof![Just(MARKER), Just("7070707")]) {
         let contract = compiled();
+        // Under a name of the sender's own, where something is wrong more often than not.
+        let body = json!({"map": {MARKER: body.clone()}, "one": body.clone(), "list": [body]});
         let mut text = body.to_string();
         if let Some(cut) = cut {
             text.truncate(cut.index(text.len()));

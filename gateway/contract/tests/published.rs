@@ -20,7 +20,7 @@ fn published_documents() {
     let mut outcome = String::new();
     for path in files {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".yaml") || name.ends_with(".yml") {
+        if matches!(path.extension().and_then(|extension| extension.to_str()), Some("yaml" | "yml")) {
             let text = std::fs::read_to_string(&path).expect("readable");
             outcome += &compiled(name, &text);
         }

@@ -7,6 +7,8 @@
 //! says that the batch was never wholly on disk, hence never acknowledged: that tells a torn write from damage.
 
 mod batch;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use batch::frames_after;

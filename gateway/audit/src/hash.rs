@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn the_empty_leaf_is_the_one_of_rfc_6962() {
-        let hex: String = leaf_hash(b"").iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
+        let mut hex = Vec::new();
+        crate::jcs::push_hex(&mut hex, &leaf_hash(b""));
+        assert_eq!(hex, b"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
     }
 }

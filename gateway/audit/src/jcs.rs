@@ -7,6 +7,8 @@
 
 mod check;
 mod encode;
+#[cfg(test)]
+mod tests;
 
 pub use check::MAX_DEPTH;
 pub use encode::encode;

@@ -11,6 +11,8 @@ mod leaf;
 mod member;
 mod record;
 mod recover;
+#[cfg(test)]
+mod sample;
 pub mod segment;
 mod tail;
 mod verify;

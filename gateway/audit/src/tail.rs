@@ -14,7 +14,8 @@ pub(crate) enum Tail {
 /// Tells a torn write from damage. `batches` stands before the batch in which `damage` was found.
 ///
 /// A batch is written where there are only zeros, and nothing is written behind it before it is durable. So
-/// 1. something behind a whole trailer means that the batch before it was durable: damage;
+/// 1. a trailer of another batch behind the damage, or anything behind the trailer of this one, means that this one was
+///    durable: damage;
 /// 2. a sector of zeros within the batch means that it was never wholly written: torn;
 /// 3. a whole frame behind a bad one, or a bad frame that is all there, cannot come from an unfinished write: damage;
 /// 4. what is left is a frame that breaks off: torn.
@@ -27,7 +28,9 @@ pub(crate) fn classify(bytes: &[u8], batches: &Batches<'_>, damage: &Damage) -> 
     let mut frame_behind = false;
     for frame in crate::frame::frames_after(written, damage.offset + 1, batches.next_seq()) {
         frame_behind = true;
-        if frame.trailer().is_some() && end > sector_end(frame.offset + TRAILER) {
+        let Some(trailer) = frame.trailer() else { continue };
+        let of_this_batch = trailer.next_seq.checked_sub(u64::from(trailer.count)) == Some(batches.next_seq());
+        if !of_this_batch || end > sector_end(frame.offset + TRAILER) {
             return Tail::Corrupt;
         }
     }

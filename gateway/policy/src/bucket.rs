@@ -3,21 +3,20 @@ use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision as Verdict, Entities, Policy, PolicyId, PolicySet, Request};
 
-use crate::key::Key;
+use crate::key::{Fact, Key};
 use crate::uses::Uses;
 use crate::{Decision, Effect, Facts, Obligations};
 
 /// The few policies that can apply to one operation of one tenant, and what they oblige to.
 ///
 /// Cedar evaluates every policy of a set that it is given, so that they are kept in shelves: one for those that may concern
-/// everybody, one for each consumer, purpose or organisation without which some cannot apply. Tenants whose policies are the
-/// same share one bucket.
+/// everybody, one for each consumer, purpose, channel … without which some cannot apply. Tenants whose policies are the same
+/// share one bucket.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     everybody: Shelf,
-    clients: HashMap<String, Shelf>,
-    purposes: HashMap<String, Shelf>,
-    organisations: HashMap<String, Shelf>,
+    /// By the fact, in the order of [`Fact::ALL`], and its value.
+    shelves: [HashMap<String, Shelf>; Fact::ALL.len()],
     /// The policies' names by the number that is their id in the shelves.
     names: Arc<[Arc<str>]>,
     /// The permits that oblige to something: number and obligations.
@@ -34,8 +33,8 @@ pub(crate) struct Shelf {
     uses: Uses,
 }
 
-/// The shelves that can have a say in one exchange: a bucket has four kinds.
-pub(crate) type Selection<'a> = [Option<&'a Shelf>; 4];
+/// The shelves that can have a say in one exchange: everybody's, and one for each fact.
+pub(crate) type Selection<'a> = [Option<&'a Shelf>; 1 + Fact::ALL.len()];
 
 /// The facts that somebody in a selection looks at, or nothing where nobody has a say.
 pub(crate) fn uses(selection: &Selection<'_>) -> Option<Uses> {
@@ -58,9 +57,7 @@ impl Bucket {
         for (number, policy) in policies {
             let shelf = match Key::of(policy) {
                 None => &mut bucket.everybody,
-                Some(Key::Client(client)) => bucket.clients.entry(client).or_default(),
-                Some(Key::Purpose(purpose)) => bucket.purposes.entry(purpose).or_default(),
-                Some(Key::Organisation(organisation)) => bucket.organisations.entry(organisation).or_default(),
+                Some(Key { fact, value }) => bucket.shelves[fact as usize].entry(value).or_default(),
             };
             shelf.uses = shelf.uses | Uses::of(policy);
             shelf.set.add(policy.new_id(PolicyId::new(number.to_string()))).expect("numbers that differ, and no template");
@@ -70,9 +67,15 @@ impl Bucket {
 
     /// The shelves that hold a policy which the facts do not rule out.
     pub(crate) fn select(&self, facts: &Facts<'_>) -> Selection<'_> {
-        let everybody = Some(&self.everybody).filter(|shelf| !shelf.set.is_empty());
-        let organisation = facts.caller.consumer.as_deref().and_then(|organisation| self.organisations.get(organisation));
-        [everybody, self.clients.get(facts.client()), self.purposes.get(facts.purpose()), organisation]
+        let mut selection = [None; 1 + Fact::ALL.len()];
+        selection[0] = Some(&self.everybody).filter(|shelf| !shelf.set.is_empty());
+        for (fact, selected) in Fact::ALL.into_iter().zip(&mut selection[1..]) {
+            let shelves = &self.shelves[fact as usize];
+            if !shelves.is_empty() {
+                *selected = fact.value(facts).and_then(|value| shelves.get(value));
+            }
+        }
+        selection
     }
 
     /// What the selected policies say together.

@@ -27,12 +27,12 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
-impl Facts<'_> {
-    pub(crate) fn client(&self) -> &str {
+impl<'a> Facts<'a> {
+    pub(crate) fn client(&self) -> &'a str {
         self.caller.client.as_deref().unwrap_or(ANONYMOUS)
     }
 
-    pub(crate) fn purpose(&self) -> &str {
+    pub(crate) fn purpose(&self) -> &'a str {
         self.caller.purpose.as_deref().unwrap_or_default()
     }
 

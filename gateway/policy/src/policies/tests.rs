@@ -182,6 +182,8 @@ fn policy() -> impl Strategy<Value = String> {
         "when { context has channel && context.channel == \"web\" }",
         "unless { context has subject_type && context.subject_type == \"partita_iva\" }",
         "when { context.evidence.containsAll([\"AUDIT_REST_02\", \"INTEGRITY_REST_02\"]) }",
+        "when { context has channel && context.channel == \"counter\" && 9223372036854775807 + 1 > 5 }",
+        "when { context has subject_type && context has channel && \"codice_fiscale\" == context.subject_type }",
         "when { context.time > datetime(\"2030-01-01\") }",
         "when { context.time.offset(duration(\"9223372036854775807ms\")) > datetime(\"2030-01-01\") }",
         "when { resource.tenant == \"comune-x\" && resource.name == \"anagrafe\" }",

@@ -26,6 +26,13 @@ impl SoapAdapter {
         Self { plan, operations, expose_fault_string }
     }
 
+    /// The plan and the first operation's content, for tests that draw values of it.
+    #[cfg(test)]
+    pub(crate) fn plan_and_input(&self) -> (&Plan, &crate::plan::Element) {
+        let input = self.operations.first().and_then(|operation| operation.input.as_ref()).expect("an input");
+        (&self.plan, &input.element)
+    }
+
     fn operation(&self, index: OperationIndex) -> Result<&Operation, AdapterError> {
         let none = || AdapterError::Call(Problem::new(404, "operation-unknown", "the operation is not known here"));
         self.operations.get(index).ok_or_else(none)
@@ -38,7 +45,9 @@ impl SoapAdapter {
             Ok(Reading::Value(out, wanted)) => {
                 let body = Bytes::from(out).slice(wanted);
                 match &operation.error_when {
-                    Some(rule) => failed(rule, &body).map_or_else(|| Ok(json(body.clone())), |problem| Err(AdapterError::Upstream(problem))),
+                    Some(rule) => {
+                        failed(rule, &body).map_or_else(|| Ok(json(body.clone())), |problem| Err(AdapterError::Upstream(problem)))
+                    }
                     None => Ok(json(body)),
                 }
             }
@@ -86,7 +95,10 @@ impl Adapter for SoapAdapter {
         if bytes.is_empty() {
             return match &operation.output {
                 Output::OneWay | Output::Empty if answer.status.is_success() => Ok(empty(operation)),
-                _ => Err(AdapterError::Answer { detail: format!("an empty answer with status {}", answer.status.as_u16()), place: "/".into() }),
+                _ => Err(AdapterError::Answer {
+                    detail: format!("an empty answer with status {}", answer.status.as_u16()),
+                    place: "/".into(),
+                }),
             };
         }
         if matches!(kind.as_str(), "text/html" | "application/xhtml+xml") {

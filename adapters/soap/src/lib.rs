@@ -14,8 +14,8 @@ mod problem;
 mod read;
 mod schema;
 mod source;
-mod wsdl;
 mod write;
+mod wsdl;
 
 #[cfg(test)]
 mod tests;

@@ -114,13 +114,12 @@ impl Taken {
         if self.whole {
             return false;
         }
-        let at = match self.members.iter().position(|(name, _)| name == first) {
-            Some(at) => at,
-            None => {
-                self.members.push((first.clone(), Self::default()));
-                self.members.len() - 1
-            }
-        };
-        self.members[at].1.mark(rest)
+        if let Some((_, known)) = self.members.iter_mut().find(|(name, _)| name == first) {
+            return known.mark(rest);
+        }
+        let mut taken = Self::default();
+        let free = taken.mark(rest);
+        self.members.push((first.clone(), taken));
+        free
     }
 }

@@ -40,7 +40,9 @@ pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, expose: bool) -
     if expose && blame != Blame::Gateway && !fault.reason.trim().is_empty() {
         problem = problem.detail(fault.reason.trim());
     }
-    if let (Some((_, code)), None) = (&fault.code, declared) {
+    if let (Some((_, code)), None) = (&fault.code, declared)
+        && blame != Blame::Gateway
+    {
         problem = problem.with("soapFaultCode", code.as_str());
     }
     match fault.json.as_deref().map(serde_json::from_slice::<serde_json::Value>) {
@@ -65,7 +67,14 @@ fn names(fault: &SoapFault) -> impl Iterator<Item = &str> {
 
 fn blame(fault: &SoapFault) -> Blame {
     let secured = |space: Space, code: &str| {
-        let known = ["FailedAuthentication", "FailedCheck", "MessageExpired", "InvalidSecurity", "InvalidSecurityToken", "SecurityTokenUnavailable"];
+        let known = [
+            "FailedAuthentication",
+            "FailedCheck",
+            "MessageExpired",
+            "InvalidSecurity",
+            "InvalidSecurityToken",
+            "SecurityTokenUnavailable",
+        ];
         space == Space::WSSE || known.contains(&code)
     };
     if fault.code.iter().chain(&fault.subcodes).any(|(space, code)| secured(*space, code)) {

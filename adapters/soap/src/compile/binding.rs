@@ -1,5 +1,5 @@
-use adapter_api::document::{Fault, Place};
 use adapter_api::Step;
+use adapter_api::document::{Fault, Place};
 use adapter_api::{OperationSpec, Pointer};
 
 use crate::mapping::{Line, OperationMapping};
@@ -70,7 +70,10 @@ impl Binding<'_> {
             self.take(pointer, line);
         }
         match find(self.plan, self.element, target) {
-            Err(why) => self.fault(&line.place, why, format!("paths lead from `{}` to an element, as `a.b` or `a.@attribute`", self.element.name)),
+            Err(why) => {
+                let hint = format!("paths lead from `{}` to an element, as `a.b` or `a.@attribute`", self.element.name);
+                self.fault(&line.place, why, hint);
+            }
             Ok(found) => self.place(source, &found, &line.place),
         }
     }
@@ -109,7 +112,8 @@ impl Binding<'_> {
     }
 
     fn take(&mut self, pointer: &Pointer, line: &Line) {
-        let steps: Vec<Box<str>> = pointer.steps().iter().filter_map(|step| if let Step::Member(name) = step { Some(name.clone()) } else { None }).collect();
+        let steps: Vec<Box<str>> =
+            pointer.steps().iter().filter_map(|step| if let Step::Member(name) = step { Some(name.clone()) } else { None }).collect();
         if self.from_body && steps.len() != 1 {
             self.fault(
                 &line.place,
@@ -145,12 +149,11 @@ impl Binding<'_> {
             if lines.iter().any(|line| line.source == key) {
                 continue;
             }
-            match find(self.plan, self.element, name) {
-                Ok(target) => self.place(source, &target, place),
-                Err(_) => {
-                    let message = format!("the {kind} parameter `{name}` of `{}` has no place in the request", spec.id);
-                    self.fault(place, message, format!("name one with `request: {{ {key}: … }}`, or `null` to leave it out"));
-                }
+            if let Ok(target) = find(self.plan, self.element, name) {
+                self.place(source, &target, place);
+            } else {
+                let message = format!("the {kind} parameter `{name}` of `{}` has no place in the request", spec.id);
+                self.fault(place, message, format!("name one with `request: {{ {key}: … }}`, or `null` to leave it out"));
             }
         }
     }

@@ -5,8 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::operation::Input;
 use crate::plan::{Element, Plan, SOAP_11, SOAP_12, Space, Spaces, TypeRef};
-use crate::wsdl::SoapVersion;
 use crate::write::push_text;
+use crate::wsdl::SoapVersion;
 
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 

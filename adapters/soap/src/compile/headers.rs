@@ -27,6 +27,11 @@ pub(super) fn constants(
     for part in parts {
         match rules.iter().find(|rule| names(part, rule)) {
             None => {
+                // A header that the schemas do not have is a fault of the description, not of the mapping.
+                if let Err(fault) = compiler.global(&part.element, &part.at) {
+                    faults.push(fault);
+                    continue;
+                }
                 let message = format!("the header `{}` has no value", part.element);
                 let hint = format!("give it one under `soap_headers`: `\"{}\": {{ value: … }}`, or `omit: true`", part.element);
                 faults.push(part.at.fault(message).hint(hint));

@@ -16,7 +16,6 @@ use adapter_api::document::{Fault, Faults, Place, Section};
 
 use crate::adapter::SoapAdapter;
 use crate::mapping::Mapping;
-use crate::plan::Leniency;
 use crate::schema::Compiler;
 use crate::source::Files;
 use crate::wsdl::{Port, Selection, SoapVersion, Wsdl};
@@ -94,11 +93,7 @@ impl Compilation<'_> {
             }
         }
         let mut compiler = Compiler::new(&self.wsdl.schemas, self.mapping.numbers);
-        compiler.plan.leniency = Leniency {
-            drop_unknown: self.mapping.drop_unknown,
-            empty_number_absent: self.mapping.empty_number_absent,
-            empty_date_absent: self.mapping.empty_date_absent,
-        };
+        compiler.plan.leniency = self.mapping.leniency;
         // One type may be needed by many operations: what is wrong with it is told once, with all of them.
         let mut refused: BTreeMap<(Place, String), (Fault, Vec<String>)> = BTreeMap::new();
         let mut compiled = Vec::new();
@@ -121,7 +116,10 @@ impl Compilation<'_> {
                 Err(faults) => {
                     for fault in faults {
                         let key = (fault.place.clone(), fault.message.clone());
-                        refused.entry(key).or_insert_with(|| (fault, Vec::new())).1.push(name.clone());
+                        let (_, names) = refused.entry(key).or_insert_with(|| (fault, Vec::new()));
+                        if names.last() != Some(&name) {
+                            names.push(name.clone());
+                        }
                     }
                 }
             }
@@ -135,7 +133,7 @@ impl Compilation<'_> {
 
     /// The WSDL's operation for one of the contract's.
     fn name(&self, spec: &OperationSpec, mapped: Option<&crate::mapping::OperationMapping>, place: &Place) -> Result<String, Fault> {
-        let known = self.wsdl.operations(self.port);
+        let known = self.port.operations();
         let list = || format!("the port has {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
         if let Some((name, place)) = mapped.and_then(|mapped| mapped.soap.as_ref()) {
             return match known.iter().find(|known| *known == name) {

@@ -25,15 +25,20 @@ impl Compiling<'_, '_> {
         let described = self.wsdl.operation(self.port, name).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let input = described.input.body.as_ref().map(|part| self.element(part, &mut faults));
-        let output = described.output.as_ref().map(|output| output.body.as_ref().map(|part| self.element(part, &mut faults)));
+        let answer = described.output.as_ref().and_then(|output| output.body.as_ref());
+        let answer = answer.map(|part| self.element(part, &mut faults));
         // With a type missing, what the mapping says of its members cannot be judged.
         if !faults.is_empty() {
             return Err(faults);
         }
-        let (input, output) = (input.flatten(), output.map(Option::flatten));
+        let (input, answer) = (input.flatten(), answer.flatten());
         let mut warnings = Vec::new();
         let input = binding::input(&self.compiler.plan, self.spec, self.mapped, self.place, input, &mut faults);
-        let output = self.output(output, &mut faults);
+        let output = match answer {
+            Some(element) => self.output(element, &mut faults),
+            None if described.output.is_some() => Output::Empty,
+            None => Output::OneWay,
+        };
         let headers = self.headers(&described, &mut faults);
         let declared = self.declared_faults(&described, &mut warnings);
         let fault_rules = self.fault_rules(&declared, &mut warnings);
@@ -73,13 +78,8 @@ impl Compiling<'_, '_> {
         }
     }
 
-    fn output(&self, output: Option<Option<Element>>, faults: &mut Vec<Fault>) -> Output {
+    fn output(&self, element: Element, faults: &mut Vec<Fault>) -> Output {
         let response = self.mapped.and_then(|mapped| mapped.response.as_ref());
-        let element = match output {
-            None => return Output::OneWay,
-            Some(None) => return Output::Empty,
-            Some(Some(element)) => element,
-        };
         let unwrap = response.and_then(|(name, place)| {
             let complex = match element.content {
                 TypeRef::Complex(id) => Some(self.compiler.plan.complex(id)),

@@ -3,17 +3,16 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use adapter_api::document::{Fault, Faults, Key, Node, Place, Section, Tree, Value};
+use adapter_api::document::{Fault, Faults, Key, Place, Scalar, Section, Tree, Value};
 
+use crate::plan::Leniency;
 use crate::schema::Numbers;
 
 /// A mapping file.
 #[derive(Debug, Default)]
 pub(crate) struct Mapping {
     pub(crate) numbers: Numbers,
-    pub(crate) drop_unknown: bool,
-    pub(crate) empty_number_absent: bool,
-    pub(crate) empty_date_absent: bool,
+    pub(crate) leniency: Leniency,
     pub(crate) expose_fault_string: bool,
     pub(crate) operations: Vec<OperationMapping>,
 }
@@ -81,14 +80,15 @@ impl Mapping {
         let root = Section::open(&tree.file, &tree.root, "mapping", faults)?;
         let mut mapping = Self {
             numbers: root.choice("numbers", &[("string", Numbers::Text), ("number", Numbers::Number)]).unwrap_or_default(),
-            drop_unknown: root.choice("unknown_elements", &[("refuse", false), ("drop", true)]).unwrap_or_default(),
             expose_fault_string: root.flag("expose_fault_string").unwrap_or_default(),
             ..Self::default()
         };
+        let unknown = root.choice("unknown_elements", &[("refuse", false), ("drop", true)]);
+        mapping.leniency.drop_unknown = unknown.unwrap_or_default();
         for (kind, place) in root.texts("empty_as_absent") {
             match kind {
-                "number" => mapping.empty_number_absent = true,
-                "date" => mapping.empty_date_absent = true,
+                "number" => mapping.leniency.empty_number_absent = true,
+                "date" => mapping.leniency.empty_date_absent = true,
                 _ => root.report(Fault::error(place, "`empty_as_absent` lists `number` and `date`")),
             }
         }
@@ -121,21 +121,18 @@ fn request(section: &Section<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     for (key, node) in node.pairs() {
         let place = Place::at(section.file(), key.position);
-        match line(node) {
-            Some(target) => lines.push(Line { source: key.text.clone(), target, place }),
-            None => section.report(Fault::error(place, format!("`{}` needs the path of an element, or `null` to leave it out", key.text))),
-        }
+        let target = match &node.value {
+            Value::Scalar(Scalar::Null) => None,
+            Value::Scalar(Scalar::String(text)) => Some(text.clone()),
+            _ => {
+                let message = format!("`{}` needs the path of an element, or `null` to leave it out", key.text);
+                section.report(Fault::error(place, message));
+                continue;
+            }
+        };
+        lines.push(Line { source: key.text.clone(), target, place });
     }
     lines
-}
-
-fn line(node: &Node) -> Option<Option<String>> {
-    use adapter_api::document::Scalar;
-    match &node.value {
-        Value::Scalar(Scalar::Null) => Some(None),
-        Value::Scalar(Scalar::String(text)) => Some(Some(text.clone())),
-        _ => None,
-    }
 }
 
 fn fault(key: &Key, section: &Section<'_>) -> FaultRule {

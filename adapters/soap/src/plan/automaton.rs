@@ -51,9 +51,8 @@ impl Automaton {
         let mut builder = Builder::default();
         let part = builder.part(particle)?;
         let positions = builder.places.iter().zip(builder.next).enumerate();
-        let positions: Vec<Position> = positions
-            .map(|(at, (&place, next))| Position { place, next: next.into(), last: part.last.contains(&(at as u16)) })
-            .collect();
+        let positions: Vec<Position> =
+            positions.map(|(at, (&place, next))| Position { place, next: next.into(), last: part.last.contains(&(at as u16)) }).collect();
         let automaton = Self { positions, first: part.first.into(), nullable: part.nullable };
         automaton.check()?;
         Ok(automaton)

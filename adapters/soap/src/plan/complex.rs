@@ -68,11 +68,7 @@ pub(crate) struct Tag {
 impl Tag {
     pub(crate) fn new(prefix: &str, local: &str) -> Self {
         let name = if prefix.is_empty() { local.to_owned() } else { format!("{prefix}:{local}") };
-        Self {
-            open: format!("<{name}").into_bytes().into(),
-            close: format!("</{name}>").into_bytes().into(),
-            key: json_key(local),
-        }
+        Self { open: format!("<{name}").into_bytes().into(), close: format!("</{name}>").into_bytes().into(), key: json_key(local) }
     }
 }
 

@@ -199,12 +199,11 @@ impl Plan {
                 }
             }
             Variety::Atomic(_) => match simple.shape {
-                Shape::Text | Shape::Digits => push_string(out, text),
                 Shape::Boolean => out.extend_from_slice(if matches!(text, "true" | "1") { b"true" } else { b"false" }),
                 Shape::Float if matches!(text, "INF" | "-INF" | "NaN") => push_string(out, text),
                 Shape::Number | Shape::Float => json_number(out, text),
                 Shape::Base64 if text.contains(' ') => push_string(out, &text.replace(' ', "")),
-                Shape::Base64 => push_string(out, text),
+                Shape::Text | Shape::Digits | Shape::Base64 => push_string(out, text),
             },
         }
     }

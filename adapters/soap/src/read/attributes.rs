@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn reads_pairs_and_refuses_the_rest() {
-        let all = |text| Attributes::new(text, 20).map(|pair| pair.map(|(name, value)| format!("{name}={value}"))).collect::<Result<Vec<_>, _>>();
+        let all =
+            |text| Attributes::new(text, 20).map(|pair| pair.map(|(name, value)| format!("{name}={value}"))).collect::<Result<Vec<_>, _>>();
         for (text, expected) in [
             ("", Ok(vec![])),
             (" a='1' b = \"&lt;&#x41;\t\r\n\"", Ok(vec!["a=1".to_owned(), "b=<A  ".to_owned()])),

@@ -14,8 +14,8 @@ use std::fmt;
 pub(crate) use attributes::{Attributes, allowed, reference};
 pub(crate) use cursor::{Cursor, Token};
 pub(crate) use encoding::decode;
-pub(crate) use envelope::{Reading, read_answer};
 pub use envelope::{Envelope, read_envelope};
+pub(crate) use envelope::{Reading, read_answer};
 pub(crate) use fault::SoapFault;
 pub use limits::EnvelopeLimits;
 

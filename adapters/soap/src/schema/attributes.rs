@@ -34,23 +34,20 @@ impl Compiler<'_> {
     }
 
     fn attribute(&mut self, child: &Arc<Element>, document: usize) -> Result<Attribute, Fault> {
-        let (name, declared, declaring) = match child.attr("ref") {
-            Some(name) => {
-                let name = self.schemas.qname(name, child, document)?;
-                match self.schemas.find(Symbol::Attribute, &name, child) {
-                    Ok(Component { element, document }) => (name, Some(element), document),
-                    // `xml:lang` and its kin are known to everyone, whether or not their schema is at hand.
-                    Err(_) if &*name.space == XML => (name, None, document),
-                    Err(fault) => return Err(fault),
-                }
+        let (name, declared, declaring) = if let Some(name) = child.attr("ref") {
+            let name = self.schemas.qname(name, child, document)?;
+            match self.schemas.find(Symbol::Attribute, &name, child) {
+                Ok(Component { element, document }) => (name, Some(element), document),
+                // `xml:lang` and its kin are known to everyone, whether or not their schema is at hand.
+                Err(_) if &*name.space == XML => (name, None, document),
+                Err(fault) => return Err(fault),
             }
-            None => {
-                let schema = &self.schemas.documents[document];
-                let qualified = child.attr("form").map_or(schema.qualified_attributes, |form| form == "qualified");
-                let space = if qualified { schema.target.clone() } else { "".into() };
-                let local = child.attr("name").ok_or_else(|| child.fault("an attribute needs a `name` or a `ref`"))?;
-                (QName { space, local: local.into() }, Some(child.clone()), document)
-            }
+        } else {
+            let schema = &self.schemas.documents[document];
+            let qualified = child.attr("form").map_or(schema.qualified_attributes, |form| form == "qualified");
+            let space = if qualified { schema.target.clone() } else { "".into() };
+            let local = child.attr("name").ok_or_else(|| child.fault("an attribute needs a `name` or a `ref`"))?;
+            (QName { space, local: local.into() }, Some(child.clone()), document)
         };
         let prohibited = child.attr("use") == Some("prohibited");
         let content = match &declared {

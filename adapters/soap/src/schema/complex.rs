@@ -119,12 +119,11 @@ impl Compiler<'_> {
                 Ok(component) if component.element.is(XSD, "complexType") => Some(component),
                 _ => None,
             };
-            match complex {
-                Some(Component { element, document }) => self.collect(draft, &element, document, depth + 1),
-                None => {
-                    let text = self.simple_named(&base, child);
-                    draft.text = draft.keep(text);
-                }
+            if let Some(Component { element, document }) = complex {
+                self.collect(draft, &element, document, depth + 1);
+            } else {
+                let text = self.simple_named(&base, child);
+                draft.text = draft.keep(text);
             }
             if &*child.name.local == "restriction" {
                 let inner = child.named(XSD, "simpleType").next().map(|inner| self.simple_type(inner, document)).transpose();

@@ -19,7 +19,7 @@ impl Schemas {
             let chameleon = own.is_none() && includer.is_some();
             let target = own.or(includer).unwrap_or_else(|| "".into());
             if self.seen.insert((Arc::as_ptr(&schema).addr(), target.clone())) {
-                self.document(&schema, target, chameleon, files, faults, &mut left);
+                self.document(&schema, &target, chameleon, files, faults, &mut left);
             }
         }
     }
@@ -27,7 +27,7 @@ impl Schemas {
     fn document(
         &mut self,
         schema: &Arc<Element>,
-        target: Arc<str>,
+        target: &Arc<str>,
         chameleon: bool,
         files: &mut Files,
         faults: &mut Faults,
@@ -42,7 +42,7 @@ impl Schemas {
         });
         for child in schema.children_of(XSD) {
             match &*child.name.local {
-                "include" => left.extend(self.other(child, &target, files, faults).map(|schema| (schema, Some(target.clone())))),
+                "include" => left.extend(self.other(child, target, files, faults).map(|schema| (schema, Some(target.clone())))),
                 "import" => {
                     let space: Arc<str> = child.attr("namespace").unwrap_or_default().into();
                     left.extend(self.other(child, &space, files, faults).map(|schema| (schema, None)));
@@ -51,7 +51,7 @@ impl Schemas {
                     let why = format!("`xs:{}` is not read", child.name.local);
                     self.missing.insert(target.clone(), (child.place(), why));
                 }
-                local => self.define(local, child, document, &target),
+                local => self.define(local, child, document, target),
             }
         }
     }

@@ -111,15 +111,7 @@ pub(crate) struct Compiler<'s> {
 
 impl<'s> Compiler<'s> {
     pub(crate) fn new(schemas: &'s Schemas, numbers: Numbers) -> Self {
-        Self {
-            schemas,
-            plan: Plan::default(),
-            numbers,
-            complex: HashMap::new(),
-            simple: HashMap::new(),
-            faults: HashMap::new(),
-            depth: 0,
-        }
+        Self { schemas, plan: Plan::default(), numbers, complex: HashMap::new(), simple: HashMap::new(), faults: HashMap::new(), depth: 0 }
     }
 
     /// What is wrong with a type and with every type that it holds.

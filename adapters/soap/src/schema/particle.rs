@@ -46,8 +46,7 @@ impl Compiler<'_> {
             kind @ ("sequence" | "choice" | "all") => {
                 let inside = choice || kind == "choice";
                 let children = element.children_of(XSD).filter(|child| &*child.name.local != "annotation");
-                let items: Vec<Particle> =
-                    children.filter_map(|child| self.particle(draft, child, document, inside, depth + 1)).collect();
+                let items: Vec<Particle> = children.filter_map(|child| self.particle(draft, child, document, inside, depth + 1)).collect();
                 match kind {
                     "choice" => repeat(draft, element, items, occurs, Particle::Choice),
                     "all" => repeat(draft, element, items, occurs, Particle::All),

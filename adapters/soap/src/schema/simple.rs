@@ -43,8 +43,8 @@ impl Compiler<'_> {
     pub(super) fn builtin_named(&mut self, local: &str, at: &Element) -> Result<SimpleId, Fault> {
         match (Builtin::named(local), local) {
             (Some(builtin), _) => Ok(self.builtin(builtin)),
-            (None, "NMTOKENS") => self.builtin_list(Builtin::NmToken),
-            (None, "IDREFS") => self.builtin_list(Builtin::IdRef),
+            (None, "NMTOKENS") => Ok(self.builtin_list(Builtin::NmToken)),
+            (None, "IDREFS") => Ok(self.builtin_list(Builtin::IdRef)),
             (None, "anyType" | "anySimpleType") => Err(refuse(at, &format!("`xs:{local}`"), "a type that says what it holds is needed")),
             (None, "QName" | "NOTATION" | "ENTITY" | "ENTITIES") => {
                 Err(refuse(at, &format!("`xs:{local}`"), "leave the operations that need it out of the contract"))
@@ -53,9 +53,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn builtin_list(&mut self, item: Builtin) -> Result<SimpleId, Fault> {
+    fn builtin_list(&mut self, item: Builtin) -> SimpleId {
         let item = self.builtin(item);
-        Ok(self.add_simple(Variety::List(item), White::Collapse, Facets { min_length: Some(1), ..Facets::default() }))
+        self.add_simple(Variety::List(item), White::Collapse, Facets { min_length: Some(1), ..Facets::default() })
     }
 
     /// An `xs:simpleType`, named or not.

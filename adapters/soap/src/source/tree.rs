@@ -99,7 +99,7 @@ impl Builder<'_> {
                 None => {}
             }
         }
-        let inherited = parent.map(|parent| parent.scope.clone()).unwrap_or_else(|| Arc::from([("xml".into(), XML.into())]));
+        let inherited = parent.map_or_else(|| Arc::from([("xml".into(), XML.into())]), |parent| parent.scope.clone());
         let scope = if scope.is_empty() { inherited } else { inherited.iter().cloned().chain(scope).collect() };
         let position = self.lines.position(from);
         let name = QName { space: "".into(), local: "".into() };

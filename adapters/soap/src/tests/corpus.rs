@@ -46,7 +46,7 @@ fn describe(data: &Path, path: &Path, catalog: &[(String, String)], outcome: &mu
     for port in wsdl.ports() {
         _ = writeln!(outcome, "  {} {:?}", port.name, port.version);
         let mut refused = BTreeMap::new();
-        for name in wsdl.operations(&port) {
+        for name in port.operations() {
             let place = Place::file("mapping.yaml");
             let spec = spec(&name, &[], &[]);
             let compiling = Compiling { wsdl: &wsdl, port: &port, spec: &spec, mapped: None, place: &place, compiler: &mut compiler };

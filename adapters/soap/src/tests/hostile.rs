@@ -1,1 +1,158 @@
+//! Messages that an upstream should not send, or sends to harm.
 
+use proptest::prelude::*;
+
+use super::support::{answered, content, echoing, read, upstream};
+use crate::{EnvelopeLimits, ReadError, SoapAdapter, SoapVersion, read_envelope};
+
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+
+fn adapter() -> SoapAdapter {
+    echoing(r#"<xs:sequence><xs:element name="v" type="xs:string" minOccurs="0"/></xs:sequence>"#, "", "{}")
+}
+
+fn envelope(inside: &str) -> Result<crate::Envelope, ReadError> {
+    read_envelope(format!("<e:Envelope xmlns:e='{SOAP}'>{inside}</e:Envelope>").as_bytes(), None, EnvelopeLimits::default())
+}
+
+#[test]
+fn refuses_what_is_no_envelope() {
+    let bomb = "<!DOCTYPE a [<!ENTITY x 'lol'>]>";
+    for (text, error) in [
+        (String::new(), ReadError::Malformed),
+        ("not XML".into(), ReadError::Malformed),
+        ("<html><body>502</body></html>".into(), ReadError::NoEnvelope),
+        ("<!DOCTYPE html><html/>".into(), ReadError::DocType),
+        (format!("{bomb}<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::DocType),
+        (format!("<?xml-stylesheet href='x'?><e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Instruction),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><?php x?><e:Body/></e:Envelope>"), ReadError::Instruction),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&xxe;</e:Body></e:Envelope>"), ReadError::Entity),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&#0;</e:Body></e:Envelope>"), ReadError::Character),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><p:a/></e:Body></e:Envelope>"), ReadError::Prefix),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b:c='1'/></e:Body></e:Envelope>"), ReadError::Prefix),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b='1' b='2'/></e:Body></e:Envelope>"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body></e:Envelope></e:Body>"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope><more/>"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/>"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>tail"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Structure("the envelope has no body where one belongs")),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/><e:Body/></e:Envelope>"), ReadError::Structure("an element follows the body")),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/><e:Header/></e:Envelope>"), ReadError::Structure("an element follows the body")),
+        ("<e:Envelope xmlns:e='urn:other'><e:Body/></e:Envelope>".into(), ReadError::NoEnvelope),
+    ] {
+        assert_eq!(read_envelope(text.as_bytes(), None, EnvelopeLimits::default()), Err(error), "{text}");
+    }
+}
+
+#[test]
+fn keeps_its_limits() {
+    let nested = |levels: usize| format!("<e:Body>{}{}</e:Body>", "<a>".repeat(levels), "</a>".repeat(levels));
+    assert!(envelope(&nested(62)).is_ok());
+    assert_eq!(envelope(&nested(63)), Err(ReadError::Limit("depth")), "65 levels");
+    let attributes = |count: usize| format!("<e:Body><a {}/></e:Body>", (0..count).map(|n| format!("a{n}='' ")).collect::<String>());
+    assert!(envelope(&attributes(64)).is_ok());
+    assert_eq!(envelope(&attributes(65)), Err(ReadError::Limit("the number of attributes")));
+    let wide = format!("<e:Body>{}</e:Body>", "<a/>".repeat(100_000));
+    assert_eq!(envelope(&wide), Err(ReadError::Limit("the number of elements")));
+    let declared =
+        |count: usize| format!("<e:Body>{}</e:Body>", (0..count).map(|n| format!("<a xmlns:p{n}='urn:{n}'/>")).collect::<String>());
+    assert!(envelope(&declared(900)).is_ok());
+    assert_eq!(envelope(&declared(1001)), Err(ReadError::Limit("the number of namespaces")));
+    let scopes = format!(
+        "<e:Body>{}</e:Body>",
+        (0..5)
+            .map(|level| format!("<a {}>", (0..60).map(|n| format!("xmlns:p{level}x{n}='urn:{n}' ")).collect::<String>()))
+            .collect::<String>()
+    );
+    assert_eq!(envelope(&scopes), Err(ReadError::Limit("the number of namespaces")));
+    assert_eq!(envelope(&format!("<e:Body><a b='{}'/></e:Body>", "x".repeat(70_000))), Err(ReadError::Limit("the length of an attribute")));
+    assert_eq!(envelope(&format!("<e:Body><{}/></e:Body>", "x".repeat(2_000))), Err(ReadError::Limit("the length of a name")));
+}
+
+#[test]
+fn the_envelope_decides_and_not_the_status() {
+    let adapter = adapter();
+    let good = answered("<v>x</v>");
+    for status in [200, 500] {
+        assert_eq!(read(&adapter, upstream(status, "text/xml", &good)).as_deref(), Ok(r#"{"v":"x"}"#));
+    }
+    for (status, media, body, expected) in [
+        (502, "text/html", &b"<html>Bad gateway</html>"[..], "HTML with status 502"),
+        (200, "text/html; charset=utf-8", b"<html/>", "HTML"),
+        (404, "text/plain", b"not found", "not well-formed XML; its status is 404"),
+        (401, "", b"", "status 401"),
+        (200, "text/xml", b"", "empty answer"),
+        (200, "multipart/related; type=\"application/xop+xml\"", b"--x", "attachments"),
+        (503, "text/html", b"<html/>", "\"status\":503"),
+        (429, "text/plain", b"slow down", "\"status\":503"),
+        (200, "text/xml; charset=utf-7", b"<a/>", "encoding"),
+    ] {
+        let wrong = read(&adapter, upstream(status, media, body)).expect_err(expected);
+        assert!(wrong.contains(expected), "{wrong}");
+    }
+}
+
+#[test]
+fn answers_of_the_wrong_shape() {
+    let adapter = adapter();
+    let soap12 = "http://www.w3.org/2003/05/soap-envelope";
+    for (text, expected) in [
+        (format!("<e:Envelope xmlns:e='{soap12}'><e:Body><OpResponse xmlns='urn:t'/></e:Body></e:Envelope>"), "another SOAP version"),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>"), "the body is empty"),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><Other/></e:Body></e:Envelope>"), "another element"),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><OpResponse/></e:Body></e:Envelope>"), "another element"),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><OpResponse xmlns='urn:t'/><x/></e:Body></e:Envelope>"), "a second element"),
+        (
+            format!(
+                "<e:Envelope xmlns:e='{SOAP}'><e:Header><s xmlns='urn:s' e:mustUnderstand='1'/></e:Header><e:Body><OpResponse xmlns='urn:t'/></e:Body></e:Envelope>"
+            ),
+            "must be understood",
+        ),
+    ] {
+        let wrong = read(&adapter, upstream(200, "text/xml", text.as_bytes())).expect_err(&text);
+        assert!(wrong.contains(expected), "{wrong}");
+    }
+    let header = format!(
+        "<e:Envelope xmlns:e='{SOAP}'><e:Header><s xmlns='urn:s'><deep/></s></e:Header><e:Body><OpResponse xmlns='urn:t'/></e:Body></e:Envelope>"
+    );
+    assert_eq!(read(&adapter, upstream(200, "text/xml", header.as_bytes())).as_deref(), Ok("{}"));
+    assert!(content(&adapter, "<v xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:nil='true'/>").is_err());
+}
+
+#[test]
+fn legacy_encodings_and_a_byte_order_mark() {
+    let adapter = adapter();
+    let text = String::from_utf8(answered("<v>perché €</v>")).expect("UTF-8");
+    let mark: Vec<u8> = [0xef, 0xbb, 0xbf].into_iter().chain(text.bytes()).collect();
+    let wide: Vec<u8> = [0xfe, 0xff].into_iter().chain(text.encode_utf16().flat_map(u16::to_be_bytes)).collect();
+    let latin: Vec<u8> =
+        format!("<?xml version='1.0' encoding='ISO-8859-1'?>{}", text.replace(" €", "")).chars().map(|letter| letter as u8).collect();
+    for (bytes, expected) in [(mark, r#"{"v":"perché €"}"#), (wide, r#"{"v":"perché €"}"#), (latin, r#"{"v":"perché"}"#)] {
+        assert_eq!(read(&adapter, upstream(200, "text/xml", &bytes)).as_deref(), Ok(expected));
+    }
+}
+
+#[test]
+fn envelopes_seen_from_outside() {
+    let found = envelope("<e:Header><h/></e:Header><e:Body><e:Fault><faultcode>e:Client</faultcode></e:Fault></e:Body>");
+    assert_eq!(found.map(|found| (found.version, found.fault, found.body)), Ok((SoapVersion::V11, true, Some("Fault".into()))));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        _ = read_envelope(&bytes, None, EnvelopeLimits::default());
+    }
+
+    #[test]
+    fn mangled_answers_never_panic(at in 0usize..400, with in "[<>/&;:='\"a-z!?\\-\\[\\] ]{0,6}", cut in 0usize..8) {
+        let adapter = adapter();
+        let mut text = String::from_utf8(answered("<v a='1'>x<!-- c --><![CDATA[y]]>&#65;</v>")).unwrap_or_default();
+        let at = at.min(text.len());
+        let to = (at + cut).min(text.len());
+        text.replace_range(at..to, &with);
+        if let Ok(json) = read(&adapter, upstream(200, "text/xml", text.as_bytes())) {
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{}", json);
+        }
+    }
+}

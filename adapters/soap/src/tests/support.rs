@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use adapter_api::document::{Fault, Faults, Section, Tree};
 use adapter_api::{
-    Adapter, AdapterError, Answer, AnswerBody, Body, Call, Caller, Json, JsonLimits, OperationSpec, Parameters, UpstreamAnswer, UpstreamBody,
+    Adapter, AdapterError, Answer, AnswerBody, Body, Call, Caller, Json, JsonLimits, OperationSpec, Parameters, UpstreamAnswer,
+    UpstreamBody,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -14,13 +15,7 @@ use crate::{SoapAdapter, compile};
 /// An operation of a contract.
 pub(super) fn spec(id: &str, path: &[&str], query: &[&str]) -> OperationSpec {
     let names = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
-    OperationSpec {
-        id: id.into(),
-        method: Method::POST,
-        route: "/".into(),
-        path_parameters: names(path),
-        query_parameters: names(query),
-    }
+    OperationSpec { id: id.into(), method: Method::POST, route: "/".into(), path_parameters: names(path), query_parameters: names(query) }
 }
 
 /// Compiles a configuration written as YAML; the adapter, and the faults as they are printed.

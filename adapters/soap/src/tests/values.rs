@@ -35,8 +35,18 @@ fn numbers_keep_every_digit() {
             (r#"{"v":12345678901234.1234560}"#, "<n1:v>12345678901234.1234560</n1:v>", r#"{"v":"12345678901234.1234560"}"#),
         ],
     );
-    check(&simple("v", "xs:long"), "", "{}", &[(r#"{"v":"9007199254740993"}"#, "<n1:v>9007199254740993</n1:v>", r#"{"v":"9007199254740993"}"#)]);
-    check(&simple("v", "xs:long"), "", "numbers: number", &[(r#"{"v":9007199254740993}"#, "<n1:v>9007199254740993</n1:v>", r#"{"v":9007199254740993}"#)]);
+    check(
+        &simple("v", "xs:long"),
+        "",
+        "{}",
+        &[(r#"{"v":"9007199254740993"}"#, "<n1:v>9007199254740993</n1:v>", r#"{"v":"9007199254740993"}"#)],
+    );
+    check(
+        &simple("v", "xs:long"),
+        "",
+        "numbers: number",
+        &[(r#"{"v":9007199254740993}"#, "<n1:v>9007199254740993</n1:v>", r#"{"v":9007199254740993}"#)],
+    );
     check(&simple("v", "xs:int"), "", "{}", &[(r#"{"v":-7}"#, "<n1:v>-7</n1:v>", r#"{"v":-7}"#)]);
     check(
         &simple("v", "t:Importo"),
@@ -105,12 +115,21 @@ fn booleans_lists_unions_and_bytes() {
     assert_eq!(content(&adapter, "<v> 0 </v>").as_deref(), Ok(r#"{"v":false}"#));
     let types = r#"<xs:simpleType name="L"><xs:list itemType="xs:int"/></xs:simpleType>
         <xs:simpleType name="U"><xs:union memberTypes="xs:int xs:boolean"><xs:simpleType><xs:restriction base="xs:string"><xs:enumeration value="tutti"/></xs:restriction></xs:simpleType></xs:union></xs:simpleType>"#;
-    check(&simple("v", "t:L"), types, "{}", &[(r#"{"v":[1,-2]}"#, "<n1:v>1 -2</n1:v>", r#"{"v":[1,-2]}"#), (r#"{"v":[]}"#, "<n1:v></n1:v>", r#"{"v":[]}"#)]);
+    check(
+        &simple("v", "t:L"),
+        types,
+        "{}",
+        &[(r#"{"v":[1,-2]}"#, "<n1:v>1 -2</n1:v>", r#"{"v":[1,-2]}"#), (r#"{"v":[]}"#, "<n1:v></n1:v>", r#"{"v":[]}"#)],
+    );
     check(
         &simple("v", "t:U"),
         types,
         "{}",
-        &[(r#"{"v":7}"#, "<n1:v>7</n1:v>", r#"{"v":7}"#), (r#"{"v":"tutti"}"#, "<n1:v>tutti</n1:v>", r#"{"v":"tutti"}"#), (r#"{"v":true}"#, "<n1:v>true</n1:v>", r#"{"v":true}"#)],
+        &[
+            (r#"{"v":7}"#, "<n1:v>7</n1:v>", r#"{"v":7}"#),
+            (r#"{"v":"tutti"}"#, "<n1:v>tutti</n1:v>", r#"{"v":"tutti"}"#),
+            (r#"{"v":true}"#, "<n1:v>true</n1:v>", r#"{"v":true}"#),
+        ],
     );
     check(&simple("v", "xs:base64Binary"), "", "{}", &[(r#"{"v":"YWJj"}"#, "<n1:v>YWJj</n1:v>", r#"{"v":"YWJj"}"#)]);
     let adapter = echoing(&simple("v", "xs:base64Binary"), "", "{}");
@@ -121,7 +140,8 @@ fn booleans_lists_unions_and_bytes() {
 fn order_comes_from_the_schema_and_arrays_from_max_occurs() {
     let model = r#"<xs:sequence><xs:element name="a" type="xs:string"/><xs:element name="b" type="xs:int" maxOccurs="3" minOccurs="0"/>
         <xs:element name="c" type="t:Inner" minOccurs="0" maxOccurs="unbounded"/></xs:sequence><xs:attribute name="a" type="xs:int"/>"#;
-    let types = r#"<xs:complexType name="Inner"><xs:sequence><xs:element name="x" type="xs:string" maxOccurs="2"/></xs:sequence></xs:complexType>"#;
+    let types =
+        r#"<xs:complexType name="Inner"><xs:sequence><xs:element name="x" type="xs:string" maxOccurs="2"/></xs:sequence></xs:complexType>"#;
     check(
         model,
         types,
@@ -202,11 +222,17 @@ fn choices_take_exactly_one_branch() {
         "{}",
         &[
             (r#"{"cf":"X"}"#, "<n1:cf>X</n1:cf>", r#"{"cf":"X"}"#),
-            (r#"{"data":"2024-01-01","nome":"A","cf":null}"#, "<n1:nome>A</n1:nome><n1:data>2024-01-01</n1:data>", r#"{"nome":"A","data":"2024-01-01"}"#),
+            (
+                r#"{"data":"2024-01-01","nome":"A","cf":null}"#,
+                "<n1:nome>A</n1:nome><n1:data>2024-01-01</n1:data>",
+                r#"{"nome":"A","data":"2024-01-01"}"#,
+            ),
         ],
     );
     let adapter = echoing(model, "", "{}");
-    for (json, text) in [(r#"{"cf":"X","nome":"A"}"#, "exactly one of"), ("{}", "exactly one of"), (r#"{"data":"2024-01-01"}"#, "`/nome` is missing")] {
+    for (json, text) in
+        [(r#"{"cf":"X","nome":"A"}"#, "exactly one of"), ("{}", "exactly one of"), (r#"{"data":"2024-01-01"}"#, "`/nome` is missing")]
+    {
         let problem = sent(&adapter, &call(&[], &[], Some(json))).expect_err(json);
         assert!(problem.contains(text), "{json}: {problem}");
     }
@@ -232,7 +258,8 @@ fn text_with_attributes_extensions_groups_defaults() {
         <xs:group name="G"><xs:sequence><xs:element name="v" type="xs:int" default="5" minOccurs="0"/><xs:element name="f" type="xs:string" fixed="k"/></xs:sequence></xs:group>
         <xs:attributeGroup name="AG"><xs:attribute name="versione" type="xs:int" default="1"/></xs:attributeGroup>"#;
     let adapter = echoing(model, types, "{}");
-    let request = sent(&adapter, &call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
+    let request =
+        sent(&adapter, &call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
     assert!(request.contains(r#"<n1:Op versione="2"><n1:prezzo valuta="EUR">10.00</n1:prezzo><n1:f>k</n1:f></n1:Op>"#), "{request}");
     assert_eq!(
         content(&adapter, r#"<prezzo valuta="EUR">10.00</prezzo><v/><f/>"#).as_deref(),
@@ -273,7 +300,16 @@ fn facets_are_kept_both_ways() {
         <xs:simpleType name="Nome"><xs:restriction base="xs:string"><xs:minLength value="1"/><xs:maxLength value="3"/></xs:restriction></xs:simpleType>"#;
     let model = r#"<xs:sequence><xs:element name="cf" type="t:Cf" minOccurs="0"/><xs:element name="eta" type="t:Eta" minOccurs="0"/>
         <xs:element name="sesso" type="t:Sesso" minOccurs="0"/><xs:element name="nome" type="t:Nome" minOccurs="0"/></xs:sequence>"#;
-    check(model, types, "{}", &[(r#"{"cf":"RSSMRA80A01H501U","eta":149,"sesso":"F","nome":"èèè"}"#, "<n1:cf>RSSMRA80A01H501U</n1:cf><n1:eta>149</n1:eta><n1:sesso>F</n1:sesso><n1:nome>èèè</n1:nome>", r#"{"cf":"RSSMRA80A01H501U","eta":149,"sesso":"F","nome":"èèè"}"#)]);
+    check(
+        model,
+        types,
+        "{}",
+        &[(
+            r#"{"cf":"RSSMRA80A01H501U","eta":149,"sesso":"F","nome":"èèè"}"#,
+            "<n1:cf>RSSMRA80A01H501U</n1:cf><n1:eta>149</n1:eta><n1:sesso>F</n1:sesso><n1:nome>èèè</n1:nome>",
+            r#"{"cf":"RSSMRA80A01H501U","eta":149,"sesso":"F","nome":"èèè"}"#,
+        )],
+    );
     let adapter = echoing(model, types, "{}");
     for (json, xml, rule) in [
         (r#"{"cf":"RSSMRA80A01H501"}"#, "<cf>RSSMRA80A01H501</cf>", "pattern"),
@@ -287,5 +323,39 @@ fn facets_are_kept_both_ways() {
         assert!(problem.contains(rule) && problem.contains("mapping-value"), "{json}: {problem}");
         let wrong = content(&adapter, xml).expect_err(xml);
         assert!(wrong.contains(rule), "{xml}: {wrong}");
+    }
+}
+
+#[test]
+fn one_member_alone_is_answered() {
+    let model = r#"<xs:sequence><xs:element name="a" type="xs:string" minOccurs="0"/><xs:element name="l" type="t:C" minOccurs="0" maxOccurs="9"/>
+        <xs:element name="z" type="xs:int" minOccurs="0" maxOccurs="9"/></xs:sequence>"#;
+    let types = r#"<xs:complexType name="C"><xs:sequence><xs:element name="l" type="xs:int" minOccurs="0" maxOccurs="9"/></xs:sequence></xs:complexType>"#;
+    for (wanted, xml, json) in [
+        ("l", "<a>x</a><l><l>1</l></l><l/><z>1</z>", r#"[{"l":[1]},{"l":[]}]"#),
+        ("l", "<l><l>1</l></l>", r#"[{"l":[1]}]"#),
+        ("l", "<a>x</a><z>1</z>", "[]"),
+        ("z", "<l><l>1</l></l><z>1</z><z>2</z>", "[1,2]"),
+        ("a", "<a>x</a>", "\"x\""),
+        ("a", "<a>x</a><z>1</z>", "\"x\""),
+        ("a", "<z>1</z>", "null"),
+    ] {
+        let adapter = echoing(model, types, &format!("operations: {{ op: {{ response: {wanted} }} }}"));
+        assert_eq!(content(&adapter, xml).as_deref(), Ok(json), "{wanted} of {xml}");
+    }
+}
+
+#[test]
+fn a_named_type_may_say_its_name() {
+    let model = r#"<xs:sequence><xs:element name="v" type="t:C" minOccurs="0"/><xs:element name="s" type="xs:string" minOccurs="0"/></xs:sequence>"#;
+    let types = r#"<xs:complexType name="C"><xs:sequence/></xs:complexType><xs:complexType name="D"><xs:complexContent><xs:extension base="t:C"/></xs:complexContent></xs:complexType>"#;
+    let adapter = echoing(model, types, "{}");
+    assert_eq!(content(&adapter, r#"<v xmlns:t="urn:t" xsi:type="t:C"/>"#).as_deref(), Ok(r#"{"v":{}}"#));
+    assert_eq!(
+        content(&adapter, r#"<s xmlns:x="http://www.w3.org/2001/XMLSchema" xsi:type="x:string">a</s>"#).as_deref(),
+        Ok(r#"{"s":"a"}"#)
+    );
+    for xml in [r#"<v xmlns:t="urn:t" xsi:type="t:D"/>"#, r#"<v xsi:type="t:C"/>"#, r#"<v xsi:type="C" xmlns=""/>"#] {
+        assert!(content(&adapter, xml).is_err(), "{xml}");
     }
 }

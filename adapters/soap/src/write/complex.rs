@@ -163,7 +163,7 @@ impl<'c> Writer<'c> {
     fn given_place(&mut self, element: &'c Element, given: Given<'c>, place: Use, depth: usize) -> Result<(), Refused> {
         match given {
             Given::Json(node) if element.array && !node.is_null() => self.array(element, node, place, depth),
-            Given::Json(node) if node.is_null() && !(element.nillable && !element.array) => match place.min {
+            Given::Json(node) if node.is_null() && (element.array || !element.nillable) => match place.min {
                 0 => Ok(()),
                 _ => Err(Wrong::Null.into()),
             },

@@ -79,7 +79,11 @@ impl Refused {
             Some(Source::Query(name)) => problem.detail(format!("the query parameter `{name}` {rule}")).with("parameter", &**name),
             Some(Source::Body(pointer)) => problem.detail(format!("`{pointer}` {rule}")).with("pointer", pointer.to_string()),
             None => {
-                let pointer: String = self.steps.iter().rev().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect();
+                let mut pointer = String::new();
+                for step in self.steps.iter().rev() {
+                    pointer.push('/');
+                    pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+                }
                 let place = if pointer.is_empty() { "the body".to_owned() } else { format!("`{pointer}`") };
                 problem.detail(format!("{place} {rule}")).with("pointer", pointer)
             }

@@ -33,12 +33,14 @@ pub(crate) struct Part {
     pub(crate) at: Arc<Element>,
 }
 
-impl Wsdl {
-    /// The names of a port's operations, in order.
-    pub(crate) fn operations(&self, port: &Port) -> Vec<String> {
-        port.binding.named(WSDL, "operation").filter_map(|operation| operation.attr("name").map(str::to_owned)).collect()
+impl Port {
+    /// The names of its operations, in order.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.binding.named(WSDL, "operation").filter_map(|operation| operation.attr("name").map(str::to_owned)).collect()
     }
+}
 
+impl Wsdl {
     /// One operation of a port.
     pub(crate) fn operation(&self, port: &Port, name: &str) -> Result<Operation, Fault> {
         let mut bound = port.binding.named(WSDL, "operation").filter(|operation| operation.attr("name") == Some(name));
@@ -54,9 +56,10 @@ impl Wsdl {
             return Err(refuse(&at, "the style `rpc`", "only document style with literal messages is mapped yet"));
         }
         let declared = self.declared(port, name, &at)?;
-        let input = declared.named(WSDL, "input").next().ok_or_else(|| {
-            refuse(&declared, "an operation without an input (a notification)", "the gateway asks, the upstream answers")
-        })?;
+        let input = declared
+            .named(WSDL, "input")
+            .next()
+            .ok_or_else(|| refuse(&declared, "an operation without an input (a notification)", "the gateway asks, the upstream answers"))?;
         let first = declared.children_of(WSDL).find(|child| matches!(&*child.name.local, "input" | "output"));
         if first.is_some_and(|first| &*first.name.local == "output") {
             return Err(refuse(&declared, "an operation whose output comes first", "the gateway asks, the upstream answers"));
@@ -73,10 +76,10 @@ impl Wsdl {
     }
 
     fn declared(&self, port: &Port, name: &str, at: &Element) -> Result<Arc<Element>, Fault> {
-        let port_type = self.port_types.get(&port.port_type);
-        let port_type = port_type.ok_or_else(|| port.binding.fault(format!("the port type `{}` is not defined", port.port_type)))?;
+        let port_type = self.port_types.get(&port.kind);
+        let port_type = port_type.ok_or_else(|| port.binding.fault(format!("the port type `{}` is not defined", port.kind)))?;
         let found = port_type.named(WSDL, "operation").find(|operation| operation.attr("name") == Some(name));
-        found.cloned().ok_or_else(|| at.fault(format!("the port type `{}` has no operation `{name}`", port.port_type)))
+        found.cloned().ok_or_else(|| at.fault(format!("the port type `{}` has no operation `{name}`", port.kind)))
     }
 
     fn message(&self, side: &Arc<Element>, bound: Option<&Arc<Element>>, soap: &str) -> Result<Message, Fault> {

@@ -22,7 +22,8 @@ pub(crate) struct Port {
     pub(crate) name: String,
     pub(crate) version: SoapVersion,
     pub(super) binding: Arc<Element>,
-    pub(super) port_type: QName,
+    /// The port type that the binding binds.
+    pub(super) kind: QName,
 }
 
 impl Wsdl {
@@ -46,9 +47,8 @@ impl Wsdl {
     /// The port that a configuration means.
     pub(crate) fn select(&self, selection: Selection<'_>) -> Result<Port, Fault> {
         let ports = self.ports();
-        let fits = |port: &&Port| {
-            selection.service.is_none_or(|name| name == port.service) && selection.port.is_none_or(|name| name == port.name)
-        };
+        let fits =
+            |port: &&Port| selection.service.is_none_or(|name| name == port.service) && selection.port.is_none_or(|name| name == port.name);
         let mut found: Vec<&Port> = ports.iter().filter(fits).collect();
         if ports.is_empty() {
             let fault = self.root.fault("no port or binding here speaks SOAP");
@@ -66,8 +66,10 @@ impl Wsdl {
         // The same operations by either version: 1.1 is what more software speaks.
         let first = found.iter().find(|port| port.version == SoapVersion::V11).or(found.first());
         match first {
-            Some(first) if found.iter().all(|port| port.port_type == first.port_type) => Ok((*first).clone()),
-            _ => Err(self.root.fault("several ports offer different operations").hint(format!("set `service` and `port`: {}", list(&ports)))),
+            Some(first) if found.iter().all(|port| port.kind == first.kind) => Ok((*first).clone()),
+            _ => {
+                Err(self.root.fault("several ports offer different operations").hint(format!("set `service` and `port`: {}", list(&ports))))
+            }
         }
     }
 }
@@ -75,8 +77,8 @@ impl Wsdl {
 fn soap((service, name): (&str, &str), binding: &Arc<Element>) -> Option<Port> {
     let version = [SoapVersion::V11, SoapVersion::V12].into_iter();
     let version = version.into_iter().find(|version| binding.named(version.binding(), "binding").next().is_some())?;
-    let port_type = binding.attr("type").and_then(|name| binding.qname(name).ok())?;
-    Some(Port { service: service.to_owned(), name: name.to_owned(), version, binding: binding.clone(), port_type })
+    let kind = binding.attr("type").and_then(|name| binding.qname(name).ok())?;
+    Some(Port { service: service.to_owned(), name: name.to_owned(), version, binding: binding.clone(), kind })
 }
 
 fn list(ports: &[Port]) -> String {

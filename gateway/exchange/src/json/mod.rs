@@ -28,11 +28,24 @@ pub struct Json(Arc<Index>);
 
 #[derive(Debug)]
 struct Index {
-    text: Bytes,
+    text: Text,
+    /// The same memory.
+    bytes: Bytes,
     /// Every value in document order; the members of an object are pairs of a name and a value.
     entries: Vec<Entry>,
     /// The strings that hold escapes, unescaped, one after the other.
     unescaped: String,
+}
+
+/// A text in memory that [`Bytes`] can share. It is kept as what it was found to be, UTF-8, so that no value is ever looked
+/// through again for it.
+#[derive(Clone, Debug)]
+struct Text(Arc<String>);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// One value: where it stands in the text, and where the next value that is not inside it begins.
@@ -76,7 +89,7 @@ impl Json {
 
     /// The bytes as they came.
     pub fn bytes(&self) -> &Bytes {
-        &self.0.text
+        &self.0.bytes
     }
 
     /// The outermost value.
@@ -110,8 +123,8 @@ impl<'a> Node<'a> {
 
     /// This value's text as it came.
     pub fn raw(self) -> &'a str {
-        // The reader has checked that the whole text is UTF-8 and that values begin and end on character boundaries.
-        std::str::from_utf8(&self.index.text[self.span()]).unwrap_or_default()
+        // The reader has seen to it that values begin and end on character boundaries.
+        self.index.text.0.get(self.span()).unwrap_or_default()
     }
 
     /// The content of a string.
@@ -119,7 +132,7 @@ impl<'a> Node<'a> {
         let entry = self.entry();
         match (entry.kind, entry.escaped) {
             (Kind::String, true) => self.index.unescaped.get(entry.extra as usize..(entry.extra + entry.length) as usize),
-            (Kind::String, false) => self.raw().get(1..self.raw().len() - 1),
+            (Kind::String, false) => self.index.text.0.get(entry.start as usize + 1..entry.end as usize - 1),
             _ => None,
         }
     }
@@ -131,7 +144,7 @@ impl<'a> Node<'a> {
 
     /// The value of a boolean.
     pub fn as_bool(self) -> Option<bool> {
-        (self.kind() == Kind::Bool).then(|| self.index.text[self.entry().start as usize] == b't')
+        (self.kind() == Kind::Bool).then(|| self.raw() == "true")
     }
 
     /// Whether this is `null`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Entry, Index, Json, Kind};
+use super::{Entry, Index, Json, Kind, Text};
 use crate::pointer::push_token;
 
 /// What the reader refuses although the grammar allows it.
@@ -99,27 +99,33 @@ pub(super) fn read(text: Bytes, limits: &JsonLimits) -> std::result::Result<Json
     if u32::try_from(text.len()).is_err() {
         return Err(error(JsonErrorKind::TooLong, 0));
     }
-    if let Err(bad) = std::str::from_utf8(&text) {
-        return Err(error(JsonErrorKind::NotUtf8, bad.valid_up_to()));
-    }
+    // Bytes that nobody else holds, as a body's are, become the text without being copied.
+    let text = match String::from_utf8(Vec::from(text)) {
+        Ok(text) => Text(Arc::new(text)),
+        Err(bad) => return Err(error(JsonErrorKind::NotUtf8, bad.utf8_error().valid_up_to())),
+    };
     let mut reader = Reader {
-        text: &text,
+        whole: &text.0,
+        text: text.0.as_bytes(),
         at: 0,
         // About one value in eight bytes is what registry answers have.
-        entries: Vec::with_capacity((text.len() / 8).clamp(4, 4096)),
+        entries: Vec::with_capacity((text.0.len() / 8).clamp(4, 4096)),
         unescaped: String::new(),
         limits,
     };
     match reader.document() {
         Ok(()) => {
             let Reader { entries, unescaped, .. } = reader;
-            Ok(Json(Arc::new(Index { entries, unescaped, text })))
+            let bytes = Bytes::from_owner(text.clone());
+            Ok(Json(Arc::new(Index { entries, unescaped, text, bytes })))
         }
         Err(kind) => Err(JsonError { kind, offset: reader.at, pointer: reader.pointer() }),
     }
 }
 
 struct Reader<'a> {
+    whole: &'a str,
+    /// The same, byte by byte.
     text: &'a [u8],
     at: usize,
     entries: Vec<Entry>,
@@ -305,8 +311,7 @@ impl Reader<'_> {
                 continue;
             }
             // Only ASCII bytes end a run, so the run is whole characters of a text that is known to be UTF-8.
-            let run = std::str::from_utf8(&self.text[plain..self.at]).map_err(|_| JsonErrorKind::NotUtf8)?;
-            self.unescaped.push_str(run);
+            self.unescaped.push_str(self.whole.get(plain..self.at).unwrap_or_default());
             self.at += 1;
             if byte == b'"' {
                 break;
@@ -401,7 +406,7 @@ impl Reader<'_> {
         if entry.escaped {
             return &self.unescaped[entry.extra as usize..(entry.extra + entry.length) as usize];
         }
-        std::str::from_utf8(&self.text[entry.start as usize + 1..entry.end as usize - 1]).unwrap_or_default()
+        self.whole.get(entry.start as usize + 1..entry.end as usize - 1).unwrap_or_default()
     }
 
     /// Where the reader stopped: through the containers that are still open, by name or index.

@@ -57,7 +57,9 @@ impl Buckets {
         if allowed {
             bucket.left -= 1.0;
         }
-        Allowance { rate: self.rate, remaining: bucket.left as u32, allowed }
+        // What is told counts down from the limit; the burst comes after it reads 0.
+        let told = bucket.left - (burst - f64::from(self.rate.limit));
+        Allowance { rate: self.rate, remaining: told.max(0.0) as u32, allowed }
     }
 }
 
@@ -73,6 +75,7 @@ mod tests {
         assert_eq!(taken, [true, true, true, true, true, true, false]);
         assert!(buckets.take(other, now).allowed, "one organisation does not empty another's");
         let later = buckets.take(one, now + Duration::from_millis(600));
-        assert_eq!((later.allowed, later.remaining), (true, 2));
+        assert_eq!((later.allowed, later.remaining), (true, 1));
+        assert_eq!(buckets.take(Uuid::from_u128(3), now).remaining, 4);
     }
 }

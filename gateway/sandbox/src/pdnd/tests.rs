@@ -125,7 +125,7 @@ async fn a_grant_is_told_as_pdnd_tells_it() {
     );
     assert_eq!(number(headers, "x-rate-limit-limit"), Some(450));
     assert_eq!(number(headers, "x-rate-limit-interval"), Some(1000));
-    assert_eq!(number(headers, "x-rate-limit-remaining"), Some(539));
+    assert_eq!(number(headers, "x-rate-limit-remaining"), Some(449));
     let body = body(&answer);
     assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(600)));
 }

@@ -79,6 +79,12 @@ impl Contract {
         self.shapes.requires(&self.rules[operation].successes, pointer)
     }
 
+    /// Whether a success of the operation may hold what a pointer names. A pointer that no success can hold withholds nothing:
+    /// it is a misspelt one.
+    pub fn knows_in_answer(&self, operation: OperationIndex, pointer: &Pointer) -> bool {
+        self.shapes.knows(&self.rules[operation].successes, pointer)
+    }
+
     /// `GET /status` (ModI RAC_REST_NAME_011), where the document has it.
     pub fn status_operation(&self) -> Option<OperationIndex> {
         self.status

@@ -16,6 +16,7 @@ mod described;
 mod discriminator;
 mod instance;
 mod lower;
+mod marks;
 mod media;
 mod parameter;
 mod read30;

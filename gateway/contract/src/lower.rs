@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::described::Version;
 use crate::discriminator::Discriminator;
+use crate::marks::{self, Marks};
 use crate::source::{Source, child};
 use crate::violation::{self, Names};
 
 /// How deep schemas may nest without a reference between.
-const DEEPEST: usize = 128;
+pub(crate) const DEEPEST: usize = 128;
 
 /// Keywords whose value is one schema.
 const ONE: [&str; 10] = [
@@ -71,7 +72,7 @@ pub(crate) enum Variant {
 
 impl Variant {
     /// The keyword that takes a member out of what this variant requires.
-    fn flag(self) -> &'static str {
+    pub(crate) fn flag(self) -> &'static str {
         match self {
             Self::Request => "readOnly",
             Self::Answer => "writeOnly",
@@ -131,7 +132,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             names: Names::default(),
             ids: HashMap::new(),
             patterns: HashMap::new(),
-            marks: marks(&source.raw),
+            marks: marks::any(&source.raw),
             variant: Variant::Request,
             current: (0, 0),
             refers: BTreeSet::new(),
@@ -231,7 +232,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         let mut hidden = inherited.clone();
         if self.marks {
-            self.hide(raw, &mut hidden, &mut BTreeSet::new(), 0);
+            Marks::new(self.source, self.variant).collect(raw, &mut hidden);
         }
         for (keyword, value) in members {
             self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
@@ -241,7 +242,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         self.discriminator(raw, at);
         bound_integers(&mut lowered);
-        require_less(&mut lowered, &hidden);
+        marks::require_less(&mut lowered, &hidden);
         lowered.into()
     }
 
@@ -367,41 +368,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used"), hint);
         }
     }
-
-    /// The names that this variant does not require: those marked in this object or in a branch of its `allOf`.
-    fn hide<'r>(&self, raw: &'r Value, hidden: &mut BTreeSet<String>, seen: &mut BTreeSet<&'r str>, depth: usize)
-    where
-        's: 'r,
-    {
-        if depth > DEEPEST {
-            return;
-        }
-        if let Some(properties) = raw.get("properties").and_then(Value::as_object) {
-            let marked = properties.iter().filter(|(_, property)| self.is_marked(property));
-            hidden.extend(marked.map(|(name, _)| name.clone()));
-        }
-        for branch in raw.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-            match branch.get("$ref").and_then(Value::as_str) {
-                Some(reference) => {
-                    if let Some(target) = self.quietly(reference).filter(|_| seen.insert(reference)) {
-                        self.hide(target, hidden, seen, depth + 1);
-                    }
-                }
-                None => self.hide(branch, hidden, seen, depth + 1),
-            }
-        }
-    }
-
-    fn is_marked(&self, property: &Value) -> bool {
-        let marked = |value: &Value| value.get(self.variant.flag()) == Some(&Value::Bool(true));
-        let target = || property.get("$ref").and_then(Value::as_str).and_then(|reference| self.quietly(reference));
-        marked(property) || target().is_some_and(marked)
-    }
-
-    /// Where a reference leads; one that leads nowhere is told where it is lowered.
-    fn quietly(&self, reference: &str) -> Option<&'s Value> {
-        self.source.at(reference.strip_prefix('#')?)
-    }
 }
 
 /// How definitions refer to each other.
@@ -412,16 +378,6 @@ pub(crate) fn local(id: SchemaId) -> String {
 /// The definition that a reference made by [`local`] names.
 pub(crate) fn named(reference: &str) -> Option<SchemaId> {
     reference.strip_prefix("#/$defs/s")?.parse().ok()
-}
-
-fn marks(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.iter().any(marks),
-        Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| (matches!(name.as_str(), "readOnly" | "writeOnly") && *value == Value::Bool(true)) || marks(value)),
-        _ => false,
-    }
 }
 
 /// `int32` and `int64` say how wide an integer is; a validator's formats see strings only.
@@ -439,11 +395,5 @@ fn bound_integers(lowered: &mut Map<String, Value>) {
     }
     if beyond(lowered.get("maximum"), most, |bound, limit| bound > limit) {
         lowered.insert("maximum".into(), most.into());
-    }
-}
-
-fn require_less(lowered: &mut Map<String, Value>, hidden: &BTreeSet<String>) {
-    if let Some(Value::Array(names)) = lowered.get_mut("required") {
-        names.retain(|name| name.as_str().is_none_or(|name| !hidden.contains(name)));
     }
 }

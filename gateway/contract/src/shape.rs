@@ -104,6 +104,26 @@ impl Shapes {
         here.iter().map(|&at| &self.shapes[at]).find(|shape| shape.keeps(last)).and_then(|shape| shape.place.as_ref())
     }
 
+    /// Whether a success may hold what a pointer names: some schema on the way describes it, or describes nothing at all.
+    pub(crate) fn knows(&self, roots: &[SchemaId], pointer: &Pointer) -> bool {
+        let mut here = self.with_alternatives(roots.iter().copied());
+        for step in pointer.steps() {
+            let is_free = |at: &usize| {
+                let shape = &self.shapes[*at];
+                shape.members.is_empty() && shape.items.is_empty() && shape.also.is_empty() && shape.others.is_empty()
+            };
+            if here.is_empty() || here.iter().all(is_free) {
+                return true;
+            }
+            let next = here.iter().flat_map(|&at| self.down(at, step)).collect::<Vec<_>>();
+            if next.is_empty() {
+                return false;
+            }
+            here = self.with_alternatives(next.into_iter());
+        }
+        true
+    }
+
     fn with_alternatives(&self, roots: impl Iterator<Item = usize>) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: Vec<usize> = roots.collect();

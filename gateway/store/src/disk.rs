@@ -1,5 +1,7 @@
 //! The few things a log asks of a disk, as traits, so that tests can let each of them fail.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod files;
 
 use std::io;

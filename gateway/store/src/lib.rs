@@ -13,6 +13,8 @@ pub mod read;
 mod segments;
 mod shared;
 mod strangers;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use disk::{Disk, Medium};

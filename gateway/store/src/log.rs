@@ -124,6 +124,11 @@ impl AuditLog {
         self.shared.counters.snapshot(self.shared.queued())
     }
 
+    #[cfg(test)]
+    pub(crate) fn worker_queues_are_empty(&self) -> bool {
+        lock(&self.shared.workers).iter().all(|worker| !worker.has_queued())
+    }
+
     /// Takes nothing more, makes durable what was appended, gives back unused room and releases the lock.
     pub fn close(&self, deadline: Duration) -> Result<(), CloseError> {
         self.shared.close();

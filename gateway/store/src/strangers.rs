@@ -102,7 +102,8 @@ impl Coalesced {
 impl Counts {
     fn add(&mut self, refusal: Refusal<'_>, now: Timestamp) -> bool {
         // Both are names of ours, but a summary must fit a record whatever they are.
-        let short = |name: &str| name.chars().take(48).collect::<String>();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-._:/".contains(c) { c } else { '_' };
+        let short = |name: &str| name.chars().take(48).map(plain).collect::<String>();
         let mut kind = (short(refusal.stage), short(refusal.error));
         if self.by_kind.len() >= KINDS && !self.by_kind.contains_key(&kind) {
             kind = ("other".to_owned(), "other".to_owned());

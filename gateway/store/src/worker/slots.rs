@@ -73,9 +73,27 @@ impl Slots {
         self.slots[slot as usize] = Slot::Free;
         self.free.push(slot);
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn in_use(&self) -> usize {
-        self.slots.len() - self.free.len()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_used_again_however_a_ticket_ends() {
+        let mut slots = Slots::default();
+        for _ in 0..10 {
+            let [awaited, settled_first, abandoned, dropped_late] = std::array::from_fn(|_| slots.take());
+            assert_eq!(slots.poll(awaited, Waker::noop()), None);
+            assert!(slots.settle(awaited, Ok(1)).is_some(), "the waker that was left");
+            assert_eq!(slots.poll(awaited, Waker::noop()), Some(Ok(1)));
+            assert!(slots.settle(settled_first, Err(LogError::Full)).is_none());
+            assert_eq!(slots.poll(settled_first, Waker::noop()), Some(Err(LogError::Full)));
+            slots.abandon(abandoned);
+            assert!(slots.settle(abandoned, Ok(2)).is_none());
+            assert!(slots.settle(dropped_late, Ok(3)).is_none());
+            slots.abandon(dropped_late);
+            assert_eq!((slots.slots.len(), slots.free.len()), (4, 4));
+        }
     }
 }

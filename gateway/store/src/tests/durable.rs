@@ -1,0 +1,166 @@
+use super::*;
+use crate::{Admission, AppendError, CloseError, OpenError};
+
+#[test]
+fn what_a_ticket_acknowledged_is_on_the_disk() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    for number in 0..20 {
+        assert!(exchange(&worker, number, 100));
+        assert!(recorded(&disk.synced(), "exchange").contains(&id(number)));
+    }
+    let stats = log.stats();
+    assert_eq!((stats.frames, stats.open_exchanges, stats.queued_bytes), (40, 0, 0));
+    assert!(stats.commits <= 40 && stats.commit_nanos >= stats.last_commit_nanos);
+    log.close(MINUTE).expect("closed");
+    assert_eq!(verify(&disk).faults, []);
+}
+
+#[test]
+fn numbers_follow_each_other_over_segments_and_restarts() {
+    let disk = FakeDisk::default();
+    let mut expected = 0;
+    for round in 0..3 {
+        let log = open(&disk);
+        let worker = log.worker();
+        for number in 0..200 {
+            let bytes = record(Event::Exchange, round * 1000 + number, 1000);
+            let durable = worker.end(id(number), canonical(&bytes)).expect("taken").wait().expect("durable");
+            assert_eq!(durable.seq, expected);
+            expected += 1;
+        }
+        log.close(MINUTE).expect("closed");
+    }
+    let report = verify(&disk);
+    assert_eq!((report.faults.as_slice(), report.records), ([].as_slice(), 600));
+    assert!(report.segments > 3, "{}", report.segments);
+    let sizes: Vec<_> = disk.segments().iter().map(|(_, bytes)| bytes.len()).collect();
+    assert!(sizes.iter().all(|size| *size < 160 << 10), "unused room is given back: {sizes:?}");
+}
+
+#[test]
+fn an_exchange_without_an_end_becomes_an_orphan_once() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    let begin = record(Event::Begun, 1, 10);
+    worker.begin(id(1), canonical(&begin)).expect("taken").wait().expect("durable");
+    // So many that the begin's segment is long gone.
+    (100..400).for_each(|number| assert!(exchange(&worker, number, 500)));
+    assert_eq!(log.stats().open_exchanges, 1);
+    let killed = disk.after_kill();
+    assert!(killed.segments().len() > 1);
+    assert_eq!(verify(&killed).faults, []);
+    for _ in 0..2 {
+        open(&killed).close(MINUTE).expect("closed");
+        assert_eq!(recorded(&killed, "exchange.orphaned"), BTreeSet::from([id(1)]));
+        assert_eq!(leaves(&killed).iter().filter(|(ev, _)| ev == "exchange.orphaned").count(), 1);
+        let report = verify(&killed);
+        assert_eq!((report.faults.as_slice(), report.open), ([].as_slice(), 0));
+    }
+}
+
+#[test]
+fn many_orphans_are_written_even_over_a_full_segment() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    for number in 0..600 {
+        let begin = record(Event::Begun, number, 300);
+        worker.begin(id(number), canonical(&begin)).expect("taken").wait().expect("durable");
+    }
+    let killed = disk.after_kill();
+    open(&killed).close(MINUTE).expect("closed");
+    assert_eq!(recorded(&killed, "exchange.orphaned").len(), 600);
+    assert_eq!(verify(&killed).faults, []);
+}
+
+#[test]
+fn a_second_process_is_refused_and_a_closed_log_can_be_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("data/audit");
+    let log = AuditLog::open(&path, small()).expect("opened");
+    let error = AuditLog::open(&path, small()).expect_err("locked");
+    assert!(matches!(error, OpenError::Locked(_)), "{error}");
+    assert_eq!(error.to_string(), format!("another process has the audit log in {} open", path.display()));
+    assert!(crate::read::is_live(&path).expect("readable"));
+    log.close(MINUTE).expect("closed");
+    // Another test may be starting a process at this instant, which has our descriptors until it runs its own program.
+    until("the lock's release", || !crate::read::is_live(&path).expect("readable"));
+    AuditLog::open(&path, small()).expect("opened again").close(MINUTE).expect("closed");
+}
+
+#[test]
+fn another_origin_or_a_renamed_segment_is_refused() {
+    let disk = FakeDisk::default();
+    open(&disk).close(MINUTE).expect("closed");
+    let other = Options { origin: "varco.example/log/gw02".into(), ..small() };
+    assert!(matches!(AuditLog::open_on(Box::new(disk.clone()), other), Err(OpenError::Origin { .. })));
+    let mut renamed = disk.clone();
+    crate::Disk::publish(&mut renamed, "00000000000000000000.log", "00000000000000000007.log").expect("renamed");
+    assert!(matches!(AuditLog::open_on(Box::new(disk), small()), Err(OpenError::Renamed(_))));
+}
+
+#[test]
+fn damage_is_refused_and_left_as_it_is() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    (0..5).for_each(|number| assert!(exchange(&log.worker(), number, 100)));
+    log.close(MINUTE).expect("closed");
+    disk.edit("00000000000000000000.log", |bytes| bytes[700] ^= 1);
+    let before = disk.segments();
+    let refused = AuditLog::open_on(Box::new(disk.clone()), small());
+    assert!(matches!(refused, Err(OpenError::Corrupt { .. })));
+    assert_eq!(disk.segments(), before);
+}
+
+#[test]
+fn limits_that_do_not_fit_are_refused() {
+    let wrong: [fn(&mut Options); 5] = [
+        |options| options.origin.clear(),
+        |options| options.batch_bytes = 10,
+        |options| options.segment_bytes = 100 << 10,
+        |options| options.disk_reserve = 0,
+        |options| options.queue_reserve = options.queue_bytes,
+    ];
+    for change in wrong {
+        let mut options = small();
+        change(&mut options);
+        assert!(matches!(AuditLog::open_on(Box::new(FakeDisk::default()), options), Err(OpenError::Options(_))));
+    }
+}
+
+#[test]
+fn a_closed_log_takes_nothing_and_has_written_everything() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    disk.hold();
+    let tickets: Vec<_> =
+        (0..30).map(|number| worker.end(id(number), canonical(&record(Event::Exchange, number, 10))).expect("taken")).collect();
+    assert_eq!(log.close(Duration::ZERO), Err(CloseError::Deadline));
+    disk.let_go();
+    log.close(MINUTE).expect("closed");
+    for ticket in tickets {
+        ticket.wait().expect("durable");
+    }
+    assert_eq!(log.admits(), Admission::Closed);
+    let bytes = record(Event::Exchange, 99, 10);
+    assert_eq!(worker.end(id(99), canonical(&bytes)).err(), Some(AppendError::Closed));
+    assert_eq!(log.worker().end(id(99), canonical(&bytes)).err(), Some(AppendError::Closed));
+    assert_eq!(recorded(&disk.synced(), "exchange").len(), 30);
+    assert_eq!(log.stats().queued_bytes, 0);
+}
+
+#[test]
+fn a_dropped_ticket_takes_nothing_back() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    for number in 0..50 {
+        drop(worker.end(id(number), canonical(&record(Event::Exchange, number, 10))));
+    }
+    log.close(MINUTE).expect("closed");
+    assert_eq!(recorded(&disk, "exchange").len(), 50);
+}

@@ -16,26 +16,26 @@ use crate::write::envelope;
 #[derive(Debug)]
 pub struct SoapAdapter {
     plan: Plan,
-    /// By the contract's index.
-    operations: Vec<Operation>,
+    /// By the contract's index; none for one that the gateway answers itself.
+    operations: Vec<Option<Operation>>,
     expose_fault_string: bool,
 }
 
 impl SoapAdapter {
-    pub(crate) fn new(plan: Plan, operations: Vec<Operation>, expose_fault_string: bool) -> Self {
+    pub(crate) fn new(plan: Plan, operations: Vec<Option<Operation>>, expose_fault_string: bool) -> Self {
         Self { plan, operations, expose_fault_string }
     }
 
     /// The plan and the first operation's content, for tests that draw values of it.
     #[cfg(test)]
     pub(crate) fn plan_and_input(&self) -> (&Plan, &crate::plan::Element) {
-        let input = self.operations.first().and_then(|operation| operation.input.as_ref()).expect("an input");
+        let input = self.operations.iter().flatten().next().and_then(|operation| operation.input.as_ref()).expect("an input");
         (&self.plan, &input.element)
     }
 
     fn operation(&self, index: OperationIndex) -> Result<&Operation, AdapterError> {
         let none = || AdapterError::Call(Problem::new(404, "operation-unknown", "the operation is not known here"));
-        self.operations.get(index).ok_or_else(none)
+        self.operations.get(index).and_then(Option::as_ref).ok_or_else(none)
     }
 
     /// What stands in the bytes of an answer, as the answer to a call.

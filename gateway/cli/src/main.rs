@@ -1,1 +1,69 @@
-fn main() {}
+//! The binary `varco`: what an operator, an integrator and an auditor type.
+//!
+//! Each command is a module; what they print is theirs, what they know is in the libraries. Exit codes: 0 all is well, 1 what
+//! was asked about is not (a fault in a configuration, a failed case, a log that does not verify), 2 the command line is
+//! wrong, 3 the gateway could not start, 4 it ended with exchanges cut, 5 the disk under the audit log failed.
+
+mod audit;
+mod check;
+mod demo;
+mod logging;
+mod run;
+mod sandbox;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// An interoperability gateway and integration hub for public administrations.
+#[derive(Debug, Parser)]
+#[command(name = "varco", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the e-services of a configuration.
+    Run(run::Arguments),
+    /// Prove a configuration without running it: every fault with its file, line and column.
+    Check(check::Arguments),
+    /// Run the policy cases that stand beside the policies of a configuration.
+    Test(test::Arguments),
+    /// Start a sandbox and a gateway, send exchanges of every kind, show each one's way, and verify the log.
+    Demo(demo::Arguments),
+    /// Run a local PDND and a legacy SOAP department, for trials.
+    Sandbox(sandbox::Arguments),
+    /// Read and verify an audit log; the gateway may be writing it.
+    Audit(audit::Arguments),
+    /// Print a completion script for a shell.
+    Completions(shell::Completions),
+    /// Print the manual page.
+    Man,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man => shell::man(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("varco: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

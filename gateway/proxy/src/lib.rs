@@ -28,4 +28,4 @@ mod worker;
 pub use exchange::Stage;
 pub use server::{Ended, Running, StartError, start};
 pub use snapshot::Snapshot;
-pub use state::State;
+pub use state::{State, Way};

@@ -23,7 +23,7 @@ use crate::gateway::gateway;
 use crate::listener::{self, BindError, Bound, Pulses, Serving};
 use crate::metrics::CommitObserver;
 use crate::snapshot::Snapshot;
-use crate::state::State;
+use crate::state::{State, Way};
 use crate::worker::Worker;
 
 /// How many threads of a worker may do what would block it: large bodies, names to be resolved.
@@ -203,6 +203,12 @@ fn listen(socket: std::net::TcpListener) -> std::io::Result<tokio::net::TcpListe
 }
 
 impl Running {
+    /// The ways of the exchanges from now on. Only one may watch; what it does not take in time is lost to it.
+    pub fn watch(&self) -> Option<std::sync::mpsc::Receiver<Way>> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1024);
+        self.state.watcher.set(sender).ok().map(|()| receiver)
+    }
+
     /// A future that ends when the disk under the audit log has failed.
     pub fn poisoned(&self) -> store::Poisoned {
         self.state.audit.poisoned()

@@ -4,15 +4,18 @@
 //! it is bound, so that no exchange looks anything up by name.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
 
+use exchange::ExchangeId;
 use parking_lot::Mutex;
 
 use crate::admission::{Parties, PartyState};
 use crate::budget::ByteBudget;
 use crate::cache::AnswerCache;
 use crate::config::Configuration;
+use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::Metrics;
 use crate::upstream::UpstreamState;
@@ -33,8 +36,19 @@ pub struct State {
     pub metrics: Metrics,
     /// Set when the process begins to end: nothing new is ready any more.
     pub draining: AtomicBool,
+    /// Whoever watches the ways of exchanges: the demo.
+    pub(crate) watcher: OnceLock<SyncSender<Way>>,
     strangers_per_second: u32,
     named: Mutex<Named>,
+}
+
+/// The way of one exchange: each stage that ran, with its microseconds.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Whose.
+    pub id: ExchangeId,
+    /// The stages, in order.
+    pub stages: Vec<(Stage, u32)>,
 }
 
 /// What is kept by configured name.
@@ -58,6 +72,7 @@ impl State {
             audit,
             metrics: Metrics::new(),
             draining: AtomicBool::new(false),
+            watcher: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
             named: Mutex::default(),
         }

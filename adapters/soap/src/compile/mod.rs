@@ -11,7 +11,7 @@ pub(crate) use operation::Compiling;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use adapter_api::OperationSpec;
+use adapter_api::{OperationIndex, OperationSpec};
 use adapter_api::document::{Fault, Faults, Place, Section};
 
 use crate::adapter::SoapAdapter;
@@ -22,10 +22,16 @@ use crate::wsdl::{Port, Selection, SoapVersion, Wsdl};
 
 /// Compiles the mapping `soap` of an e-service's adapter. `section` has the keys `wsdl`, `mapping`, `catalog`, `service`,
 /// `port` and `soap_version`; the caller asks it for the keys that are its own (`url`) beforehand. Paths are relative to
-/// `base_dir`. Files are read, nothing is fetched.
+/// `base_dir`. Files are read, nothing is fetched. `served` is an operation that the gateway answers itself (`/status`): it needs
+/// no counterpart in the WSDL.
 ///
 /// Every fault found goes to the section's list; with an error among them there is no adapter.
-pub fn compile(section: Section<'_>, base_dir: &Path, operations: &[OperationSpec]) -> Option<SoapAdapter> {
+pub fn compile(
+    section: Section<'_>,
+    base_dir: &Path,
+    operations: &[OperationSpec],
+    served: Option<OperationIndex>,
+) -> Option<SoapAdapter> {
     let faults = section.faults();
     let wsdl_path = section.required_text("wsdl").map(|path| base_dir.join(path));
     let mapping_path = section.text("mapping").map(|path| base_dir.join(path));
@@ -41,7 +47,7 @@ pub fn compile(section: Section<'_>, base_dir: &Path, operations: &[OperationSpe
     let mut found = Faults::new();
     let adapter = Wsdl::read(&wsdl_path?, &mut Files::new(catalog), &mut found).and_then(|wsdl| {
         let port = found.keep(wsdl.select(selection))?;
-        Compilation { wsdl: &wsdl, port: &port, mapping: &mapping, mapping_place, faults: &mut found }.run(operations)
+        Compilation { wsdl: &wsdl, port: &port, mapping: &mapping, mapping_place, faults: &mut found }.run(operations, served)
     });
     let failed = found.has_errors();
     faults.borrow_mut().extend(found.sorted());
@@ -84,7 +90,7 @@ struct Compilation<'a> {
 }
 
 impl Compilation<'_> {
-    fn run(self, specs: &[OperationSpec]) -> Option<SoapAdapter> {
+    fn run(self, specs: &[OperationSpec], served: Option<OperationIndex>) -> Option<SoapAdapter> {
         for mapped in &self.mapping.operations {
             if !specs.iter().any(|spec| *spec.id == *mapped.id) {
                 let fault = Fault::error(mapped.place.clone(), format!("the contract has no operation `{}`", mapped.id));
@@ -97,8 +103,12 @@ impl Compilation<'_> {
         // One type may be needed by many operations: what is wrong with it is told once, with all of them.
         let mut refused: BTreeMap<(Place, String), (Fault, Vec<String>)> = BTreeMap::new();
         let mut compiled = Vec::new();
-        for spec in specs {
+        for (index, spec) in specs.iter().enumerate() {
             let mapped = self.mapping.operations.iter().find(|mapped| *mapped.id == *spec.id);
+            if served == Some(index) && mapped.is_none() {
+                compiled.push(None);
+                continue;
+            }
             let place = mapped.map_or(&self.mapping_place, |mapped| &mapped.place);
             let name = match self.name(spec, mapped, place) {
                 Ok(name) => name,
@@ -111,7 +121,7 @@ impl Compilation<'_> {
             match result {
                 Ok((operation, warnings)) => {
                     self.faults.extend(warnings);
-                    compiled.push(operation);
+                    compiled.push(Some(operation));
                 }
                 Err(faults) => {
                     for fault in faults {

@@ -1,5 +1,6 @@
 //! E-services: contract, instances, security, policy, limits, adapter and upstream, compiled.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use adapter_api::Adapter;
@@ -38,6 +39,8 @@ pub struct Definition {
     pub security: Security,
     /// Its policies; `None` only where nobody is authenticated and none is configured.
     pub policies: Option<Policies>,
+    /// The file that the policies stand in.
+    pub policy_file: Option<PathBuf>,
     /// Where in a call the subject of the data stands.
     pub subject: Vec<Selector>,
     /// Where the channel is told.
@@ -135,6 +138,7 @@ pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Opt
     if contract.is_none() {
         let _ = section.named_sections("operations");
     }
+    let policy_file = section.text("policy").map(|text| files::resolve(&section, text));
     let policies = policies(&section, &name, contract.as_ref(), &instances, security.as_ref());
     let subject = super::selector::list(&section, "subject");
     let channel = ChannelSource::read(&section);
@@ -145,7 +149,8 @@ pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Opt
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
-    let Adapted { adapter, identity_headers, upstream } = adapter(&section, contract.as_ref())?;
+    let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
+    let Adapted { adapter, identity_headers, upstream } = adapter(&section, contract.as_ref(), served)?;
     let contract = contract?;
     let hash = hash(&contract, &base_path, &*adapter);
     Some(Definition {
@@ -161,6 +166,7 @@ pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Opt
         base_path,
         contract,
         instances,
+        policy_file,
         subject,
         channel,
         limits,
@@ -342,6 +348,7 @@ fn policies(
     let policies = Policies::compile(&source, &target, section.faults())?;
     let required = |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(|place| place.to_string());
     policies.check_withheld(&required, section.faults());
+    policies.check_known(&|operation, pointer| contract.knows_in_answer(operation, pointer), section.faults());
     Some(Some(policies))
 }
 
@@ -370,7 +377,7 @@ struct Adapted {
 }
 
 /// The one registry that names the adapters.
-fn adapter(section: &Section<'_>, contract: Option<&Contract>) -> Option<Adapted> {
+fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served: bool) -> Option<Adapted> {
     let rules = section.section("upstream");
     section.required("adapter")?;
     let kinds = section.section("adapter")?;
@@ -386,7 +393,8 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>) -> Option<Adapted
         (None, Some(soap)) => {
             let upstream = upstream::compile(&soap, rules.as_ref());
             let base = files::resolve(&soap, "");
-            let adapter = adapter_soap::compile(soap, &base, operations);
+            let served = contract.filter(|_| status_is_served).and_then(Contract::status_operation);
+            let adapter = adapter_soap::compile(soap, &base, operations, served);
             contract?;
             Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream? })
         }

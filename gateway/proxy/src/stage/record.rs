@@ -21,6 +21,7 @@ use crate::exchange::{Exchange, Lookup, Outcome, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 use crate::respond::refuse;
+use crate::state::Way;
 
 /// The layer that leaves the record.
 pub fn record() -> RecordLayer {
@@ -258,6 +259,9 @@ fn count(exchange: &Exchange, outcome: Outcome) {
                 tracing::debug!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange refused")
             }
         }
+    }
+    if let Some(watcher) = exchange.worker.state.watcher.get() {
+        let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(exchange.micros()) });
     }
     let Some(routed) = exchange.routed.get() else { return };
     let metrics = &routed.service.metrics;

@@ -1,0 +1,183 @@
+//! `varco audit`: what an auditor types.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::audit::{Fault, Report};
+use clap::{Args, Subcommand};
+use exchange::ExchangeId;
+use serde_json::{Value, json};
+use store::read::{self, Filter, Stored};
+
+/// What to do with the log.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Records, the newest last.
+    List {
+        #[command(flatten)]
+        log: Log,
+        /// At most so many, the newest.
+        #[arg(short = 'n', long, default_value_t = 20)]
+        limit: usize,
+        /// Only those not before this instant or day: 2026-11-21 or 2026-11-21T17:00.
+        #[arg(long)]
+        since: Option<String>,
+        /// Only those that ended like this: success, refused, failed, abandoned, unknown.
+        #[arg(long)]
+        outcome: Option<String>,
+    },
+    /// Every record of one exchange.
+    Show {
+        /// The exchange's id, as a problem's `instance` or the `Varco-Exchange` header tells it.
+        id: String,
+        #[command(flatten)]
+        log: Log,
+    },
+    /// Check frames, chain, canonical form, gaps, and begins against ends.
+    Verify {
+        #[command(flatten)]
+        log: Log,
+    },
+}
+
+/// Where the log is.
+#[derive(Debug, Args)]
+struct Log {
+    /// The log's folder: `audit.store` of the configuration.
+    #[arg(short, long, value_name = "FOLDER")]
+    store: PathBuf,
+    /// Print JSON: records as they lie in the log, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::List { log, limit, since, outcome } => {
+            let filter = Filter { limit: Some(*limit), since: since.clone(), outcome: outcome.clone() };
+            list(log, &filter)
+        }
+        Command::Show { id, log } => show(log, id),
+        Command::Verify { log } => verify(log),
+    }
+}
+
+fn list(log: &Log, filter: &Filter) -> anyhow::Result<ExitCode> {
+    for stored in read::list(&log.store, filter)? {
+        if log.json { println!("{}", String::from_utf8_lossy(&stored.bytes)) } else { println!("{}", line(&stored)) }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A record on one line: when, how it ended, who, what.
+fn line(stored: &Stored) -> String {
+    let record: Value = serde_json::from_slice(&stored.bytes).unwrap_or_default();
+    let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let at = if record["t0"].is_string() { text("/t0") } else { text("/t1") };
+    let mut line = format!("{}  {:<18} {:<9}", at.get(..23).unwrap_or(&at), text("/ev"), text("/out"));
+    if let Some(status) = record.pointer("/res/status") {
+        line += &format!(" {status}");
+    }
+    line += &format!("  {} {}  {}", text("/op/method"), text("/op/route"), text("/id"));
+    if let Some(error) = record["err"].as_str() {
+        line += &format!("  {error}");
+    }
+    if let Some(state) = record.pointer("/cache/state").and_then(Value::as_str).filter(|state| *state == "hit") {
+        line += &format!("  cache {state}");
+    }
+    line
+}
+
+fn show(log: &Log, id: &str) -> anyhow::Result<ExitCode> {
+    let id = id.trim_start_matches("urn:uuid:");
+    let id = ExchangeId::parse(id).ok_or_else(|| anyhow::anyhow!("`{id}` is not the id of an exchange: 36 characters with hyphens"))?;
+    let found = read::show(&log.store, id)?;
+    if found.is_empty() {
+        anyhow::bail!("the log has no record of {id}");
+    }
+    for stored in &found {
+        if log.json {
+            println!("{}", String::from_utf8_lossy(&stored.bytes));
+        } else {
+            let record: Value = serde_json::from_slice(&stored.bytes)?;
+            println!("{:?} frame {} in {}\n{record:#}", stored.kind, stored.seq, stored.segment);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(log: &Log) -> anyhow::Result<ExitCode> {
+    let report = verify_with_progress(&log.store)?;
+    if log.json {
+        println!("{:#}", report_json(&report))
+    } else {
+        print_report(&report)
+    }
+    Ok(if report.fault_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Verifies, telling how far it has come where somebody watches.
+fn verify_with_progress(folder: &Path) -> anyhow::Result<Report> {
+    let watched = std::io::stderr().is_terminal();
+    let report = read::verify(folder, |progress| {
+        if watched {
+            eprint!("\r\x1b[2Kverifying segment {} of {}", progress.number, progress.of);
+        }
+    })?;
+    if watched {
+        eprint!("\r\x1b[2K");
+    }
+    Ok(report)
+}
+
+/// What a verification found, as JSON.
+pub(crate) fn report_json(report: &Report) -> Value {
+    let faults: Vec<_> = report.faults.iter().map(place).collect();
+    json!({
+        "whole": report.fault_count == 0,
+        "segments": report.segments,
+        "batches": report.batches,
+        "frames": report.frames,
+        "records": report.records,
+        "open": report.open,
+        "unfinished": report.unfinished,
+        "chain": hex(&report.chain),
+        "fault_count": report.fault_count,
+        "faults": faults,
+    })
+}
+
+/// The same for a person.
+pub(crate) fn print_report(report: &Report) {
+    for fault in &report.faults {
+        println!("{}", place(fault));
+    }
+    let verdict = if report.fault_count == 0 { "the log is whole".to_owned() } else { format!("{} faults", report.fault_count) };
+    println!(
+        "{verdict}: {} records in {} batches, {} segments; chain sha256:{}",
+        report.records,
+        report.batches,
+        report.segments,
+        hex(&report.chain)
+    );
+    if report.open > 0 {
+        println!("{} exchanges are under way", report.open);
+    }
+}
+
+/// A fault with its place: segment, byte, and frame where it is known.
+fn place(fault: &Fault) -> String {
+    let frame = fault.seq.map(|seq| format!(", frame {seq}")).unwrap_or_default();
+    format!("{} at byte {}{frame}: {}", fault.segment, fault.offset, fault.kind)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use adapter_api::Problem;
+use adapter_api::json::{Kind, Node};
+use adapter_api::{Json, JsonLimits, Problem};
+use bytes::Bytes;
+use serde_json::Value;
 
 use crate::operation::{Operation, Refusal};
 use crate::plan::Space;
@@ -45,9 +48,28 @@ pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, expose: bool) -
     {
         problem = problem.with("soapFaultCode", code.as_str());
     }
-    match fault.json.as_deref().map(serde_json::from_slice::<serde_json::Value>) {
-        Some(Ok(detail)) => problem.with("fault", detail),
+    match fault.json.as_ref().map(|json| Json::read(Bytes::copy_from_slice(json), &JsonLimits::default())) {
+        Some(Ok(detail)) => problem.with("fault", exact(detail.root())),
         _ => problem,
+    }
+}
+
+/// A value in serde's tree, whose numbers are floats: one that a float would round stays as its text.
+fn exact(node: Node<'_>) -> Value {
+    match node.kind() {
+        Kind::Array => node.items().map(exact).collect(),
+        Kind::Object => node.members().map(|(name, value)| (name.as_str().unwrap_or_default().to_owned(), exact(value))).collect(),
+        Kind::Number => {
+            let text = node.raw();
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let whole = text.parse().map(|number: i64| number.into()).or_else(|_| text.parse().map(|number: u64| number.into()));
+            match whole {
+                Ok(whole) => whole,
+                Err(_) if digits <= 15 => node.to_value(),
+                Err(_) => text.into(),
+            }
+        }
+        Kind::Null | Kind::Bool | Kind::String => node.to_value(),
     }
 }
 
@@ -85,5 +107,17 @@ fn blame(fault: &SoapFault) -> Blame {
         "Client" | "Sender" => Blame::Caller,
         "MustUnderstand" | "VersionMismatch" | "DataEncodingUnknown" => Blame::Gateway,
         _ => Blame::Upstream,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_a_detail_is_rounded() {
+        let text = r#"{"a":[12345678901234567890.10,18446744073709551615,-7,10.50,1e3,null]}"#;
+        let json = Json::read(Bytes::from_static(text.as_bytes()), &JsonLimits::default()).map(|json| exact(json.root()).to_string());
+        assert_eq!(json.as_deref(), Ok(r#"{"a":["12345678901234567890.10",18446744073709551615,-7,10.5,1000.0,null]}"#));
     }
 }

@@ -11,8 +11,8 @@ pub(crate) use operation::Compiling;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use adapter_api::{OperationIndex, OperationSpec};
 use adapter_api::document::{Fault, Faults, Place, Section};
+use adapter_api::{OperationIndex, OperationSpec};
 
 use crate::adapter::SoapAdapter;
 use crate::mapping::Mapping;
@@ -26,12 +26,7 @@ use crate::wsdl::{Port, Selection, SoapVersion, Wsdl};
 /// no counterpart in the WSDL.
 ///
 /// Every fault found goes to the section's list; with an error among them there is no adapter.
-pub fn compile(
-    section: Section<'_>,
-    base_dir: &Path,
-    operations: &[OperationSpec],
-    served: Option<OperationIndex>,
-) -> Option<SoapAdapter> {
+pub fn compile(section: Section<'_>, base_dir: &Path, operations: &[OperationSpec], served: Option<OperationIndex>) -> Option<SoapAdapter> {
     let faults = section.faults();
     let wsdl_path = section.required_text("wsdl").map(|path| base_dir.join(path));
     let mapping_path = section.text("mapping").map(|path| base_dir.join(path));

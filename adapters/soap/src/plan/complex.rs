@@ -145,6 +145,23 @@ impl Particle {
         }
     }
 
+    /// Whether an element stands in it.
+    pub(crate) fn holds(&self, element: u16) -> bool {
+        match self {
+            Self::Element(place) => place.element == element,
+            Self::Sequence(group) | Self::Choice(group) | Self::All(group) => group.elements.contains(&element),
+        }
+    }
+
+    /// Whether everything that must be there is given.
+    pub(crate) fn complete(&self, given: impl Fn(u16) -> bool) -> bool {
+        match self {
+            Self::Element(place) => place.min == 0 || given(place.element),
+            Self::Sequence(group) | Self::All(group) => group.optional || group.required.iter().all(|&at| given(at)),
+            Self::Choice(_) => true,
+        }
+    }
+
     /// The elements that must be there, whatever is chosen.
     pub(crate) fn required(&self) -> Vec<u16> {
         match self {

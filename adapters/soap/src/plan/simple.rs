@@ -114,8 +114,7 @@ impl Simple {
             White::Replace if !text.bytes().any(control) => Cow::Borrowed(text),
             White::Replace => Cow::Owned(text.replace(['\t', '\n', '\r'], " ")),
             White::Collapse => {
-                let text = text.trim_matches([' ', '\t', '\n', '\r']);
-                if !text.bytes().any(control) && !text.contains("  ") {
+                if is_collapsed(text.as_bytes()) {
                     return Cow::Borrowed(text);
                 }
                 let words = text.split([' ', '\t', '\n', '\r']).filter(|word| !word.is_empty());
@@ -247,6 +246,20 @@ impl Plan {
         self.check(id, &settled)?;
         Ok(settled)
     }
+}
+
+/// Whether collapsing white space would change nothing.
+fn is_collapsed(text: &[u8]) -> bool {
+    // A blank is due to be followed by something else; one at the very beginning is one too many.
+    let mut blank = true;
+    for &byte in text {
+        match byte {
+            b' ' if blank => return false,
+            b'\t' | b'\n' | b'\r' => return false,
+            byte => blank = byte == b' ',
+        }
+    }
+    text.is_empty() || !blank
 }
 
 fn scalar(node: Node<'_>) -> Option<Cow<'_, str>> {

@@ -26,7 +26,7 @@ impl<'x> Attributes<'x> {
         let rest = rest.trim_start_matches(blank);
         let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(ReadError::Malformed)?;
         let (value, rest) = rest[1..].split_once(quote).ok_or(ReadError::Malformed)?;
-        if name.is_empty() || name.contains(|letter: char| blank(letter) || matches!(letter, '"' | '\'' | '<' | '&')) {
+        if name.is_empty() || name.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'&')) {
             return Err(ReadError::Malformed);
         }
         if value.len() > self.longest {
@@ -57,7 +57,8 @@ fn blank(letter: char) -> bool {
 }
 
 fn normalized(value: &str) -> Result<Cow<'_, str>, ReadError> {
-    if !value.contains(|letter: char| letter < ' ' || matches!(letter, '&' | '<' | '\u{fffe}' | '\u{ffff}')) {
+    // 0xEF begins the two non-characters that XML forbids.
+    if value.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'&' | b'<' | 0xef)) {
         return Ok(Cow::Borrowed(value));
     }
     let mut out = String::with_capacity(value.len());

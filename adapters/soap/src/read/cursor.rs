@@ -96,44 +96,44 @@ impl<'x, 'p> Cursor<'x, 'p> {
         }
         loop {
             let from = self.reader.buffer_position() as usize;
-            match self.reader.read_event().map_err(|_| ReadError::Malformed)? {
-                Event::Start(tag) => {
+            // Matched as it comes: taking the event out of its result first would copy it, once for every token.
+            match self.reader.read_event() {
+                Ok(Event::Start(tag)) => {
                     let length = tag.name().as_ref().len();
                     return self.open(from, length, 1);
                 }
-                Event::Empty(tag) => {
+                Ok(Event::Empty(tag)) => {
                     self.empty = true;
                     let length = tag.name().as_ref().len();
                     return self.open(from, length, 2);
                 }
-                Event::End(_) => {
+                Ok(Event::End(_)) => {
                     self.close();
                     return Ok(Token::End);
                 }
-                Event::Text(_) => {
+                Ok(Event::Text(_)) => {
                     let text = self.text.get(from..self.reader.buffer_position() as usize).ok_or(ReadError::Malformed)?;
                     if let Some(token) = self.characters(text)? {
                         return Ok(token);
                     }
                 }
-                Event::CData(data) if self.depth > 0 => {
-                    let data = data.into_inner();
-                    let text = match data {
+                Ok(Event::CData(data)) if self.depth > 0 => {
+                    let text = match data.into_inner() {
                         Cow::Borrowed(text) => plain(text)?,
                         Cow::Owned(text) => Cow::Owned(plain(&text)?.into_owned()),
                     };
                     return Ok(Token::Text(text));
                 }
-                Event::GeneralRef(name) if self.depth > 0 => {
+                Ok(Event::GeneralRef(name)) if self.depth > 0 => {
                     let letter = reference(&name)?;
-                    return Ok(Token::Text(Cow::Owned(letter.into())));
+                    return Ok(Token::Text(builtin(letter).map_or_else(|| Cow::Owned(letter.into()), Cow::Borrowed)));
                 }
-                Event::Comment(_) => {}
-                Event::Decl(_) if from == 0 => {}
-                Event::DocType(_) => return Err(ReadError::DocType),
-                Event::PI(_) => return Err(ReadError::Instruction),
-                Event::Eof if self.depth == 0 && self.rooted => return Ok(Token::Over),
-                Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof => return Err(ReadError::Malformed),
+                Ok(Event::Comment(_)) => {}
+                Ok(Event::Decl(_)) if from == 0 => {}
+                Ok(Event::DocType(_)) => return Err(ReadError::DocType),
+                Ok(Event::PI(_)) => return Err(ReadError::Instruction),
+                Ok(Event::Eof) if self.depth == 0 && self.rooted => return Ok(Token::Over),
+                Ok(Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof) | Err(_) => return Err(ReadError::Malformed),
             }
         }
     }
@@ -149,7 +149,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
     /// The namespace and local name of a qualified name in content (`xsi:type`, `faultcode`).
     pub(crate) fn resolve<'n>(&self, name: &'n str) -> Option<(Space, &'n str)> {
         let name = name.trim();
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        let (prefix, local) = split(name);
         Some((self.bound(prefix)?, local))
     }
 
@@ -167,8 +167,8 @@ impl<'x, 'p> Cursor<'x, 'p> {
         if !rest.is_empty() {
             self.read_attributes(rest)?;
         }
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
-        if local.is_empty() || local.contains(':') {
+        let (prefix, local) = split(name);
+        if local.is_empty() || local.as_bytes().contains(&b':') {
             return Err(ReadError::Malformed);
         }
         Ok(Token::Start(self.bound(prefix).ok_or(ReadError::Prefix)?, local))
@@ -213,7 +213,8 @@ impl<'x, 'p> Cursor<'x, 'p> {
             }
         }
         for at in 0..self.attributes.len() {
-            if let Some((prefix, local)) = self.attributes[at].local.split_once(':') {
+            let (prefix, local) = split(self.attributes[at].local);
+            if !prefix.is_empty() {
                 self.attributes[at].space = self.bound(prefix).ok_or(ReadError::Prefix)?;
                 self.attributes[at].local = local;
             }
@@ -255,6 +256,26 @@ impl<'x, 'p> Cursor<'x, 'p> {
             return Ok(Some(Token::Text(plain(text)?)));
         }
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) { Ok(None) } else { Err(ReadError::Malformed) }
+    }
+}
+
+/// The characters that messages refer to all the time, as texts.
+fn builtin(letter: char) -> Option<&'static str> {
+    match letter {
+        '&' => Some("&"),
+        '<' => Some("<"),
+        '>' => Some(">"),
+        '"' => Some("\""),
+        '\'' => Some("'"),
+        _ => None,
+    }
+}
+
+/// The prefix, empty where there is none, and the local name.
+fn split(name: &str) -> (&str, &str) {
+    match name.as_bytes().iter().position(|&byte| byte == b':') {
+        Some(at) => (&name[..at], &name[at + 1..]),
+        None => ("", name),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::value::Values;
+use super::value::{Values, is_blank};
 use super::{Cursor, EnvelopeLimits, ReadError, SoapFault, Token, decode, fault};
 use crate::operation::{Operation, Output};
 use crate::plan::{Plan, Space, Spaces};
@@ -137,7 +137,7 @@ fn next_element<'x>(cursor: &mut Cursor<'x, '_>) -> Result<Option<(Space, &'x st
         match cursor.token()? {
             Token::Start(space, local) => return Ok(Some((space, local))),
             Token::End => return Ok(None),
-            Token::Text(text) if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() => {}
+            Token::Text(text) if is_blank(&text) => {}
             Token::Text(_) => return Err(ReadError::Structure("text stands between the parts of the envelope")),
             Token::Over => return Err(ReadError::NoEnvelope),
         }

@@ -96,7 +96,7 @@ impl<'p> Values<'p> {
             TypeRef::Simple(id) => {
                 self.no_attributes(cursor, &element.name)?;
                 let text = self.text(cursor, &element.name)?;
-                if text.trim().is_empty() && element.default.is_none() && element.fixed.is_none() && self.absent(id) {
+                if is_blank(&text) && element.default.is_none() && element.fixed.is_none() && self.absent(id) {
                     return Ok(());
                 }
                 self.begin(at);
@@ -235,7 +235,7 @@ impl<'p> Values<'p> {
     }
 
     fn between(&self, text: &str) -> Result<(), ReadError> {
-        if text.trim_matches([' ', '\t', '\n', '\r']).is_empty() {
+        if is_blank(text) {
             return Ok(());
         }
         Err(self.wrong("text stands where only elements may", ""))
@@ -351,6 +351,11 @@ impl<'p> Frame<'p> {
             _ => None,
         }
     }
+}
+
+/// Whether a text is nothing but white space.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 /// The text up to the end of the element that has just begun. It is joined over comments, references and CDATA: a text that

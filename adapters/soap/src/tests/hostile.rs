@@ -21,6 +21,7 @@ fn refuses_what_is_no_envelope() {
     for (text, error) in [
         (String::new(), ReadError::Malformed),
         ("not XML".into(), ReadError::Malformed),
+        (format!("\u{feff}\u{feff}<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>"), ReadError::Malformed),
         ("<html><body>502</body></html>".into(), ReadError::NoEnvelope),
         ("<!DOCTYPE html><html/>".into(), ReadError::DocType),
         (format!("{bomb}<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::DocType),

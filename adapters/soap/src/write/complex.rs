@@ -126,15 +126,13 @@ impl<'c> Writer<'c> {
 
     /// The branch that holds everything given for a choice.
     fn branch<'g>(&self, complex: &Complex, base: usize, group: &'g Group) -> Result<Option<&'g Particle>, Refused> {
-        let given: Vec<u16> = group.elements.iter().copied().filter(|&at| self.present(complex, base, at)).collect();
-        if given.is_empty() && (group.optional || group.items.iter().any(Particle::nullable)) {
+        let given = group.elements.iter().copied().filter(|&at| self.present(complex, base, at));
+        let none = given.clone().next().is_none();
+        if none && (group.optional || group.items.iter().any(Particle::nullable)) {
             return Ok(None);
         }
-        let holds = |item: &&Particle| {
-            let elements = item.elements();
-            !given.is_empty() && given.iter().all(|at| elements.contains(at))
-        };
-        let complete = |item: &&Particle| item.required().iter().all(|at| given.contains(at));
+        let holds = |item: &&Particle| !none && given.clone().all(|at| item.holds(at));
+        let complete = |item: &&Particle| item.complete(|at| given.clone().any(|found| found == at));
         // Where no branch is complete, the one that holds everything given says which member it misses.
         let found = group.items.iter().find(|item| holds(item) && complete(item)).or_else(|| group.items.iter().find(holds));
         found.map(Some).ok_or_else(|| {

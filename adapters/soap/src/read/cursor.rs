@@ -279,10 +279,21 @@ fn split(name: &str) -> (&str, &str) {
     }
 }
 
+/// The bytes that need a closer look: control characters, and 0xEF, which begins the two non-characters that XML forbids.
+const SUSPECT: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = byte != b'\t' as usize && byte != b'\n' as usize;
+        byte += 1;
+    }
+    table[0xef] = true;
+    table
+};
+
 /// Text with its line ends normalized (XML 1.0 §2.11), if it has only characters that XML allows.
 fn plain(text: &str) -> Result<Cow<'_, str>, ReadError> {
-    // Control characters and the two non-characters (which begin with 0xEF in UTF-8) are rare enough to look closer.
-    if text.bytes().all(|byte| byte >= b' ' && byte != 0xef || byte == b'\n' || byte == b'\t') {
+    if text.bytes().all(|byte| !SUSPECT[usize::from(byte)]) {
         return Ok(Cow::Borrowed(text));
     }
     if !text.chars().all(allowed) {

@@ -1,1 +1,32 @@
-//! End-to-end, interoperability, fault and load tests, in one binary.
+//! What the end-to-end tests stand on: the real binary, started and stopped by its process id, on ports that it chose, in a
+//! folder of its own; the sandbox beside it; and the programs of others that it talks to.
+//!
+//! Nothing here waits for a length of time: everything waits for a line, an answer or an end, with a deadline that only a
+//! broken test meets.
+
+mod curl;
+mod gateway;
+mod peer;
+mod scene;
+
+pub use curl::{Answer, curl};
+pub use gateway::{Gateway, varco};
+pub use peer::{Peer, repository};
+pub use scene::{LUCIA, Scene, lookup};
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tries something until it holds. The pause between tries is short; the deadline is what a broken test meets.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(std::time::Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -116,9 +116,9 @@ fn show(log: &Log, id: &str) -> anyhow::Result<ExitCode> {
 fn verify(log: &Log) -> anyhow::Result<ExitCode> {
     let report = verify_with_progress(&log.store)?;
     if log.json {
-        println!("{:#}", report_json(&report))
+        println!("{:#}", report_json(&report));
     } else {
-        print_report(&report)
+        print_report(&report);
     }
     Ok(if report.fault_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -170,7 +170,7 @@ impl VoucherMemory {
         Self(
             moka::sync::Cache::builder()
                 .max_capacity(most)
-                .time_to_live(Duration::from_secs(86_400))
+                .time_to_live(Duration::from_hours(24))
                 .build_with_hasher(ahash::RandomState::new()),
         )
     }

@@ -113,7 +113,7 @@ mod tests {
         /// Two workers asking one cell get together what one would.
         #[test]
         fn is_shared(burst in 1u64..200) {
-            let (rate, cell) = (Rate::new(1, Duration::from_secs(3600), burst), Cell::default());
+            let (rate, cell) = (Rate::new(1, Duration::from_hours(1), burst), Cell::default());
             let take = || (0..150).filter(|_| cell.take(&rate, SECOND).conforms).count() as u64;
             let taken = std::thread::scope(|scope| {
                 let other = scope.spawn(take);

@@ -34,7 +34,7 @@ pub struct Parties(moka::sync::Cache<Arc<str>, Arc<PartyState>, ahash::RandomSta
 /// How many parties of one kind are counted at a time.
 const MOST: u64 = 100_000;
 /// How long a quiet party is remembered; no rate is slower than one a day.
-const QUIET: Duration = Duration::from_secs(86_400);
+const QUIET: Duration = Duration::from_hours(24);
 
 impl Default for Parties {
     fn default() -> Self {
@@ -127,7 +127,7 @@ mod tests {
     use crate::admission::Rate;
 
     fn limits() -> ServiceLimits {
-        let rate = |count| Some(Rate::new(count, Duration::from_secs(3600), count));
+        let rate = |count| Some(Rate::new(count, Duration::from_hours(1), count));
         ServiceLimits {
             total: PartyLimit { rate: rate(10), concurrency: Some(3) },
             total_state: Arc::default(),

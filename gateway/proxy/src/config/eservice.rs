@@ -346,7 +346,8 @@ fn policies(
     let tenants: Vec<Tenant> = instances.iter().map(|instance| instance.tenant.clone()).collect();
     let target = PolicyTarget { eservice: name, tenants: &tenants, operations: contract.operations() };
     let policies = Policies::compile(&source, &target, section.faults())?;
-    let required = |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(|place| place.to_string());
+    let required =
+        |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(std::string::ToString::to_string);
     policies.check_withheld(&required, section.faults());
     policies.check_known(&|operation, pointer| contract.knows_in_answer(operation, pointer), section.faults());
     Some(Some(policies))

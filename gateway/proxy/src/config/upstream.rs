@@ -98,7 +98,7 @@ fn parse(
         first_byte_timeout: Duration::from_secs(25),
         total_timeout: Duration::from_secs(30),
         idle: Duration::from_secs(50),
-        max_age: Duration::from_secs(600),
+        max_age: Duration::from_mins(10),
         idle_connections: 64,
         in_flight: 1024,
         answer_bytes: 10 << 20,

@@ -95,7 +95,7 @@ impl Connection {
         let (this, beats) = (self.clone(), pulse.clone());
         let service = service_fn(move |request| this.clone().exchange(request, &beats));
         let connection = builder.serve_connection(TokioIo::new(stream), service);
-        self.drive(connection, &pulse, |connection| connection.graceful_shutdown()).await;
+        self.drive(connection, &pulse, hyper::server::conn::http1::Connection::graceful_shutdown).await;
     }
 
     async fn http2<T>(self: Arc<Self>, stream: T, pulse: Arc<Pulse>)
@@ -114,7 +114,7 @@ impl Connection {
         let (this, beats) = (self.clone(), pulse.clone());
         let service = service_fn(move |request| this.clone().exchange(request, &beats));
         let connection = builder.serve_connection(TokioIo::new(stream), service);
-        self.drive(connection, &pulse, |connection| connection.graceful_shutdown()).await;
+        self.drive(connection, &pulse, hyper::server::conn::http2::Connection::graceful_shutdown).await;
     }
 
     /// Runs the protocol until it ends, is overdue, or has drained.

@@ -233,7 +233,7 @@ mod tests {
         let pulses = Pulses::default();
         let limits = crate::config::ListenerLimits {
             header_time: Duration::from_millis(100),
-            idle_time: Duration::from_millis(1000),
+            idle_time: Duration::from_secs(1),
             write_time: Duration::from_millis(500),
             ..crate::config::ListenerLimits::for_tests()
         };

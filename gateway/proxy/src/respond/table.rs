@@ -1,7 +1,9 @@
 //! The table of causes: each with its status, its stable kind, its title in two languages, and what the caller is told.
 
 use adapter_api::AdapterError;
+use contract::{ContractError, Violation};
 use exchange::Problem;
+use serde_json::{Value, json};
 use trust::TrustError;
 
 use crate::body::BodyError;
@@ -148,10 +150,16 @@ fn upstream(error: &UpstreamError) -> Row {
 }
 
 /// The violations of a request, each with its place and its rule; the contract crate never puts a value into them.
-fn contract(error: &contract::ContractError, italian: bool) -> Problem {
-    let _ = error;
+fn contract(error: &ContractError, italian: bool) -> Problem {
+    if let ContractError::UnsupportedMediaType { .. } = error {
+        let title = if italian { "tipo di contenuto non ammesso" } else { "media type not accepted" };
+        return Problem::new(415, "unsupported-media-type", title).detail(error.to_string());
+    }
     let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
-    Problem::new(400, "contract-violation", title)
+    let violation =
+        |violation: Violation| json!({ "place": violation.place.to_string(), "rule": violation.keyword, "message": violation.message });
+    let violations: Vec<Value> = error.violations().into_iter().map(violation).collect();
+    Problem::new(400, "contract-violation", title).detail(error.to_string()).with("violations", violations)
 }
 
 /// How the record calls a cause.

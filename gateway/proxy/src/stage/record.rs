@@ -63,11 +63,12 @@ async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
     let outcome = exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome);
     exchange.enter(Stage::Record);
     add_headers(exchange, &mut response.headers);
-    if let Some(routed) = exchange.routed.get() {
-        if routed.is_status && !routed.service.definition.record_status {
-            routed.service.metrics.status_answers.inc();
-            return response;
-        }
+    if let Some(routed) = exchange.routed.get()
+        && routed.is_status
+        && !routed.service.definition.record_status
+    {
+        routed.service.metrics.status_answers.inc();
+        return response;
     }
     if exchange.worker.state.audit.admits() == Admission::Poisoned {
         never().await;
@@ -256,7 +257,7 @@ fn count(exchange: &Exchange, outcome: Outcome) {
                 tracing::warn!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange failed");
             }
             _ => {
-                tracing::debug!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange refused")
+                tracing::debug!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange refused");
             }
         }
     }

@@ -1,0 +1,32 @@
+//! The command line itself; having this test also makes cargo build the binary for the end-to-end tests.
+
+use std::process::Command;
+
+fn varco(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_varco")).args(arguments).output().expect("varco can be run");
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn tells_its_commands_and_its_version() {
+    let (good, help) = varco(&["--help"]);
+    assert!(good);
+    for command in ["run", "check", "test", "demo", "sandbox", "audit", "completions", "man"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} in {help}");
+    }
+    let (good, version) = varco(&["--version"]);
+    assert!(good && version.starts_with("varco "), "{version}");
+}
+
+#[test]
+fn writes_completions_and_a_manual_page() {
+    assert!(varco(&["completions", "bash"]).1.contains("_varco"));
+    assert!(varco(&["man"]).1.contains(".TH varco 1"));
+}
+
+#[test]
+fn refuses_a_configuration_that_is_not_there() {
+    let (good, said) = varco(&["check", "-c", "/nowhere/varco.yaml"]);
+    assert!(!good);
+    assert!(said.contains("/nowhere/varco.yaml: error: cannot read the file"), "{said}");
+}

@@ -1,0 +1,77 @@
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the repository").to_owned()
+}
+
+/// A program of somebody else's that serves: it says `ready PORT…` when it does, notes what it was asked in a log, and ends
+/// when its standard input is closed.
+#[derive(Debug)]
+pub struct Peer {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    /// The ports it serves on.
+    pub ports: Vec<u16>,
+    log: PathBuf,
+}
+
+impl Peer {
+    /// The SOAP registry run by spyne.
+    pub fn spyne(folder: &Path) -> Self {
+        let root = repository();
+        let mut command = Command::new(root.join(".work/venv/bin/python"));
+        command.arg(root.join("tests/peers/spyne/department.py")).args(["--port", "0"]);
+        Self::start(command, folder, "spyne.log")
+    }
+
+    /// The SOAP revenue office run by the JAX-WS reference implementation.
+    pub fn jaxws(folder: &Path) -> Self {
+        let mut command = Command::new(repository().join("tests/peers/jaxws/run"));
+        command.args(["--port", "0"]);
+        Self::start(command, folder, "jaxws.log")
+    }
+
+    /// The REST department run by nginx: plain, TLS, and TLS with client certificates, in this order. Its keys are in `folder`.
+    pub fn nginx(folder: &Path) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(repository().join("tests/peers/nginx/upstream.py")).arg("--folder").arg(folder);
+        Self::start(command, folder, "nginx.log")
+    }
+
+    fn start(mut command: Command, folder: &Path, log: &str) -> Self {
+        let log = folder.join(log);
+        command.arg("--log").arg(&log).arg("--until-eof");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} cannot be run ({error}): run `make setup` first"));
+        let stdin = child.stdin.take();
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let ready = lines.find_map(|line| line.ok()?.strip_prefix("ready ").map(str::to_owned)).expect("the peer gets ready");
+        let ports = ready.split_whitespace().map(|port| port.parse().expect("a port")).collect();
+        Self { child, stdin, ports, log }
+    }
+
+    /// What it was asked so far, a line a request.
+    pub fn log(&self) -> Vec<String> {
+        std::fs::read_to_string(&self.log).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let ended = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            matches!(self.child.try_wait(), Ok(Some(_)))
+        });
+        if !ended {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

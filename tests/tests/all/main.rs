@@ -1,0 +1,3 @@
+//! Every end-to-end test, in one binary: one module a subject.
+
+mod first_exchange;

@@ -127,21 +127,21 @@ pub struct PartyLimit {
     pub concurrency: Option<u32>,
 }
 
-pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
+pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
     let name: Arc<str> = key.text.as_str().into();
     section.choice("direction", &[("inbound", ())]);
-    let listener = listener(&section, scope);
-    let base_path = base_path(&section);
-    let contract = contract(&section);
-    let (security, instances) = security(&section, scope);
-    let operations = contract.as_ref().map(|contract| operation::compile(&section, contract.operations()));
+    let listener = listener(section, scope);
+    let base_path = base_path(section);
+    let contract = contract(section);
+    let (security, instances) = security(section, scope);
+    let operations = contract.as_ref().map(|contract| operation::compile(section, contract.operations()));
     if contract.is_none() {
         let _ = section.named_sections("operations");
     }
-    let policy_file = section.text("policy").map(|text| files::resolve(&section, text));
-    let policies = policies(&section, &name, contract.as_ref(), &instances, security.as_ref());
-    let subject = super::selector::list(&section, "subject");
-    let channel = ChannelSource::read(&section);
+    let policy_file = section.text("policy").map(|text| files::resolve(section, text));
+    let policies = policies(section, &name, contract.as_ref(), &instances, security.as_ref());
+    let subject = super::selector::list(section, "subject");
+    let channel = ChannelSource::read(section);
     let limits = limits(section.section("limits"));
     let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
@@ -150,7 +150,7 @@ pub(super) fn compile(key: &Key, section: Section<'_>, scope: &Scope<'_>) -> Opt
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
     let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
-    let Adapted { adapter, identity_headers, upstream } = adapter(&section, contract.as_ref(), served)?;
+    let Adapted { adapter, identity_headers, upstream } = adapter(section, contract.as_ref(), served)?;
     let contract = contract?;
     let hash = hash(&contract, &base_path, &*adapter);
     Some(Definition {

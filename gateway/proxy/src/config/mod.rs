@@ -159,7 +159,7 @@ fn compile(files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
     let scope = Scope { tenants, issuers: &issuers, listeners: &listeners, installation: installation.clone() };
     let eservices: Vec<Arc<Definition>> = std::mem::take(&mut parts.eservices)
         .into_iter()
-        .filter_map(|(key, section)| eservice::compile(key, section, &scope))
+        .filter_map(|(key, section)| eservice::compile(key, &section, &scope))
         .map(Arc::new)
         .collect();
     refuse_overlaps(&main, &eservices);

@@ -66,14 +66,8 @@ fn certified_key(section: &Section<'_>) -> Option<Arc<CertifiedKey>> {
     let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true));
     let (certificate, key) = (certificate?, key?);
     let chain = certificates(section, "certificate", &certificate)?;
-    let key = match PrivateKeyDer::from_pem_slice(&key) {
-        Ok(key) => key,
-        Err(_) => return report(section, "key", "no private key in PEM"),
-    };
-    let key = match provider().key_provider.load_private_key(key) {
-        Ok(key) => key,
-        Err(_) => return report(section, "key", "the private key cannot be used"),
-    };
+    let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
+    let Ok(key) = provider().key_provider.load_private_key(key) else { return report(section, "key", "the private key cannot be used") };
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Some(Arc::new(pair)),

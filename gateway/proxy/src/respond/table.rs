@@ -33,10 +33,9 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
             (403, "forbidden-by-policy", "not permitted", "operazione non consentita"),
             Some("no policy of the provider permits this operation for this consumer and purpose".into()),
         ),
-        Rejection::Adapter(AdapterError::Answer { .. }) => (BAD_ANSWER, None),
+        Rejection::Adapter(AdapterError::Answer { .. }) | Rejection::UpstreamBody(_) => (BAD_ANSWER, None),
         Rejection::Answer(error) => (answer(error), None),
         Rejection::Upstream(error) => (upstream(error), None),
-        Rejection::UpstreamBody(_) => (BAD_ANSWER, None),
         Rejection::Audit => {
             ((503, "audit-unavailable", "the audit log does not take records now", "registro di audit non disponibile"), None)
         }

@@ -149,10 +149,7 @@ impl Pool {
                 Sender::Http2(sender) => sender.try_send_request(request).await,
             }
         };
-        let answer = match tokio::time::timeout(rules.first_byte_timeout, sending).await {
-            Ok(answer) => answer,
-            Err(_) => return Err(UpstreamError::FirstByteTimeout),
-        };
+        let Ok(answer) = tokio::time::timeout(rules.first_byte_timeout, sending).await else { return Err(UpstreamError::FirstByteTimeout) };
         match answer {
             Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
             Err(error) => unwritten_or_error(error),

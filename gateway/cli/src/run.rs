@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             println!("listening {name} {address}");
         }
     }
-    if let Some(admin) = running.admin {
+    if let Some(admin) = &running.admin {
         println!("listening admin {admin}");
     }
     tracing::info!(eservices = configuration.eservices.len(), workers = configuration.workers, "serving");

@@ -4,7 +4,7 @@
 //! committer thread is the audit log's own. Nothing is shared between workers but what [`State`] holds.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{self, Admin};
 use crate::clock;
-use crate::config::Configuration;
+use crate::config::{AdminAddress, Configuration};
 use crate::gateway::gateway;
 use crate::listener::{self, BindError, Bound, Pulses, Serving};
 use crate::metrics::CommitObserver;
@@ -61,8 +61,8 @@ pub enum Ended {
 pub struct Running {
     /// Where each listener listens, by its name.
     pub addresses: Vec<(Arc<str>, Vec<SocketAddr>)>,
-    /// Where the admin listener listens.
-    pub admin: Option<SocketAddr>,
+    /// Where the admin listener listens: an address and port, or a path.
+    pub admin: Option<String>,
     /// What is shared: for tests and the demo.
     pub state: Arc<State>,
     draining: CancellationToken,
@@ -89,8 +89,8 @@ pub fn start(configuration: &Configuration) -> Result<Running, StartError> {
     let addresses: Vec<Vec<SocketAddr>> = bound.iter().map(|bound| bound.addresses.clone()).collect();
     let snapshot = Arc::new(Snapshot::bind(configuration, &state, &addresses));
     note_configuration(&state, &snapshot)?;
-    let admin = configuration.admin.map(std::net::TcpListener::bind).transpose()?;
-    let admin_address = admin.as_ref().and_then(|admin| admin.local_addr().ok());
+    let admin = configuration.admin.as_ref().map(AdminSocket::open).transpose()?;
+    let admin_address = admin.as_ref().map(AdminSocket::name);
     let (draining, control) = (CancellationToken::new(), CancellationToken::new());
     let control_thread = control_thread(state.clone(), snapshot.clone(), admin, control.clone())?;
     let permits: Vec<Arc<Semaphore>> = configuration
@@ -171,7 +171,7 @@ async fn work(
 fn control_thread(
     state: Arc<State>,
     snapshot: Arc<Snapshot>,
-    admin: Option<std::net::TcpListener>,
+    admin: Option<AdminSocket>,
     stop: CancellationToken,
 ) -> Result<JoinHandle<()>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -181,25 +181,61 @@ fn control_thread(
                 tokio::spawn(issuer.clone().keep_fresh());
             }
             let routes = admin::routes(Admin { state, snapshot });
-            match admin.map(listen).transpose() {
-                Ok(Some(admin)) => {
-                    let serving = axum::serve(admin, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
-                    tokio::select! {
-                        served = serving => if let Err(error) = served { tracing::error!(%error, "the admin listener failed") },
-                        () = stop.cancelled() => {}
-                    }
+            let serving = async {
+                match admin {
+                    Some(admin) => admin.serve(routes).await,
+                    None => std::future::pending().await,
                 }
-                Ok(None) => stop.cancelled().await,
-                Err(error) => tracing::error!(%error, "the admin listener cannot be opened"),
+            };
+            tokio::select! {
+                served = serving => if let Err(error) = served { tracing::error!(%error, "the admin listener failed") },
+                () = stop.cancelled() => {}
             }
         });
     };
     Ok(std::thread::Builder::new().name("varco-control".into()).spawn(run)?)
 }
 
-fn listen(socket: std::net::TcpListener) -> std::io::Result<tokio::net::TcpListener> {
-    socket.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(socket)
+/// The admin listener's socket.
+enum AdminSocket {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener, PathBuf),
+}
+
+impl AdminSocket {
+    fn open(address: &AdminAddress) -> std::io::Result<Self> {
+        match address {
+            AdminAddress::Tcp(address) => {
+                let socket = std::net::TcpListener::bind(address)?;
+                socket.set_nonblocking(true)?;
+                Ok(Self::Tcp(socket))
+            }
+            AdminAddress::Socket(path) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                // One that a killed gateway left behind; that no other uses the data folder was made sure of before.
+                let _ = std::fs::remove_file(path);
+                let socket = std::os::unix::net::UnixListener::bind(path)?;
+                socket.set_nonblocking(true)?;
+                Ok(Self::Unix(socket, path.clone()))
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().map(|address| address.to_string()).unwrap_or_default(),
+            Self::Unix(_, path) => path.display().to_string(),
+        }
+    }
+
+    async fn serve(self, routes: axum::Router) -> std::io::Result<()> {
+        match self {
+            Self::Tcp(socket) => axum::serve(tokio::net::TcpListener::from_std(socket)?, routes).await,
+            Self::Unix(socket, _) => axum::serve(tokio::net::UnixListener::from_std(socket)?, routes).await,
+        }
+    }
 }
 
 impl Running {

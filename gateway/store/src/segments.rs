@@ -14,6 +14,10 @@ pub(crate) const UNPUBLISHED: &str = ".new";
 /// What even exchanges under way leave free in a segment: for the record that tells of the full disk.
 const LAST_WORDS: u64 = 2 * SECTOR as u64;
 
+/// How far zeros are written ahead of the records. Allocated blocks that were never written cost a journal commit when they are:
+/// measured, that is a third of a batch's time. Zeros written a mebibyte at a time cost it once a mebibyte.
+static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+
 /// The segment that is written to, and how the next one is begun.
 pub(crate) struct Segments {
     disk: Box<dyn Disk>,
@@ -25,6 +29,8 @@ pub(crate) struct Segments {
     durable: u64,
     /// How far the segment may grow.
     limit: u64,
+    /// How far it was written, with zeros at least.
+    zeroed: u64,
     /// The batch that is being gathered.
     pub(crate) batch: BatchWriter,
     open: Open,
@@ -71,6 +77,7 @@ impl Segments {
             disk_reserve: options.disk_reserve,
             durable: made.durable,
             limit: made.limit,
+            zeroed: made.durable,
             batch: made.batch,
             open: Open::default(),
         })
@@ -90,6 +97,7 @@ impl Segments {
             disk_reserve: options.disk_reserve,
             durable: recovered.durable,
             limit: recovered.durable,
+            zeroed: recovered.durable,
             batch: BatchWriter::new(recovered.chain, recovered.next_seq),
             open: Open::default(),
         };
@@ -122,7 +130,8 @@ impl Segments {
             self.batch.abandon();
             return Err(Failure::Full);
         }
-        match write_all(self.medium.as_mut(), self.durable, bytes) {
+        let written = write_all(self.medium.as_mut(), self.durable, bytes);
+        match written.and_then(|()| self.write_ahead(self.durable + size)) {
             Ok(()) => {}
             Err(error) if is_full(&error) => {
                 self.batch.abandon();
@@ -163,6 +172,7 @@ impl Segments {
         self.medium = made.medium;
         self.durable = made.durable;
         self.limit = made.limit;
+        self.zeroed = made.durable;
         self.batch = made.batch;
         Ok(())
     }
@@ -190,12 +200,24 @@ impl Segments {
         self.medium.sync()
     }
 
+    /// Writes zeros behind a batch that ends here, unless some are left. The batch's own sync makes them durable.
+    fn write_ahead(&mut self, end: u64) -> io::Result<()> {
+        if end <= self.zeroed {
+            return Ok(());
+        }
+        let room = usize::try_from(self.limit - end).unwrap_or(usize::MAX);
+        let zeros = &ZEROS[..ZEROS.len().min(room)];
+        write_all(self.medium.as_mut(), end, zeros)?;
+        self.zeroed = end + zeros.len() as u64;
+        Ok(())
+    }
+
     /// Cuts what a full disk left of a batch, and syncs that before anything else is written there: otherwise a crash could
     /// leave frames of both behind, which no one could tell from damage.
     fn roll_back(&mut self) -> io::Result<()> {
         self.medium.truncate(self.durable)?;
         self.medium.sync()?;
-        self.limit = self.durable;
+        (self.limit, self.zeroed) = (self.durable, self.durable);
         match self.extend() {
             Err(error) if !is_full(&error) => Err(error),
             _ => Ok(()),

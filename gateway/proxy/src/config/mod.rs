@@ -55,7 +55,7 @@ pub struct Configuration {
     /// The audit log.
     pub audit: AuditRules,
     /// The admin listener.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<AdminAddress>,
     /// SHA-256 over all files that were read.
     pub hash: [u8; 32],
 }
@@ -93,6 +93,15 @@ pub struct AuditRules {
     pub queue_bytes: u64,
     /// Refusals of strangers that are recorded one by one, a second.
     pub strangers: u64,
+}
+
+/// Where the admin listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// A port of the loopback.
+    Tcp(SocketAddr),
+    /// A socket in the file system, whose folder's rights say who may ask.
+    Socket(PathBuf),
 }
 
 /// What reading leaves behind: the configuration if it can be used, and all faults in the order of the files.
@@ -277,19 +286,28 @@ fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
     }
 }
 
-fn admin(main: &Section<'_>) -> Option<SocketAddr> {
+fn admin(main: &Section<'_>) -> Option<AdminAddress> {
     let section = main.section("admin")?;
-    let text = section.required_text("address")?;
-    let address: Option<SocketAddr> = text.parse().ok();
-    match address {
-        None => section.report(Fault::error(section.place("address"), "not an address and port").hint("such as `127.0.0.1:9090`")),
-        Some(address) if !address.ip().is_loopback() => {
-            let fault = Fault::error(section.place("address"), "the admin listener has no authentication and must stay on loopback");
-            section.report(fault.hint("bind it to 127.0.0.1 or [::1]"));
+    match (section.text("address"), section.text("socket")) {
+        (None, Some(path)) => Some(AdminAddress::Socket(files::resolve(&section, path))),
+        (Some(text), None) => {
+            let address: Option<SocketAddr> = text.parse().ok();
+            match address {
+                None => section.report(Fault::error(section.place("address"), "not an address and port").hint("such as `127.0.0.1:9090`")),
+                Some(address) if !address.ip().is_loopback() => {
+                    let fault =
+                        Fault::error(section.place("address"), "the admin listener has no authentication and must stay on loopback");
+                    section.report(fault.hint("bind it to 127.0.0.1 or [::1]"));
+                }
+                Some(_) => {}
+            }
+            address.map(AdminAddress::Tcp)
         }
-        Some(_) => {}
+        _ => {
+            section.report(Fault::error(section.here(), "`admin` needs either `address` or `socket`"));
+            None
+        }
     }
-    address
 }
 
 /// Two e-services of one listener may not have the same base path; a longer one inside a shorter one is served first.

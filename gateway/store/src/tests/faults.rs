@@ -95,6 +95,8 @@ fn a_failed_sync_fails_everyone_and_tells_the_process() {
     let disk = FakeDisk::default();
     let log = open(&disk);
     let worker = log.worker();
+    // The first batch writes zeros ahead, so that the call after the next batch's write is its sync.
+    assert!(exchange(&worker, 1000, 1));
     disk.hold();
     disk.fail(1, Fault::Io);
     let tickets: Vec<_> =

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use crate::mapping::Exposed;
 use crate::operation::{ErrorWhen, Operation, Output};
 use crate::plan::Plan;
 use crate::problem;
@@ -18,12 +19,12 @@ pub struct SoapAdapter {
     plan: Plan,
     /// By the contract's index; none for one that the gateway answers itself.
     operations: Vec<Option<Operation>>,
-    expose_fault_string: bool,
+    exposed: Exposed,
 }
 
 impl SoapAdapter {
-    pub(crate) fn new(plan: Plan, operations: Vec<Option<Operation>>, expose_fault_string: bool) -> Self {
-        Self { plan, operations, expose_fault_string }
+    pub(crate) fn new(plan: Plan, operations: Vec<Option<Operation>>, exposed: Exposed) -> Self {
+        Self { plan, operations, exposed }
     }
 
     /// The plan and the first operation's content, for tests that draw values of it.
@@ -51,7 +52,7 @@ impl SoapAdapter {
                     None => Ok(json(body)),
                 }
             }
-            Ok(Reading::Fault(fault)) => Err(AdapterError::Upstream(problem::of_fault(operation, &fault, self.expose_fault_string))),
+            Ok(Reading::Fault(fault)) => Err(AdapterError::Upstream(problem::of_fault(operation, &fault, self.exposed))),
             Err(ReadError::Content { detail, place }) => Err(AdapterError::Answer { detail, place }),
             Err(error) => Err(AdapterError::Answer { detail: error.to_string(), place: "/".into() }),
         }

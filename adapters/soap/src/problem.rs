@@ -7,6 +7,7 @@ use adapter_api::{Json, JsonLimits, Problem};
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::mapping::Exposed;
 use crate::operation::{Operation, Refusal};
 use crate::plan::Space;
 use crate::read::SoapFault;
@@ -23,7 +24,7 @@ enum Blame {
 }
 
 /// The problem that a fault becomes: by the mapping, else by what the description declares, else by its code.
-pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, expose: bool) -> Problem {
+pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, exposed: Exposed) -> Problem {
     let blame = blame(fault);
     let rule = names(fault).find_map(|name| operation.fault_rules.iter().find(|(known, _)| **known == *name).map(|(_, rule)| rule));
     let declared = fault.declared.map(|at| &*operation.faults[at].local);
@@ -40,7 +41,7 @@ pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, expose: bool) -
         (None, None) => "the upstream failed".into(),
     };
     let mut problem = Problem::new(status, kind, title);
-    if expose && blame != Blame::Gateway && !fault.reason.trim().is_empty() {
+    if exposed.reason && blame != Blame::Gateway && !fault.reason.trim().is_empty() {
         problem = problem.detail(fault.reason.trim());
     }
     if let (Some((_, code)), None) = (&fault.code, declared)
@@ -48,7 +49,8 @@ pub(crate) fn of_fault(operation: &Operation, fault: &SoapFault, expose: bool) -
     {
         problem = problem.with("soapFaultCode", code.as_str());
     }
-    match fault.json.as_ref().map(|json| Json::read(Bytes::copy_from_slice(json), &JsonLimits::default())) {
+    let told = fault.json.as_ref().filter(|_| exposed.detail);
+    match told.map(|json| Json::read(Bytes::copy_from_slice(json), &JsonLimits::default())) {
         Some(Ok(detail)) => problem.with("fault", exact(detail.root())),
         _ => problem,
     }

@@ -133,7 +133,7 @@ impl Compilation<'_> {
             fault.message = format!("{} ({})", fault.message, needed_by(&names));
             self.faults.push(fault);
         }
-        (compiled.len() == specs.len()).then(|| SoapAdapter::new(compiler.plan, compiled, self.mapping.expose_fault_string))
+        (compiled.len() == specs.len()).then(|| SoapAdapter::new(compiler.plan, compiled, self.mapping.exposed))
     }
 
     /// The WSDL's operation for one of the contract's.

@@ -13,8 +13,18 @@ use crate::schema::Numbers;
 pub(crate) struct Mapping {
     pub(crate) numbers: Numbers,
     pub(crate) leniency: Leniency,
-    pub(crate) expose_fault_string: bool,
+    pub(crate) exposed: Exposed,
     pub(crate) operations: Vec<OperationMapping>,
+}
+
+/// What of a fault's own content its problem tells the caller. Either may hold a person's data (a codice fiscale that was not
+/// found), and a reason the inner life of the upstream besides, so that both are told only where the mapping says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exposed {
+    /// `expose_fault_string`: the fault's reason, as the problem's `detail`.
+    pub(crate) reason: bool,
+    /// `expose_fault_detail`: the typed detail of a declared fault, as the problem's member `fault`.
+    pub(crate) detail: bool,
 }
 
 /// What a mapping says of one operation of the contract.
@@ -80,7 +90,10 @@ impl Mapping {
         let root = Section::open(&tree.file, &tree.root, "mapping", faults)?;
         let mut mapping = Self {
             numbers: root.choice("numbers", &[("string", Numbers::Text), ("number", Numbers::Number)]).unwrap_or_default(),
-            expose_fault_string: root.flag("expose_fault_string").unwrap_or_default(),
+            exposed: Exposed {
+                reason: root.flag("expose_fault_string").unwrap_or_default(),
+                detail: root.flag("expose_fault_detail").unwrap_or_default(),
+            },
             ..Self::default()
         };
         let unknown = root.choice("unknown_elements", &[("refuse", false), ("drop", true)]);

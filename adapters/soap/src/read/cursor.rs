@@ -19,6 +19,8 @@ pub(crate) struct Cursor<'x, 'p> {
     attributes: Vec<Attribute<'x>>,
     depth: usize,
     elements: usize,
+    /// How many elements began directly in each that is open, the document itself first.
+    children: Vec<usize>,
     declarations: usize,
     /// An element written `<a/>` has begun and its end is to be told next.
     empty: bool,
@@ -61,6 +63,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
             attributes: Vec::new(),
             depth: 0,
             elements: 0,
+            children: vec![0],
             declarations: 0,
             empty: false,
             rooted: false,
@@ -179,6 +182,13 @@ impl<'x, 'p> Cursor<'x, 'p> {
             return Err(ReadError::Malformed);
         }
         self.rooted = true;
+        if let Some(children) = self.children.last_mut() {
+            *children += 1;
+            if *children > self.limits.children {
+                return Err(ReadError::Limit("the number of elements in one"));
+            }
+        }
+        self.children.push(0);
         self.depth += 1;
         self.elements += 1;
         if self.depth > self.limits.depth {
@@ -246,6 +256,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
             self.bindings.pop();
         }
         self.depth = self.depth.saturating_sub(1);
+        self.children.truncate(self.depth + 1);
     }
 
     fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, ReadError> {

@@ -5,6 +5,8 @@ pub struct EnvelopeLimits {
     pub depth: usize,
     /// How many elements a message may have.
     pub elements: usize,
+    /// How many elements an element may have directly in it: the longest array.
+    pub children: usize,
     /// How many attributes, declarations included, an element may have.
     pub attributes: usize,
     /// How many bytes an attribute's value may have.
@@ -24,6 +26,7 @@ impl Default for EnvelopeLimits {
         Self {
             depth: 64,
             elements: 100_000,
+            children: 10_000,
             attributes: 64,
             attribute_bytes: 64 << 10,
             namespaces: 256,

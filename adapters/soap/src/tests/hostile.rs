@@ -53,8 +53,10 @@ fn keeps_its_limits() {
     let attributes = |count: usize| format!("<e:Body><a {}/></e:Body>", (0..count).map(|n| format!("a{n}='' ")).collect::<String>());
     assert!(envelope(&attributes(64)).is_ok());
     assert_eq!(envelope(&attributes(65)), Err(ReadError::Limit("the number of attributes")));
-    let wide = format!("<e:Body>{}</e:Body>", "<a/>".repeat(100_000));
-    assert_eq!(envelope(&wide), Err(ReadError::Limit("the number of elements")));
+    let wide = |children: usize| format!("<a>{}</a>", "<b/>".repeat(children));
+    assert!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_000).repeat(9))).is_ok());
+    assert_eq!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_001))), Err(ReadError::Limit("the number of elements in one")));
+    assert_eq!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_000).repeat(10))), Err(ReadError::Limit("the number of elements")));
     let declared =
         |count: usize| format!("<e:Body>{}</e:Body>", (0..count).map(|n| format!("<a xmlns:p{n}='urn:{n}'/>")).collect::<String>());
     assert!(envelope(&declared(900)).is_ok());

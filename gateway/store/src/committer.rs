@@ -89,7 +89,6 @@ impl Committer {
             // From here on nothing new comes, so this turn's batches are the last.
             refuse_everybody(&self.shared, AppendError::Closed);
         }
-        if !closing && std::env::var_os("G_ALL").is_some() { self.gather_more(); }
         self.take_queues();
         self.probe(closing)?;
         self.summarise(closing)?;
@@ -120,7 +119,6 @@ impl Committer {
     /// never for longer than half of what a sync takes.
     fn gather_more(&self) {
         let most = self.shared.options.batch_wait.min(self.shared.counters.last_commit() / 2);
-        let pause = Duration::from_micros(std::env::var("G_PAUSE").ok().and_then(|t| t.parse().ok()).unwrap_or(5));
         if self.last_frames < 2 || most.is_zero() {
             return;
         }
@@ -134,7 +132,7 @@ impl Committer {
             if grown != queued {
                 (queued, last_growth) = (grown, now);
             }
-            if now - last_growth > pause || now - start >= most {
+            if now - last_growth > GROWTH_PAUSE || now - start >= most {
                 return;
             }
         }

@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
+use crate::budget::Lease;
 use crate::exchange::Exchange;
 use crate::upstream::Returned;
 
@@ -175,6 +176,9 @@ pub enum StreamError {
     /// The connection broke.
     #[error("the answer ended before it was whole")]
     Incomplete,
+    /// The bytes of all bodies held together are at their limit.
+    #[error("the bodies held now are at the process's limit")]
+    NoRoom,
 }
 
 /// An upstream's answer, passing through.
@@ -215,21 +219,28 @@ impl UpstreamStream {
         self.incoming.size_hint().exact()
     }
 
-    /// Reads it whole.
-    pub async fn collect(mut self) -> Result<Bytes, StreamError> {
-        if self.announced().is_some_and(|length| length > self.most_bytes) {
+    /// Reads it whole, taking its bytes from the budget.
+    pub async fn collect(mut self, lease: &mut Lease) -> Result<Bytes, StreamError> {
+        let announced = self.announced().unwrap_or(0);
+        if announced > self.most_bytes {
             return Err(StreamError::TooLarge { limit: self.most_bytes });
         }
-        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
-        // Nearly always the first piece is all of it, and then nothing is copied.
-        let Some(second) = self.next().await.transpose()? else { return Ok(first) };
-        let mut whole = Vec::with_capacity(self.announced().unwrap_or(0) as usize + first.len() + second.len());
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
-        while let Some(data) = self.next().await.transpose()? {
-            whole.extend_from_slice(&data);
+        // What was announced is reserved first, so that an answer that will not fit is refused before it is read.
+        let announced = announced as usize;
+        if !lease.grow(announced) {
+            return Err(StreamError::NoRoom);
         }
-        Ok(whole.into())
+        let mut pieces: Vec<Bytes> = Vec::new();
+        let mut length = 0;
+        while let Some(piece) = self.next().await.transpose()? {
+            length += piece.len();
+            if length > announced && !lease.grow(piece.len()) {
+                return Err(StreamError::NoRoom);
+            }
+            pieces.push(piece);
+        }
+        // Nearly always there is one piece, and then nothing is copied.
+        Ok(if pieces.len() == 1 { pieces.swap_remove(0) } else { pieces.concat().into() })
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {

@@ -161,5 +161,6 @@ pub fn may_keep(headers: &HeaderMap) -> bool {
             words.iter().any(|known| known.eq_ignore_ascii_case(word))
         })
     };
-    !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"]) && !lists(http::header::VARY, &["*"])
+    // A cookie is one caller's.
+    !headers.contains_key(http::header::SET_COOKIE) && !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"]) && !lists(http::header::VARY, &["*"])
 }

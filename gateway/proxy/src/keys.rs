@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use trust::{DatedKeys, IssuerRules, Jwks, KeyLook, KeyRing, Presented, TrustError, Voucher};
 
+use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{IssuerConfig, KeySource};
 use crate::upstream::{Outgoing, OutgoingBody, Pools, Upstream};
@@ -141,6 +142,9 @@ impl Issuer {
     }
 }
 
+/// The most bytes of a key set.
+const MOST_KEY_BYTES: u64 = 1 << 20;
+
 /// How long an exchange waits for a fetch.
 const FETCH_TIME: Duration = Duration::from_secs(10);
 
@@ -157,7 +161,8 @@ async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
     if answer.head.status != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.head.status.as_u16()));
     }
-    answer.body.collect().await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+    let mut lease = ByteBudget::new(MOST_KEY_BYTES).lease();
+    answer.body.collect(&mut lease).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
 }
 
 /// Verified vouchers, found again by what they are: never the verdict, which is taken anew at every exchange.

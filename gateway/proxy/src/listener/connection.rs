@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
 use http::StatusCode;
-use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -196,6 +196,8 @@ impl Connection {
                     let mut written = http::Response::new(answer_body(&exchange, response.body));
                     *written.status_mut() = response.status;
                     *written.headers_mut() = response.headers;
+                    // The body may be another than the upstream's: its length is what hyper counts.
+                    written.headers_mut().remove(CONTENT_LENGTH);
                     written
                 }
                 // The stack catches panics of its stages; this is the last resort, outside any record.

@@ -17,6 +17,7 @@ use http::{Method, StatusCode};
 use tower::Layer;
 use trust::TrustError;
 
+use crate::body::BodyError;
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
 use crate::rejection::{AdmitError, Rejection, RouteError};
@@ -62,7 +63,10 @@ impl<S: Stage<Error = Rejection>> Stage for Respond<S> {
 pub fn refuse(exchange: &Exchange, rejection: &Rejection) -> Response {
     let problem = problem(rejection, exchange.italian);
     let cause = rejection.to_string();
-    let _ = exchange.refusal.set(Refusal { stage: exchange.stage(), kind: problem.kind.to_string(), cause, outcome: outcome(rejection) });
+    // A body that broke because the caller went is not a caller's mistake.
+    let left = exchange.is_caller_gone() && matches!(rejection, Rejection::Body(BodyError::Incomplete));
+    let outcome = if left { Outcome::Abandoned } else { outcome(rejection) };
+    let _ = exchange.refusal.set(Refusal { stage: exchange.stage(), kind: problem.kind.to_string(), cause, outcome });
     let mut response = write(exchange, &problem);
     add_headers(&mut response.headers, rejection);
     response

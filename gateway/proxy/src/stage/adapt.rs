@@ -21,7 +21,9 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
     let response = next.pass(request).await?;
     let (body, received) = match response.body {
         ResponseBody::Streamed(stream) if holds.answer => {
-            let bytes = stream.collect().await?;
+            let mut lease = exchange.worker.state.buffered.lease();
+            let bytes = stream.collect(&mut lease).await?;
+            exchange.hold(lease);
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
         }
         ResponseBody::Streamed(stream) => (Body::Streamed, ResponseBody::Streamed(stream)),

@@ -42,11 +42,18 @@ pub async fn policy(request: Request, next: Next) -> Result<Response, Rejection>
     Ok(response)
 }
 
+/// Headers that describe the exact bytes of a body.
+const ABOUT_THE_BYTES: [&str; 6] = ["etag", "digest", "content-digest", "repr-digest", "content-md5", "agid-jwt-signature"];
+
 /// Cuts members out of the answer. A success that is no JSON cannot be minimised, so it does not leave.
 fn withhold(response: &mut Response, pointers: &[::exchange::Pointer]) -> Result<(), Rejection> {
     match &response.body {
         ResponseBody::Json(value) => {
             response.body = ResponseBody::Held(json::cut(value, pointers));
+            // What the upstream said about its own bytes is not true of ours.
+            for name in ABOUT_THE_BYTES {
+                response.headers.remove(name);
+            }
             Ok(())
         }
         ResponseBody::Held(bytes) if bytes.is_empty() || !response.status.is_success() => Ok(()),

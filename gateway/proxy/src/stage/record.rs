@@ -1,6 +1,7 @@
 //! The outermost stage: every exchange leaves a record, and no answer leaves before it.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,6 +9,7 @@ use audit::{
     AdapterUse, CacheState, CacheUse, Closed, Direction, Effect, Event, Latencies, ModiUse, Operation, PolicyUse, Record, RecordError,
     Strings,
 };
+use futures_util::FutureExt as _;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use store::{Admission, LogError};
@@ -53,7 +55,11 @@ impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
         let exchange = request.exchange.clone();
         let answered = self.below.run(request);
         Box::pin(async move {
-            let Ok(response) = answered.await;
+            // A panic is a defect of ours; it must not cost the exchange its record, nor the worker its thread.
+            let response = match AssertUnwindSafe(answered).catch_unwind().await {
+                Ok(Ok(response)) => response,
+                Err(_) => refuse(&exchange, &Rejection::Internal),
+            };
             Ok(close(&exchange, response).await)
         })
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
 use http::HeaderValue;
+use http::header::ACCEPT_ENCODING;
 
 use crate::exchange::Stage;
 use crate::message::{Request, RequestBody, Response, ResponseBody};
@@ -22,6 +23,10 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     // The trace goes on with our span; a caller's own traceparent was read when the exchange was opened.
     if let Ok(value) = HeaderValue::try_from(exchange.trace.to_string()) {
         headers.insert("traceparent", value);
+    }
+    if service.holds[exchange.routed().operation].answer {
+        // What is read here must come as it is.
+        headers.remove(ACCEPT_ENCODING);
     }
     let body = match (asked.body, body) {
         (UpstreamBody::Bytes(bytes), _) | (UpstreamBody::AsReceived, RequestBody::Held(bytes)) => OutgoingBody::Held(bytes),

@@ -34,7 +34,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
     metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
     for service in admin.snapshot.listeners.iter().flat_map(|listener| &listener.services) {
-        service.metrics.breaker.set(i64::from(service.upstream.state.breaker.level(clock::millis())));
+        service.metrics.read(&service.upstream.state);
     }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
 }

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 
 use crate::budget::Lease;
 use crate::exchange::Exchange;
-use crate::upstream::Returned;
+use crate::upstream::{InFlight, Returned};
 
 /// An error of a body, for hyper.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -191,12 +191,14 @@ pub struct UpstreamStream {
     read: u64,
     /// Goes back to its pool when the body has been read to its end; else it is closed with it.
     connection: Option<Returned>,
+    /// Its place among the requests under way.
+    _in_flight: InFlight,
 }
 
 impl UpstreamStream {
     /// Wraps hyper's body; the connection goes back to its pool when it has been read to its end.
-    pub fn new(incoming: Incoming, most_bytes: u64, deadline: Instant, connection: Option<Returned>) -> Self {
-        let mut stream = Self { incoming, most_bytes, deadline, timer: None, read: 0, connection };
+    pub fn new(incoming: Incoming, most_bytes: u64, deadline: Instant, connection: Option<Returned>, in_flight: InFlight) -> Self {
+        let mut stream = Self { incoming, most_bytes, deadline, timer: None, read: 0, connection, _in_flight: in_flight };
         if stream.incoming.is_end_stream() {
             stream.finish();
         }

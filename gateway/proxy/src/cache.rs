@@ -162,5 +162,7 @@ pub fn may_keep(headers: &HeaderMap) -> bool {
         })
     };
     // A cookie is one caller's.
-    !headers.contains_key(http::header::SET_COOKIE) && !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"]) && !lists(http::header::VARY, &["*"])
+    !headers.contains_key(http::header::SET_COOKIE)
+        && !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"])
+        && !lists(http::header::VARY, &["*"])
 }

@@ -3,6 +3,8 @@
 //! Handles are taken out of the registry when a configuration is bound, so an exchange only adds to atomics it already
 //! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
 
+use std::sync::atomic::Ordering;
+
 use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -11,8 +13,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::clock;
 use crate::config::Definition;
 use crate::exchange::{Outcome, Stage};
+use crate::upstream::UpstreamState;
 
 /// Everything that is counted.
 pub struct Metrics {
@@ -33,6 +37,9 @@ pub struct Metrics {
     /// Audit batches made durable: how long each took.
     pub audit_commits: Histogram,
     breakers: Family<ServiceLabels, Gauge>,
+    in_flight: Family<ServiceLabels, Gauge>,
+    idle: Family<ServiceLabels, Gauge>,
+    opened: Family<ServiceLabels, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +101,9 @@ impl Metrics {
             audit_queue: Gauge::default(),
             audit_commits: seconds(),
             breakers: Family::default(),
+            in_flight: Family::default(),
+            idle: Family::default(),
+            opened: Family::default(),
             registry: Mutex::new(Registry::default()),
         };
         registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
@@ -106,6 +116,9 @@ impl Metrics {
         registry.register("audit_queue_bytes", "Bytes waiting for the audit log", metrics.audit_queue.clone());
         registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());
         registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
+        registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
+        registry.register("upstream_idle_connections", "Idle connections to an upstream", metrics.idle.clone());
+        registry.register("upstream_connections_opened", "Connections made to an upstream so far", metrics.opened.clone());
         *metrics.registry.lock() = registry;
         metrics
     }
@@ -121,13 +134,17 @@ impl Metrics {
         };
         let stage = |stage: Stage| self.stages.get_or_create_owned(&StageLabels { eservice: eservice.clone(), stage: stage.name().into() });
         let cache = |state: &str| self.cache.get_or_create_owned(&CacheLabels { eservice: eservice.clone(), state: state.into() });
+        let labels = ServiceLabels { eservice: eservice.clone() };
         ServiceMetrics {
             operations: definition.contract.operations().iter().map(|spec| exchanges(&spec.id)).collect(),
             stages: Stage::ALL.map(stage),
             hit: cache("hit"),
             miss: cache("miss"),
             bypass: cache("bypass"),
-            breaker: self.breakers.get_or_create_owned(&ServiceLabels { eservice: eservice.clone() }),
+            breaker: self.breakers.get_or_create_owned(&labels),
+            in_flight: self.in_flight.get_or_create_owned(&labels),
+            idle: self.idle.get_or_create_owned(&labels),
+            opened: self.opened.get_or_create_owned(&labels),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
         }
     }
@@ -150,13 +167,23 @@ pub struct ServiceMetrics {
     hit: Counter,
     miss: Counter,
     bypass: Counter,
-    /// The level of its breaker.
-    pub breaker: Gauge,
+    breaker: Gauge,
+    in_flight: Gauge,
+    idle: Gauge,
+    opened: Gauge,
     /// Answers to `/status`.
     pub status_answers: Counter,
 }
 
 impl ServiceMetrics {
+    /// What is read when somebody asks, rather than counted as it happens.
+    pub fn read(&self, upstream: &UpstreamState) {
+        self.breaker.set(i64::from(upstream.breaker.level(clock::millis())));
+        self.in_flight.set(i64::from(upstream.in_flight.load(Ordering::Relaxed)));
+        self.idle.set(upstream.idle.load(Ordering::Relaxed));
+        self.opened.set(upstream.opened.load(Ordering::Relaxed) as i64);
+    }
+
     /// An exchange ended.
     pub fn ended(&self, operation: usize, outcome: Outcome, stages: &[(Stage, u32)]) {
         if let Some(outcomes) = self.operations.get(operation) {

@@ -23,7 +23,9 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Trust(error) => (trust(error), Some(error.to_string())),
         Rejection::Admit(error) => (admit(error), Some(error.to_string())),
         Rejection::Body(error) => (body(*error), Some(error.to_string())),
-        Rejection::BufferedBytes | Rejection::UpstreamBody(StreamError::NoRoom) => ((503, "busy", "too many large bodies at once", "troppi messaggi di grandi dimensioni"), None),
+        Rejection::BufferedBytes | Rejection::UpstreamBody(StreamError::NoRoom) => {
+            ((503, "busy", "too many large bodies at once", "troppi messaggi di grandi dimensioni"), None)
+        }
         Rejection::Integrity(error) => (integrity(*error), Some(error.to_string())),
         Rejection::Dialect => (
             (415, "wrong-dialect", "this e-service speaks REST", "questo e-service parla REST"),

@@ -9,14 +9,13 @@ mod connect;
 mod pool;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Uri};
-use hyper::body::Incoming;
 use rustls_pki_types::ServerName;
 
 use crate::body::{BodyError, CallerBody, UpstreamRequestBody, UpstreamStream};
@@ -83,6 +82,10 @@ pub struct UpstreamState {
     pub in_flight: AtomicU32,
     /// What may still be retried.
     pub budget: RetryBudget,
+    /// Connections that stand idle in the workers' pools.
+    pub idle: AtomicI64,
+    /// Connections made so far.
+    pub opened: AtomicU64,
 }
 
 /// An upstream of the snapshot: its rules, its state, and its place in each worker's pools.
@@ -169,19 +172,20 @@ pub struct Arriving {
     pub attempts: u32,
 }
 
-/// One more request under way; it counts until it is dropped.
-struct InFlight<'a>(&'a AtomicU32);
+/// One more request under way; it counts until it is dropped, with the body of its answer.
+#[derive(Debug)]
+pub struct InFlight(Arc<UpstreamState>);
 
-impl<'a> InFlight<'a> {
-    fn enter(count: &'a AtomicU32, most: u32) -> Option<Self> {
-        let entered = count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
-        entered.is_ok().then_some(Self(count))
+impl InFlight {
+    fn enter(state: &Arc<UpstreamState>, most: u32) -> Option<Self> {
+        let entered = state.in_flight.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
+        entered.is_ok().then(|| Self(state.clone()))
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -195,7 +199,7 @@ impl Upstream {
 
     async fn send_counted(&self, pools: &Pools, outgoing: Outgoing, attempts: &mut u32) -> Result<Arriving, UpstreamError> {
         let rules = &self.rules;
-        let Some(_in_flight) = InFlight::enter(&self.state.in_flight, rules.in_flight) else {
+        let Some(in_flight) = InFlight::enter(&self.state, rules.in_flight) else {
             return Err(UpstreamError::Saturated);
         };
         let deadline = Instant::now() + rules.total_timeout;
@@ -211,12 +215,14 @@ impl Upstream {
                 OutgoingBody::Held(bytes) => (Some(bytes.clone()), UpstreamRequestBody::Held(Some(bytes))),
                 OutgoingBody::Streamed(body) => (None, UpstreamRequestBody::Streamed(body)),
             };
-            let sent = tokio::time::timeout_at(deadline.into(), pools.of(self.slot).exchange(rules, request(&head, rules, send))).await;
+            let sent =
+                tokio::time::timeout_at(deadline.into(), pools.of(self.slot, &self.state).exchange(rules, request(&head, rules, send)))
+                    .await;
             let error = match sent {
                 Ok(Ok((answer, connection))) => {
                     self.state.breaker.succeeded(passage);
                     let (head, incoming) = answer.into_parts();
-                    let body = stream(incoming, rules, deadline, connection);
+                    let body = UpstreamStream::new(incoming, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
                 Ok(Err(error)) => error,
@@ -242,10 +248,6 @@ impl Upstream {
 /// What another try may mend; a slow upstream is not asked twice.
 fn is_transient(error: &UpstreamError) -> bool {
     matches!(error, UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Reset(_))
-}
-
-fn stream(incoming: Incoming, rules: &UpstreamRules, deadline: Instant, connection: Option<Returned>) -> UpstreamStream {
-    UpstreamStream::new(incoming, rules.answer_bytes, deadline, connection)
 }
 
 /// The head of a request, from which each attempt is built.

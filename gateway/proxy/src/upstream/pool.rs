@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use parking_lot::Mutex;
 
-use super::{UpstreamError, UpstreamRules};
+use super::{UpstreamError, UpstreamRules, UpstreamState};
 use crate::body::{BodyError, UpstreamRequestBody};
 
 type Request = http::Request<UpstreamRequestBody>;
@@ -17,28 +18,24 @@ type Answer = http::Response<Incoming>;
 
 /// All pools of one worker, by the slot of the upstream. The lock is the worker's own and never contended.
 #[derive(Debug, Default)]
-pub struct Pools(Mutex<Vec<Arc<Pool>>>);
+pub struct Pools(Mutex<Vec<Option<Arc<Pool>>>>);
 
 impl Pools {
-    /// The pool of a slot.
-    pub(super) fn of(&self, slot: usize) -> Arc<Pool> {
+    /// The pool of a slot; what it does is counted in `state`.
+    pub(super) fn of(&self, slot: usize, state: &Arc<UpstreamState>) -> Arc<Pool> {
         let mut pools = self.0.lock();
         if pools.len() <= slot {
-            pools.resize_with(slot + 1, Arc::default);
+            pools.resize_with(slot + 1, || None);
         }
-        pools[slot].clone()
-    }
-
-    /// Idle connections in all pools: for the metrics.
-    pub fn idle(&self) -> usize {
-        self.0.lock().iter().map(|pool| pool.idle.lock().len()).sum()
+        pools[slot].get_or_insert_with(|| Arc::new(Pool { idle: Mutex::default(), state: state.clone() })).clone()
     }
 }
 
 /// Idle connections, the most recently used last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<VecDeque<Idle>>,
+    state: Arc<UpstreamState>,
 }
 
 #[derive(Debug)]
@@ -103,7 +100,10 @@ impl Pool {
 
     async fn connect(self: Arc<Self>, rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
         match tokio::time::timeout(rules.connect_timeout, super::connect::connect(rules)).await {
-            Ok(connection) => connection,
+            Ok(connection) => {
+                self.state.opened.fetch_add(1, Ordering::Relaxed);
+                connection
+            }
             Err(_) => Err(UpstreamError::ConnectTimeout),
         }
     }
@@ -123,9 +123,15 @@ impl Pool {
                     // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
                     return Some(Connection { sender: Sender::Http2(sender.clone()), made: connection.made });
                 }
-                Sender::Http1(sender) if !stale && sender.is_ready() => return idle.remove(at).map(|idle| idle.connection),
+                Sender::Http1(sender) if !stale && sender.is_ready() => {
+                    self.state.idle.fetch_sub(1, Ordering::Relaxed);
+                    return idle.remove(at).map(|idle| idle.connection);
+                }
                 Sender::Http1(sender) if !stale && !sender.is_closed() => {}
-                _ => drop(idle.remove(at)),
+                _ => {
+                    self.state.idle.fetch_sub(1, Ordering::Relaxed);
+                    drop(idle.remove(at));
+                }
             }
         }
         None
@@ -136,9 +142,10 @@ impl Pool {
         if matches!(connection.sender, Sender::Http2(_)) && idle.iter().any(|idle| idle.connection.made == connection.made) {
             return;
         }
-        if idle.len() >= most {
-            idle.pop_front();
+        if idle.len() >= most && idle.pop_front().is_some() {
+            self.state.idle.fetch_sub(1, Ordering::Relaxed);
         }
+        self.state.idle.fetch_add(1, Ordering::Relaxed);
         idle.push_back(Idle { connection, since: Instant::now() });
     }
 

@@ -184,5 +184,7 @@ pub enum AnswerError {
         status: u16,
         /// What broke the contract, if anything did.
         drift: Option<String>,
+        /// The seconds after which the upstream wants to be asked again, if it said so.
+        retry_after: Option<u32>,
     },
 }

@@ -10,6 +10,7 @@ mod table;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use adapter_api::AdapterError;
 use bytes::Bytes;
 use exchange::{Dialect, Problem};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -20,7 +21,7 @@ use trust::TrustError;
 use crate::body::BodyError;
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
-use crate::rejection::{AdmitError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, Rejection, RouteError};
 use crate::stage::layer::{Shared, Stage, StageFuture};
 use crate::upstream::UpstreamError;
 
@@ -116,6 +117,14 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         }
         Rejection::Upstream(UpstreamError::CircuitOpen { retry_after }) => {
             headers.insert(RETRY_AFTER, seconds(retry_after.div_ceil(1000)));
+        }
+        // A busy department's own word of when to come back.
+        Rejection::Adapter(AdapterError::Upstream(problem)) => {
+            let told = problem.extensions.iter().find(|(name, _)| name == "retryAfter").and_then(|(_, value)| value.as_u64());
+            headers.extend(told.map(|told| (RETRY_AFTER, seconds(told))));
+        }
+        Rejection::Answer(AnswerError::Error { retry_after: Some(told), .. }) => {
+            headers.insert(RETRY_AFTER, seconds(u64::from(*told)));
         }
         Rejection::Admit(_) | Rejection::BufferedBytes | Rejection::Audit | Rejection::Upstream(UpstreamError::Saturated) => {
             headers.insert(RETRY_AFTER, seconds(1));

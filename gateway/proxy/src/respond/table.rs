@@ -35,6 +35,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
             (403, "forbidden-by-policy", "not permitted", "operazione non consentita"),
             Some("no policy of the provider permits this operation for this consumer and purpose".into()),
         ),
+        Rejection::UpstreamBody(StreamError::TooLate) => (TIMEOUT, None),
         Rejection::Adapter(AdapterError::Answer { .. }) | Rejection::UpstreamBody(_) => (BAD_ANSWER, None),
         Rejection::Answer(error) => (answer(error), None),
         Rejection::Upstream(error) => (upstream(error), None),
@@ -54,6 +55,8 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
 
 const BAD_ANSWER: Row =
     (502, "bad-upstream-answer", "the department's answer could not be used", "risposta del sistema interno non utilizzabile");
+
+const TIMEOUT: Row = (504, "upstream-timeout", "the department did not answer in time", "il sistema interno non ha risposto in tempo");
 
 fn route(error: &RouteError) -> Row {
     match error {
@@ -139,9 +142,7 @@ fn upstream(error: &UpstreamError) -> Row {
             (503, "upstream-unavailable", "the department does not answer", "sistema interno non disponibile")
         }
         UpstreamError::Saturated => (503, "upstream-busy", "the department is busy", "sistema interno occupato"),
-        UpstreamError::ConnectTimeout | UpstreamError::FirstByteTimeout | UpstreamError::TotalTimeout => {
-            (504, "upstream-timeout", "the department did not answer in time", "il sistema interno non ha risposto in tempo")
-        }
+        UpstreamError::ConnectTimeout | UpstreamError::FirstByteTimeout | UpstreamError::TotalTimeout => TIMEOUT,
         UpstreamError::Connect(_) | UpstreamError::Tls(_) => {
             (502, "upstream-unreachable", "the department cannot be reached", "sistema interno non raggiungibile")
         }
@@ -163,7 +164,7 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
     Problem::new(400, "contract-violation", title).detail(error.to_string()).with("violations", violations)
 }
 
-/// How the record calls a cause.
+/// How the record calls a cause. A department that says no with a 4xx has done its work; with a 5xx it has failed.
 pub fn outcome(rejection: &Rejection) -> Outcome {
     match rejection {
         Rejection::Abandoned => Outcome::Abandoned,
@@ -172,6 +173,11 @@ pub fn outcome(rejection: &Rejection) -> Outcome {
         | Rejection::UpstreamBody(_)
         | Rejection::Audit
         | Rejection::Internal => Outcome::Failed,
+        Rejection::Adapter(AdapterError::Upstream(Problem { status, .. })) | Rejection::Answer(AnswerError::Error { status, .. })
+            if *status >= 500 =>
+        {
+            Outcome::Failed
+        }
         Rejection::Upstream(error) if !matches!(error, UpstreamError::CallerBody(_)) => Outcome::Failed,
         _ => Outcome::Refused,
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, ContractError, Payload, RequestParts, verdict};
 use exchange::{Body, Call};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 
 use super::layer::Next;
 use crate::exchange::{Exchange, Stage};
@@ -81,7 +82,7 @@ pub async fn contract_answer(request: Request, next: Next) -> Result<Response, R
         let check = service.definition.contract.check_answer(operation, status, &headers, payload);
         (headers, check)
     };
-    judge(&exchange, mode, status, &check)?;
+    judge(&exchange, mode, status, &headers, &check)?;
     let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
     let body = match read {
         Body::Json(json) => ResponseBody::Json(json),
@@ -90,7 +91,7 @@ pub async fn contract_answer(request: Request, next: Next) -> Result<Response, R
     Ok(Response { status, headers, body })
 }
 
-fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, check: &AnswerCheck) -> Result<(), Rejection> {
+fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, headers: &HeaderMap, check: &AnswerCheck) -> Result<(), Rejection> {
     let drift = match check {
         AnswerCheck::Conforms(_) => None,
         AnswerCheck::Drifts { drift, .. } => Some(drift.to_string()),
@@ -101,7 +102,10 @@ fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, check: &Answ
     }
     match verdict {
         AnswerVerdict::Pass | AnswerVerdict::PassWithDrift => Ok(()),
-        AnswerVerdict::ReplaceWithProblem { status } => Err(AnswerError::Error { status: status.as_u16(), drift }.into()),
+        AnswerVerdict::ReplaceWithProblem { status } => {
+            let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            Err(AnswerError::Error { status: status.as_u16(), drift, retry_after }.into())
+        }
         AnswerVerdict::BadGateway => Err(AnswerError::Invalid { cause: drift.unwrap_or_default() }.into()),
     }
 }

@@ -6,13 +6,17 @@
 
 mod curl;
 mod gateway;
+mod open;
 mod peer;
 mod scene;
+mod stub;
 
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
+pub use open::{assert_problem, assert_says_nothing_internal, open, things};
 pub use peer::{Peer, repository};
 pub use scene::{LUCIA, Scene, lookup};
+pub use stub::{Reply, Stub, Then};
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use crate::budget::Lease;
+use crate::budget::{ByteBudget, Gathering, Lease};
 use crate::exchange::Exchange;
 use crate::upstream::{InFlight, Returned};
 
@@ -221,28 +221,18 @@ impl UpstreamStream {
         self.incoming.size_hint().exact()
     }
 
-    /// Reads it whole, taking its bytes from the budget.
-    pub async fn collect(mut self, lease: &mut Lease) -> Result<Bytes, StreamError> {
-        let announced = self.announced().unwrap_or(0);
-        if announced > self.most_bytes {
+    /// Reads it whole, taking its bytes from the budget; the lease is to be held for as long as they are.
+    pub async fn collect(mut self, budget: &Arc<ByteBudget>) -> Result<(Bytes, Lease), StreamError> {
+        if self.announced().is_some_and(|length| length > self.most_bytes) {
             return Err(StreamError::TooLarge { limit: self.most_bytes });
         }
-        // What was announced is reserved first, so that an answer that will not fit is refused before it is read.
-        let announced = announced as usize;
-        if !lease.grow(announced) {
-            return Err(StreamError::NoRoom);
-        }
-        let mut pieces: Vec<Bytes> = Vec::new();
-        let mut length = 0;
+        let mut body = Gathering::begin(budget, self.announced()).ok_or(StreamError::NoRoom)?;
         while let Some(piece) = self.next().await.transpose()? {
-            length += piece.len();
-            if length > announced && !lease.grow(piece.len()) {
+            if !body.add(piece) {
                 return Err(StreamError::NoRoom);
             }
-            pieces.push(piece);
         }
-        // Nearly always there is one piece, and then nothing is copied.
-        Ok(if pieces.len() == 1 { pieces.swap_remove(0) } else { pieces.concat().into() })
+        Ok(body.finish())
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, StreamError>> {

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+
 /// How many bytes may be held, and are.
 #[derive(Debug)]
 pub struct ByteBudget {
@@ -59,9 +61,55 @@ impl Drop for Lease {
     }
 }
 
+/// A body that is being held: its pieces, counted against the budget as they come.
+#[derive(Debug)]
+pub struct Gathering {
+    lease: Lease,
+    announced: usize,
+    length: usize,
+    pieces: Vec<Bytes>,
+}
+
+impl Gathering {
+    /// Reserves what was announced first, so that a body that will not fit is refused before it is read. `None`: it will not.
+    pub fn begin(budget: &Arc<ByteBudget>, announced: Option<u64>) -> Option<Self> {
+        let announced = announced.unwrap_or(0) as usize;
+        let mut lease = budget.lease();
+        lease.grow(announced).then_some(Self { lease, announced, length: 0, pieces: Vec::new() })
+    }
+
+    /// Takes one more piece. `false`: the budget is spent.
+    pub fn add(&mut self, piece: Bytes) -> bool {
+        self.length += piece.len();
+        let fits = self.length <= self.announced || self.lease.grow(piece.len());
+        self.pieces.push(piece);
+        fits
+    }
+
+    /// The whole body, and the lease to be held for as long as it is. Nearly always there is one piece, and nothing is copied.
+    pub fn finish(mut self) -> (Bytes, Lease) {
+        let whole = if self.pieces.len() == 1 { self.pieces.swap_remove(0) } else { self.pieces.concat().into() };
+        (whole, self.lease)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_counted_by_what_was_announced_and_then_by_what_comes() {
+        let budget = ByteBudget::new(10);
+        assert!(Gathering::begin(&budget, Some(11)).is_none());
+        let mut body = Gathering::begin(&budget, Some(4)).expect("it fits");
+        assert!(body.add(Bytes::from_static(b"abcd")) && budget.held() == 4);
+        assert!(body.add(Bytes::from_static(b"efgh")) && budget.held() == 8);
+        assert!(!body.add(Bytes::from_static(b"ijk")), "eleven do not fit");
+        let (whole, lease) = Gathering::begin(&budget, None).expect("nothing is announced").finish();
+        assert!(whole.is_empty());
+        drop((lease, body));
+        assert_eq!(budget.held(), 0);
+    }
 
     #[test]
     fn takes_and_gives_back() {

@@ -5,10 +5,12 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+pub use audit::Outcome;
 use exchange::{Caller, Dialect, ExchangeId, OperationIndex, Timestamp, TraceContext};
 use http::Method;
 use parking_lot::Mutex;
@@ -17,30 +19,11 @@ use crate::admission::Measure;
 use crate::snapshot::{EService, Listener, Snapshot};
 use crate::worker::Worker;
 
-/// An exchange under way.
+/// An exchange under way. What it began with is read as if it were its own.
 pub struct Exchange {
-    /// Its id.
-    pub id: ExchangeId,
-    /// When its request was seen: the `now` of every rule.
-    pub seen: Timestamp,
-    /// The same on the monotonic clock: durations count from here.
+    opening: Opening,
+    /// On the monotonic clock, when its request was seen: durations count from here.
     pub started: Instant,
-    /// The trace that it belongs to, with a span of our own.
-    pub trace: TraceContext,
-    /// The worker that runs it.
-    pub worker: Arc<Worker>,
-    /// The configuration that it runs under from start to end.
-    pub snapshot: Arc<Snapshot>,
-    /// The listener that its connection came in by.
-    pub listener: Arc<Listener>,
-    /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
-    pub peer: SocketAddr,
-    /// How the caller speaks.
-    pub dialect: Dialect,
-    /// The method, for the record.
-    pub method: Method,
-    /// Whether the caller reads Italian rather than English.
-    pub italian: bool,
     /// The e-service and operation: set by `route`.
     pub routed: OnceLock<Routed>,
     /// Who calls: set by `authenticate`.
@@ -136,34 +119,6 @@ pub struct Refusal {
     pub outcome: Outcome,
 }
 
-/// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Answered as asked.
-    Success,
-    /// Refused by a rule: the caller's doing, or a limit.
-    Refused,
-    /// The upstream or the gateway failed.
-    Failed,
-    /// The caller went away before the upstream was called.
-    Abandoned,
-}
-
-impl Outcome {
-    /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::Success, Self::Refused, Self::Failed, Self::Abandoned];
-
-    /// The word in records and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Abandoned => "abandoned",
-        }
-    }
-}
-
 /// The stages, for refusals, times and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -245,42 +200,40 @@ impl Stage {
 pub struct Opening {
     /// Its id.
     pub id: ExchangeId,
-    /// When its request was seen.
+    /// When its request was seen: the `now` of every rule.
     pub seen: Timestamp,
-    /// Its trace.
+    /// The trace that it belongs to, with a span of our own.
     pub trace: TraceContext,
-    /// The worker.
+    /// The worker that runs it.
     pub worker: Arc<Worker>,
-    /// The configuration.
+    /// The configuration that it runs under from start to end.
     pub snapshot: Arc<Snapshot>,
-    /// The listener.
+    /// The listener that its connection came in by.
     pub listener: Arc<Listener>,
-    /// The caller's address.
+    /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
     pub peer: SocketAddr,
     /// How the caller speaks.
     pub dialect: Dialect,
-    /// The method.
+    /// The method, for the record.
     pub method: Method,
-    /// Whether the caller reads Italian.
+    /// Whether the caller reads Italian rather than English.
     pub italian: bool,
+}
+
+impl Deref for Exchange {
+    type Target = Opening;
+
+    fn deref(&self) -> &Opening {
+        &self.opening
+    }
 }
 
 impl Exchange {
     /// A new exchange.
     pub fn open(opening: Opening) -> Self {
-        let Opening { id, seen, trace, worker, snapshot, listener, peer, dialect, method, italian } = opening;
         Self {
-            id,
-            seen,
+            opening,
             started: Instant::now(),
-            trace,
-            worker,
-            snapshot,
-            listener,
-            peer,
-            dialect,
-            method,
-            italian,
             routed: OnceLock::new(),
             caller: OnceLock::new(),
             measure: OnceLock::new(),

@@ -161,8 +161,8 @@ async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
     if answer.head.status != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.head.status.as_u16()));
     }
-    let mut lease = ByteBudget::new(MOST_KEY_BYTES).lease();
-    answer.body.collect(&mut lease).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+    let budget = ByteBudget::new(MOST_KEY_BYTES);
+    answer.body.collect(&budget).await.map(|(bytes, _)| bytes.to_vec()).map_err(|error| error.to_string())
 }
 
 /// Verified vouchers, found again by what they are: never the verdict, which is taken anew at every exchange.

@@ -73,6 +73,9 @@ pub struct CauseLabels {
     pub cause: &'static str,
 }
 
+/// How an exchange can end while the process lives, by their own order.
+const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Refused, Outcome::Failed, Outcome::Abandoned];
+
 /// From a tenth of a millisecond to half a minute.
 const SECONDS: [f64; 16] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
@@ -127,7 +130,7 @@ impl Metrics {
     pub fn service(&self, definition: &Definition) -> ServiceMetrics {
         let eservice = definition.name.to_string();
         let exchanges = |operation: &str| {
-            Outcome::ALL.map(|outcome| {
+            OUTCOMES.map(|outcome| {
                 let labels = ExchangeLabels { eservice: eservice.clone(), operation: operation.to_owned(), outcome: outcome.name().into() };
                 self.exchanges.get_or_create_owned(&labels)
             })
@@ -162,7 +165,7 @@ impl Metrics {
 /// The handles of one e-service.
 #[derive(Debug)]
 pub struct ServiceMetrics {
-    operations: Vec<[Counter; Outcome::ALL.len()]>,
+    operations: Vec<[Counter; OUTCOMES.len()]>,
     stages: [Histogram; Stage::COUNT],
     hit: Counter,
     miss: Counter,
@@ -186,8 +189,9 @@ impl ServiceMetrics {
 
     /// An exchange ended.
     pub fn ended(&self, operation: usize, outcome: Outcome, stages: &[(Stage, u32)]) {
-        if let Some(outcomes) = self.operations.get(operation) {
-            outcomes[outcome as usize].inc();
+        let at = OUTCOMES.iter().position(|known| *known == outcome);
+        if let Some(counter) = self.operations.get(operation).and_then(|counters| counters.get(at?)) {
+            counter.inc();
         }
         for (stage, micros) in stages {
             self.stages[*stage as usize].observe(f64::from(*micros) / 1e6);

@@ -21,8 +21,7 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
     let response = next.pass(request).await?;
     let (body, received) = match response.body {
         ResponseBody::Streamed(stream) if holds.answer => {
-            let mut lease = exchange.worker.state.buffered.lease();
-            let bytes = stream.collect(&mut lease).await?;
+            let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
             exchange.hold(lease);
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use crate::body::CallerBody;
+use crate::budget::Gathering;
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody};
 use crate::rejection::Rejection;
@@ -34,25 +35,13 @@ pub async fn read(mut request: Request) -> Result<Request, Rejection> {
 }
 
 async fn hold(mut body: CallerBody, exchange: &Exchange) -> Result<Bytes, Rejection> {
-    let mut lease = exchange.worker.state.buffered.lease();
-    // What was announced is reserved first, so that a body that will not fit is refused before it is read.
-    let announced = body.announced().unwrap_or(0) as usize;
-    if !lease.grow(announced) {
-        return Err(Rejection::BufferedBytes);
-    }
-    let mut pieces: Vec<Bytes> = Vec::new();
-    let mut length = 0;
+    let mut held = Gathering::begin(&exchange.worker.state.buffered, body.announced()).ok_or(Rejection::BufferedBytes)?;
     while let Some(piece) = body.next().await.transpose()? {
-        length += piece.len();
-        if length > announced && !lease.grow(piece.len()) {
+        if !held.add(piece) {
             return Err(Rejection::BufferedBytes);
         }
-        pieces.push(piece);
     }
+    let (bytes, lease) = held.finish();
     exchange.hold(lease);
-    // Nearly always there is one piece, and then nothing is copied.
-    match pieces.len() {
-        1 => Ok(pieces.swap_remove(0)),
-        _ => Ok(pieces.concat().into()),
-    }
+    Ok(bytes)
 }

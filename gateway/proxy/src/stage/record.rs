@@ -146,7 +146,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.answer_bytes = response.body.bytes().map(|bytes| bytes.len() as u64);
     record.status = Some(response.status.as_u16());
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
-    record.outcome = Some(outcome(exchange));
+    record.outcome = Some(exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome));
     record.error = exchange.refusal.get().map(|refusal| refusal.kind.as_str());
     record.stage = exchange.refusal.get().map(|refusal| refusal.stage.name());
     record.latencies = latencies(exchange);
@@ -190,15 +190,6 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         record.withheld = Strings::Owned(&withheld);
     }
     write(&record)
-}
-
-fn outcome(exchange: &Exchange) -> audit::Outcome {
-    match exchange.refusal.get().map(|refusal| refusal.outcome) {
-        None | Some(Outcome::Success) => audit::Outcome::Success,
-        Some(Outcome::Refused) => audit::Outcome::Refused,
-        Some(Outcome::Failed) => audit::Outcome::Failed,
-        Some(Outcome::Abandoned) => audit::Outcome::Abandoned,
-    }
 }
 
 fn latencies(exchange: &Exchange) -> Latencies {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
@@ -54,6 +55,7 @@ pub struct Pace {
 #[derive(Debug)]
 pub struct CallerBody {
     incoming: Incoming,
+    multiplexed: bool,
     pace: Pace,
     read: u64,
     began: Instant,
@@ -61,9 +63,9 @@ pub struct CallerBody {
 }
 
 impl CallerBody {
-    /// Wraps hyper's body.
-    pub fn new(incoming: Incoming, pace: Pace) -> Self {
-        Self { incoming, pace, read: 0, began: Instant::now(), timer: None }
+    /// Wraps hyper's body of a request of this protocol version.
+    pub fn new(incoming: Incoming, version: Version, pace: Pace) -> Self {
+        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, began: Instant::now(), timer: None }
     }
 
     /// The same body with another limit: the e-service's, once it is known.
@@ -99,7 +101,10 @@ impl CallerBody {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 return self.poll_pace(cx);
             };
-            let Some(frame) = frame else { return Poll::Ready(None) };
+            let Some(frame) = frame else {
+                let whole = is_whole(&self.incoming, self.multiplexed);
+                return Poll::Ready((!whole).then_some(Err(BodyError::Incomplete)));
+            };
             let Ok(frame) = frame else { return Poll::Ready(Some(Err(BodyError::Incomplete))) };
             let Ok(data) = frame.into_data() else { continue };
             self.read += data.len() as u64;
@@ -121,6 +126,12 @@ impl CallerBody {
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Some(Err(BodyError::TooSlow)))
     }
+}
+
+/// Whether a body that has ended is all of it. hyper ends an h2 body at `RST_STREAM(NO_ERROR)` as if `END_STREAM` had come; in
+/// HTTP/1.1 a body that was cut is an error already.
+fn is_whole(ended: &Incoming, multiplexed: bool) -> bool {
+    !multiplexed || ended.is_end_stream()
 }
 
 /// The body of an upstream request.
@@ -185,6 +196,7 @@ pub enum StreamError {
 #[derive(Debug)]
 pub struct UpstreamStream {
     incoming: Incoming,
+    multiplexed: bool,
     most_bytes: u64,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
@@ -197,8 +209,16 @@ pub struct UpstreamStream {
 
 impl UpstreamStream {
     /// Wraps hyper's body; the connection goes back to its pool when it has been read to its end.
-    pub fn new(incoming: Incoming, most_bytes: u64, deadline: Instant, connection: Option<Returned>, in_flight: InFlight) -> Self {
-        let mut stream = Self { incoming, most_bytes, deadline, timer: None, read: 0, connection, _in_flight: in_flight };
+    pub fn new(
+        incoming: Incoming,
+        version: Version,
+        most_bytes: u64,
+        deadline: Instant,
+        connection: Option<Returned>,
+        in_flight: InFlight,
+    ) -> Self {
+        let multiplexed = version == Version::HTTP_2;
+        let mut stream = Self { incoming, multiplexed, most_bytes, deadline, timer: None, read: 0, connection, _in_flight: in_flight };
         if stream.incoming.is_end_stream() {
             stream.finish();
         }
@@ -248,6 +268,9 @@ impl UpstreamStream {
                 return Poll::Ready(Some(Err(StreamError::TooLate)));
             };
             let Some(frame) = frame else {
+                if !is_whole(&self.incoming, self.multiplexed) {
+                    return Poll::Ready(Some(Err(StreamError::Incomplete)));
+                }
                 self.finish();
                 return Poll::Ready(None);
             };

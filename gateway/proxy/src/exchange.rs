@@ -119,6 +119,9 @@ pub struct Refusal {
     pub outcome: Outcome,
 }
 
+/// The kind of the refusal that there is no room in the log.
+pub const AUDIT_UNAVAILABLE: &str = "audit-unavailable";
+
 /// The stages, for refusals, times and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -312,6 +315,11 @@ impl Exchange {
     /// The caller went away.
     pub fn caller_left(&self) {
         self.gone.store(true, Ordering::Release);
+    }
+
+    /// Whether it was refused because the log takes nothing now, before anything was asked on its behalf.
+    pub fn is_unadmitted_by_log(&self) -> bool {
+        self.begin_wait().is_none() && self.refusal.get().is_some_and(|refusal| refusal.kind == AUDIT_UNAVAILABLE)
     }
 
     /// Whether the caller went away.

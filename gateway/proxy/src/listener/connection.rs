@@ -176,7 +176,7 @@ impl Connection {
         let (head, body) = request.into_parts();
         let exchange = Arc::new(self.open(&head));
         exchange.hold(under_way);
-        let body = RequestBody::Unread(CallerBody::new(body, pace(&self.listener.rules)));
+        let body = RequestBody::Unread(CallerBody::new(body, head.version, pace(&self.listener.rules)));
         let request = Request {
             exchange: exchange.clone(),
             method: head.method,
@@ -186,20 +186,23 @@ impl Connection {
             call: None,
             upstream: None,
         };
-        let answered = self.serving.tasks.spawn(self.serving.gateway.run(request));
         let mut present = Present(Some(exchange.clone()));
+        let answered = self.serving.gateway.run(request);
+        let answered = self.serving.tasks.spawn(async move {
+            let Ok(response) = answered.await;
+            // Within the task, so that a streamed answer which nobody awaits any more still leaves its `exchange.closed`.
+            let mut written = http::Response::new(answer_body(&exchange, response.body));
+            *written.status_mut() = response.status;
+            *written.headers_mut() = response.headers;
+            // The body may be another than the upstream's: its length is what hyper counts.
+            written.headers_mut().remove(CONTENT_LENGTH);
+            written
+        });
         async move {
             let answered = answered.await;
             present.answered();
             Ok(match answered {
-                Ok(Ok(response)) => {
-                    let mut written = http::Response::new(answer_body(&exchange, response.body));
-                    *written.status_mut() = response.status;
-                    *written.headers_mut() = response.headers;
-                    // The body may be another than the upstream's: its length is what hyper counts.
-                    written.headers_mut().remove(CONTENT_LENGTH);
-                    written
-                }
+                Ok(written) => written,
                 // The stack catches panics of its stages; this is the last resort, outside any record.
                 Err(_) => {
                     let mut written = http::Response::new(AnswerBody::bare(Bytes::new()));

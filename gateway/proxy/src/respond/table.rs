@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trust::TrustError;
 
 use crate::body::{BodyError, StreamError};
-use crate::exchange::Outcome;
+use crate::exchange::{AUDIT_UNAVAILABLE, Outcome};
 use crate::rejection::{AdmitError, AnswerError, IntegrityError, Rejection, RouteError};
 use crate::upstream::UpstreamError;
 
@@ -40,7 +40,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Answer(error) => (answer(error), None),
         Rejection::Upstream(error) => (upstream(error), None),
         Rejection::Audit => {
-            ((503, "audit-unavailable", "the audit log does not take records now", "registro di audit non disponibile"), None)
+            ((503, AUDIT_UNAVAILABLE, "the audit log does not take records now", "registro di audit non disponibile"), None)
         }
         Rejection::Abandoned => ((499, "abandoned", "the caller went away", "il chiamante ha chiuso la connessione"), None),
         Rejection::Internal => ((500, "internal", "internal error", "errore interno"), None),
@@ -107,7 +107,7 @@ fn admit(error: &AdmitError) -> Row {
         AdmitError::Rate { .. } => (429, "rate-limited", "too many requests", "troppe richieste"),
         AdmitError::Concurrency { .. } => (503, "busy", "too many requests under way", "troppe richieste in corso"),
         AdmitError::AuditUnavailable => {
-            (503, "audit-unavailable", "the audit log does not take records now", "registro di audit non disponibile")
+            (503, AUDIT_UNAVAILABLE, "the audit log does not take records now", "registro di audit non disponibile")
         }
     }
 }
@@ -167,7 +167,8 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
 /// How the record calls a cause. A department that says no with a 4xx has done its work; with a 5xx it has failed.
 pub fn outcome(rejection: &Rejection) -> Outcome {
     match rejection {
-        Rejection::Abandoned => Outcome::Abandoned,
+        // A body that stops short before anybody was asked is the caller's going away as well.
+        Rejection::Abandoned | Rejection::Body(BodyError::Incomplete) => Outcome::Abandoned,
         Rejection::Adapter(AdapterError::Answer { .. })
         | Rejection::Answer(AnswerError::UndocumentedSuccess { .. } | AnswerError::Invalid { .. })
         | Rejection::UpstreamBody(_)
@@ -178,6 +179,8 @@ pub fn outcome(rejection: &Rejection) -> Outcome {
         {
             Outcome::Failed
         }
+        // Passing through, its beginning has reached the upstream, which may have acted on it.
+        Rejection::Upstream(UpstreamError::CallerBody(BodyError::Incomplete)) => Outcome::Failed,
         Rejection::Upstream(error) if !matches!(error, UpstreamError::CallerBody(_)) => Outcome::Failed,
         _ => Outcome::Refused,
     }

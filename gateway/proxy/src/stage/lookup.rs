@@ -78,6 +78,8 @@ async fn load(
         return answered;
     }
     let not_kept = match loaded {
+        // Nobody is there any more to be told what another's exchange learned.
+        Ok(_) if exchange.is_caller_gone() => return Err(Rejection::Abandoned),
         Ok(kept) => return hit(exchange, &kept, rules, asked),
         Err(not_kept) => not_kept,
     };

@@ -77,22 +77,23 @@ async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
         return response;
     }
     if exchange.worker.state.audit.admits() == Admission::Poisoned {
-        never().await;
+        return never().await;
     }
     let refused_stranger = exchange.refusal.get().is_some() && exchange.caller.get().is_none();
-    if refused_stranger {
-        note_stranger(exchange, &response);
+    if refused_stranger || exchange.is_unadmitted_by_log() {
+        note_unawaited(exchange, &response);
     } else if let Err(error) = commit(exchange, &response).await {
         tracing::error!(exchange = %exchange.id, cause = %error, "the record of an exchange is not durable; its answer is withheld");
         response = refuse(exchange, &Rejection::Audit);
+        add_headers(exchange, &mut response.headers);
     }
     count(exchange, outcome);
     response
 }
 
 /// After the disk failed no answer leaves; the process is about to end.
-async fn never() {
-    std::future::pending::<()>().await;
+async fn never<T>() -> T {
+    std::future::pending().await
 }
 
 /// Why a record is not durable.
@@ -108,23 +109,26 @@ enum NotRecorded {
 
 async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecorded> {
     let mut bytes = Vec::with_capacity(1536);
-    let ticket = exchange.worker.log.end(exchange.id, build(exchange, response, |record| record.to_jcs(&mut bytes))?)?;
+    let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
+    let ticket = match exchange.worker.log.end(exchange.id, record) {
+        // The disk failed since the admission was looked at.
+        Err(store::AppendError::Poisoned) => return never().await,
+        appended => appended?,
+    };
     let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
     if relaxed {
         return Ok(());
     }
     match ticket.await {
         Ok(_) => Ok(()),
-        Err(LogError::Poisoned) => {
-            never().await;
-            Err(LogError::Poisoned.into())
-        }
+        Err(LogError::Poisoned) => never().await,
         Err(error) => Err(error.into()),
     }
 }
 
-/// A refusal of somebody who proved nothing: recorded without waiting, under the listener's budget.
-fn note_stranger(exchange: &Exchange, response: &Response) {
+/// A refusal of somebody who proved nothing, or of anybody while the disk is full: recorded without waiting, under the listener's
+/// budget, so that neither takes the room which exchanges under way still need.
+fn note_unawaited(exchange: &Exchange, response: &Response) {
     let Some(refusal) = exchange.refusal.get() else { return };
     let counted = store::Refusal { error: &refusal.kind, stage: refusal.stage.name() };
     exchange

@@ -222,7 +222,7 @@ impl Upstream {
                 Ok(Ok((answer, connection))) => {
                     self.state.breaker.succeeded(passage);
                     let (head, incoming) = answer.into_parts();
-                    let body = UpstreamStream::new(incoming, rules.answer_bytes, deadline, connection, in_flight);
+                    let body = UpstreamStream::new(incoming, head.version, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
                 Ok(Err(error)) => error,

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use proxy::config;
 use proxy::{Ended, Running};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check::print_faults;
 use crate::logging::Logging;
@@ -31,6 +32,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in &loaded.faults {
         tracing::warn!("{warning}");
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anybody can know that it listens, so that no request to end comes too early to be a request.
+    let ends = Ends::watch(&runtime)?;
     let running = match proxy::start(&configuration) {
         Ok(running) => running,
         Err(error) => {
@@ -48,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         println!("listening admin {admin}");
     }
     tracing::info!(eservices = configuration.eservices.len(), workers = configuration.workers, "serving");
-    let poisoned = wait(&running)?;
+    let poisoned = runtime.block_on(ends.wait(&running));
     if poisoned {
         // No drain: whoever waits for an answer must not get one that is not in the log.
         return Ok(ExitCode::from(5));
@@ -61,19 +65,27 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Waits for a signal to end, or for the audit log to fail. `true`: it failed.
-fn wait(running: &Running) -> anyhow::Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        Ok(tokio::select! {
-            _ = terminate.recv() => false,
-            _ = interrupt.recv() => false,
+/// What ends the gateway from outside.
+struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    fn watch(runtime: &Runtime) -> std::io::Result<Self> {
+        let _entered = runtime.enter();
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for a signal to end, or for the audit log to fail. `true`: it failed.
+    async fn wait(mut self, running: &Running) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
             cause = running.poisoned() => {
                 tracing::error!(%cause, "the disk under the audit log failed; ending");
                 true
             }
-        })
-    })
+        }
+    }
 }

@@ -6,17 +6,21 @@
 
 mod curl;
 mod gateway;
+mod load;
 mod open;
 mod peer;
 mod scene;
 mod stub;
+mod wire;
 
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
+pub use load::{Load, Seen};
 pub use open::{assert_problem, assert_says_nothing_internal, open, things};
 pub use peer::{Peer, repository};
 pub use scene::{LUCIA, Scene, lookup};
 pub use stub::{Reply, Stub, Then};
+pub use wire::{Wire, post};
 
 use std::time::Duration;
 

@@ -61,6 +61,11 @@ impl Scene {
         self.voucher("valdombra-sociale", "assistenza")
     }
 
+    /// The bytes of a lookup that is answered with every field.
+    pub fn good_lookup(&self) -> Vec<u8> {
+        crate::post("/anagrafe/v1/residenze/ricerca", &self.good_voucher(), &lookup("20261121000001", LUCIA).to_string())
+    }
+
     /// A voucher made directly, right or wrong.
     pub fn made_voucher(&self, spec: &VoucherSpec) -> String {
         self.sandbox.voucher(spec).expect("a voucher")

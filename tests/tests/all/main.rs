@@ -1,5 +1,6 @@
 //! Every end-to-end test, in one binary: one module a subject.
 
+mod crash;
 mod first_exchange;
 mod jaxws;
 mod misbehaviour;

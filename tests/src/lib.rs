@@ -7,18 +7,22 @@
 mod curl;
 mod gateway;
 mod load;
+mod mount;
 mod open;
 mod peer;
 mod scene;
+mod strace;
 mod stub;
 mod wire;
 
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
 pub use load::{Load, Seen};
+pub use mount::SmallDisk;
 pub use open::{assert_problem, assert_says_nothing_internal, open, things};
 pub use peer::{Peer, repository};
 pub use scene::{LUCIA, Scene, lookup};
+pub use strace::{Call, Strace};
 pub use stub::{Reply, Stub, Then};
 pub use wire::{Wire, post};
 

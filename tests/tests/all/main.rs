@@ -2,6 +2,7 @@
 
 mod crash;
 mod first_exchange;
+mod full_disk;
 mod jaxws;
 mod misbehaviour;
 mod spyne;

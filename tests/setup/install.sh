@@ -34,6 +34,7 @@ if [ "$what" != --build ]; then
     wants python3 python3
     wants curl curl
     wants openssl openssl
+    wants strace strace
     wants libxml2-utils xmllint
     wants nginx-light nginx
     wants openjdk-17-jdk-headless javac java

@@ -1,0 +1,68 @@
+//! A disk that fails in the middle: no further answer leaves, the process ends with 5, and what was answered is in the log.
+//! And the same with a process that is killed at the worst moments, in a system call of the log's own.
+
+use std::collections::HashSet;
+
+use tests::{Call, Gateway, Load, Scene, Strace, eventually};
+
+/// Runs a gateway in which this fault happens, under load until it has ended; the exit code and the ids that were answered.
+fn run(scene: &Scene, fault: &str) -> (Option<i32>, HashSet<String>, Vec<Call>) {
+    let (strace, command) = Strace::new(scene.path(), &[fault]);
+    let mut gateway = match Gateway::start_under(scene.path(), &scene.configuration(""), command) {
+        Ok(gateway) => gateway,
+        // The early ones happen while the log is opened or recovered.
+        Err(error) if error.starts_with("signal: 9") => return (None, HashSet::new(), Vec::new()),
+        Err(error) => panic!("{fault}: {error}"),
+    };
+    let load = Load::start(4, gateway.address("pdnd"), &scene.good_lookup());
+    let status = eventually(fault, || gateway.has_ended());
+    let answered = load.end().into_iter().map(|seen| seen.id).collect();
+    // The tracer writes its last lines when its child is gone already.
+    (status.code(), answered, strace.calls())
+}
+
+/// The log after a restart: whole, with everything that was answered, and nothing left open.
+fn account(scene: &Scene, answered: &HashSet<String>, fault: &str) {
+    let mut gateway = Gateway::start(scene.path(), &scene.configuration(""));
+    assert!(gateway.stop().success(), "{fault}");
+    let (whole, said) = scene.verify();
+    assert!(whole && !said.contains("under way"), "{fault}: {said}");
+    let records = scene.log();
+    let recorded: HashSet<&str> =
+        records.iter().filter(|record| record["ev"] == "exchange").filter_map(|record| record["id"].as_str()).collect();
+    let lost: Vec<_> = answered.iter().filter(|id| !recorded.contains(id.as_str())).collect();
+    assert!(lost.is_empty(), "{fault}: answered and not recorded: {lost:?}");
+}
+
+#[test]
+fn a_disk_that_fails_ends_the_gateway_and_no_answer_leaves_after() {
+    // Counted in the committer's thread: its first commit, and one amid the load.
+    for fault in ["fdatasync:error=EIO:when=3+", "fdatasync:error=EIO:when=9", "pwrite64:error=EIO:when=4+", "pwrite64:error=EIO:when=8"] {
+        let scene = Scene::new();
+        let (code, answered, calls) = run(&scene, fault);
+        assert_eq!(code, Some(5), "{fault}");
+        if fault.starts_with("fdatasync") {
+            let failed = calls.iter().position(|call| *call == Call::Synced(false)).expect("the sync failed");
+            let after = calls[failed..].iter().filter(|call| matches!(call, Call::Send(bytes) if bytes.contains("HTTP/1.1 ")));
+            assert_eq!(after.count(), 0, "{fault}: answers left a gateway whose log had failed");
+        }
+        account(&scene, &answered, fault);
+    }
+}
+
+#[test]
+fn a_kill_in_any_system_call_of_the_log_leaves_a_log_that_goes_on() {
+    // One log through all of it: each round starts from what the round before left behind.
+    let scene = Scene::new();
+    let mut answered = HashSet::new();
+    for when in 1..=6 {
+        for call in ["fdatasync", "pwrite64"] {
+            let fault = format!("{call}:signal=SIGKILL:when={when}");
+            let (code, seen, _) = run(&scene, &fault);
+            assert_eq!(code, None, "{fault}: killed by a signal");
+            answered.extend(seen);
+            account(&scene, &answered, &fault);
+        }
+    }
+    assert!(!answered.is_empty());
+}

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
@@ -33,6 +34,9 @@ use crate::stage::record::answer_body;
 
 /// hyper's own limits, as multiples of ours: so it is we who refuse, with a problem.
 const HEADROOM: usize = 4;
+
+/// How long somebody who connected before a drain may take to begin a request.
+const NEWCOMER: Duration = Duration::from_secs(1);
 
 /// A connection that was accepted.
 pub(super) struct Connection {
@@ -123,9 +127,12 @@ impl Connection {
         C: Future<Output = hyper::Result<()>>,
     {
         let mut connection = std::pin::pin!(connection);
+        let mut leave = std::pin::pin!(self.leave());
         let mut retired = false;
         loop {
             tokio::select! {
+                // First, so that what has come is read before anybody is asked to leave.
+                biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         self.ended(&error);
@@ -133,9 +140,20 @@ impl Connection {
                     return;
                 }
                 overdue = pulse.overdue() => return self.overdue(overdue),
-                () = self.serving.draining.cancelled(), if !retired => { retired = true; retire(connection.as_mut()); }
-                () = self.retire.notified(), if !retired => { retired = true; retire(connection.as_mut()); }
+                () = leave.as_mut(), if !retired => { retired = true; retire(connection.as_mut()); }
             }
+        }
+    }
+
+    /// Waits until the connection should end after the requests under way: it has carried enough of them, or the worker
+    /// drains. Who has connected and not asked yet gets a moment to do so.
+    async fn leave(&self) {
+        tokio::select! {
+            () = self.retire.notified() => return,
+            () = self.serving.draining.cancelled() => {}
+        }
+        if self.requests.load(Ordering::Relaxed) == 0 {
+            let _ = tokio::time::timeout(NEWCOMER, self.retire.notified()).await;
         }
     }
 
@@ -170,7 +188,8 @@ impl Connection {
         pulse: &Arc<Pulse>,
     ) -> impl Future<Output = Result<http::Response<AnswerBody>, Infallible>> + use<> {
         let under_way = pulse.begin();
-        if self.requests.fetch_add(1, Ordering::Relaxed) + 1 >= self.listener.rules.limits.requests_per_connection {
+        let carried = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        if carried >= self.listener.rules.limits.requests_per_connection || self.serving.draining.is_cancelled() {
             self.retire.notify_one();
         }
         let (head, body) = request.into_parts();
@@ -231,7 +250,7 @@ impl Connection {
             peer: self.peer,
             dialect: dialect(&head.headers),
             method: head.method.clone(),
-            italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| value.as_bytes().starts_with(b"it")),
+            italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
         })
     }
 }
@@ -255,6 +274,12 @@ impl Drop for Present {
 
 fn pace(rules: &ListenerRules) -> Pace {
     Pace { most_bytes: rules.limits.body_bytes, grace: rules.limits.body_time, minimum_rate: rules.limits.body_rate }
+}
+
+/// Whether the first language that a caller names is Italian, of whatever country (RFC 4647: case does not matter).
+fn is_italian(languages: &[u8]) -> bool {
+    let first = languages.split(|byte| matches!(byte, b',' | b';' | b'-' | b' ')).next().unwrap_or_default();
+    first.eq_ignore_ascii_case(b"it")
 }
 
 /// How the caller speaks, by what it sends: a SOAP 1.2 media type, or XML, which only SOAP sends here.

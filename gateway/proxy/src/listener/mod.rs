@@ -7,11 +7,12 @@ mod connection;
 mod pulse;
 mod socket;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -50,39 +51,75 @@ pub async fn accept(serving: Serving, listener: Arc<Listener>, socket: std::net:
             return;
         }
     };
-    let tls = listener.rules.tls.clone().map(TlsAcceptor::from);
+    let door = Door { tls: listener.rules.tls.clone().map(TlsAcceptor::from), serving, listener, permits };
+    let mut waiting = Vec::new();
     loop {
-        // At the cap nothing is accepted: who comes waits in the system's backlog until a connection ends.
-        let permit = tokio::select! {
-            () = serving.draining.cancelled() => break,
-            permit = permits.clone().acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
-            () = serving.draining.cancelled() => break,
+            () = door.serving.draining.cancelled() => break,
             accepted = socket.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = connection::Connection::new(serving.clone(), listener.clone(), peer, permit);
-                serving.tasks.spawn(connection.serve(stream, tls.clone()));
-            }
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause: "accept" }).inc();
-                tracing::warn!(listener = %listener.rules.name, %error, "a connection could not be accepted");
+                door.cannot_accept(&error);
                 // Out of descriptors, say: others must end before the next try can succeed.
                 tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
             }
-        }
+        };
+        // At the cap one waits here, unread, and the others in the system's backlog, until a connection ends. The place is
+        // taken only now: a socket that nobody comes to must not hold one.
+        let place = tokio::select! {
+            () = door.serving.draining.cancelled() => None,
+            place = door.place() => place,
+        };
+        let Some(place) = place else {
+            waiting.push((stream, peer));
+            break;
+        };
+        door.let_in(stream, peer, place);
     }
-    empty_backlog(&serving, &listener, &socket, &permits, tls.as_ref());
+    // The socket is closed before anybody is served, so that nobody joins the queue any more.
+    waiting.extend(backlog(socket));
+    for (stream, peer) in waiting {
+        let Some(place) = door.place().await else { return };
+        door.let_in(stream, peer, place);
+    }
 }
 
-fn empty_backlog(serving: &Serving, listener: &Arc<Listener>, socket: &TcpListener, permits: &Arc<Semaphore>, tls: Option<&TlsAcceptor>) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    while let Ok(permit) = permits.clone().try_acquire_owned() {
-        let std::task::Poll::Ready(Ok((stream, peer))) = socket.poll_accept(&mut context) else { return };
-        let connection = connection::Connection::new(serving.clone(), listener.clone(), peer, permit);
-        serving.tasks.spawn(connection.serve(stream, tls.cloned()));
+/// Where the connections of one socket come in.
+struct Door {
+    serving: Serving,
+    listener: Arc<Listener>,
+    permits: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// Waits for a place among the connections of the listener.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.ok()
     }
+
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        let connection = connection::Connection::new(self.serving.clone(), self.listener.clone(), peer, place);
+        self.serving.tasks.spawn(connection.serve(stream, self.tls.clone()));
+    }
+
+    fn cannot_accept(&self, error: &std::io::Error) {
+        self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause: "accept" }).inc();
+        tracing::warn!(listener = %self.listener.rules.name, %error, "a connection could not be accepted");
+    }
+}
+
+/// Takes whoever waits at a socket out of it, and closes it. The system is asked directly, because the runtime may not have
+/// heard yet of those who came last.
+fn backlog(socket: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(socket) = socket.into_std() else { return Vec::new() };
+    let accept = || {
+        let (stream, peer) = socket.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    };
+    std::iter::from_fn(accept).take(socket::BACKLOG as usize).collect()
 }

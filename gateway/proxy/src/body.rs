@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -60,12 +60,30 @@ pub struct CallerBody {
     read: u64,
     began: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    broken: Option<Broken>,
+}
+
+/// Why a caller's body broke, for who has given the body away: an h2 upstream is told of it by a reset, and then the error
+/// that comes back says nothing of the cause.
+#[derive(Clone, Debug, Default)]
+pub struct Broken(Arc<OnceLock<BodyError>>);
+
+impl Broken {
+    /// The cause, if it broke.
+    pub fn cause(&self) -> Option<BodyError> {
+        self.0.get().copied()
+    }
 }
 
 impl CallerBody {
     /// Wraps hyper's body of a request of this protocol version.
     pub fn new(incoming: Incoming, version: Version, pace: Pace) -> Self {
-        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, began: Instant::now(), timer: None }
+        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, began: Instant::now(), timer: None, broken: None }
+    }
+
+    /// Tells later whether it broke.
+    pub fn broken(&mut self) -> Broken {
+        self.broken.get_or_insert_default().clone()
     }
 
     /// The same body with another limit: the e-service's, once it is known.
@@ -97,6 +115,14 @@ impl CallerBody {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let data = ready!(self.poll_within_limits(cx));
+        if let (Some(Err(error)), Some(broken)) = (&data, &self.broken) {
+            let _ = broken.0.set(*error);
+        }
+        Poll::Ready(data)
+    }
+
+    fn poll_within_limits(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 return self.poll_pace(cx);
@@ -117,7 +143,8 @@ impl CallerBody {
 
     /// The timer is armed only when data is really awaited, which for ordinary bodies is never.
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let earned = Duration::from_secs(self.read.checked_div(self.pace.minimum_rate).unwrap_or(u64::from(u32::MAX)));
+        let earned = self.read.saturating_mul(1000).checked_div(self.pace.minimum_rate);
+        let earned = Duration::from_millis(earned.unwrap_or(u64::from(u32::MAX)));
         let deadline = self.began + self.pace.grace + earned;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         if timer.deadline().into_std() != deadline {
@@ -241,11 +268,17 @@ impl UpstreamStream {
         self.incoming.size_hint().exact()
     }
 
+    /// Refuses at once what announces more than the limit.
+    pub fn check_announced(&self) -> Result<(), StreamError> {
+        match self.announced() {
+            Some(length) if length > self.most_bytes => Err(StreamError::TooLarge { limit: self.most_bytes }),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads it whole, taking its bytes from the budget; the lease is to be held for as long as they are.
     pub async fn collect(mut self, budget: &Arc<ByteBudget>) -> Result<(Bytes, Lease), StreamError> {
-        if self.announced().is_some_and(|length| length > self.most_bytes) {
-            return Err(StreamError::TooLarge { limit: self.most_bytes });
-        }
+        self.check_announced()?;
         let mut body = Gathering::begin(budget, self.announced()).ok_or(StreamError::NoRoom)?;
         while let Some(piece) = self.next().await.transpose()? {
             if !body.add(piece) {

@@ -18,7 +18,7 @@ use http::{Method, StatusCode};
 use tower::Layer;
 use trust::TrustError;
 
-use crate::body::BodyError;
+use crate::body::{BodyError, StreamError};
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
 use crate::rejection::{AdmitError, AnswerError, Rejection, RouteError};
@@ -126,7 +126,11 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         Rejection::Answer(AnswerError::Error { retry_after: Some(told), .. }) => {
             headers.insert(RETRY_AFTER, seconds(u64::from(*told)));
         }
-        Rejection::Admit(_) | Rejection::BufferedBytes | Rejection::Audit | Rejection::Upstream(UpstreamError::Saturated) => {
+        Rejection::Admit(_)
+        | Rejection::BufferedBytes
+        | Rejection::UpstreamBody(StreamError::NoRoom)
+        | Rejection::Audit
+        | Rejection::Upstream(UpstreamError::Saturated) => {
             headers.insert(RETRY_AFTER, seconds(1));
         }
         _ => {}

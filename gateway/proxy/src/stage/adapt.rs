@@ -25,7 +25,11 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
             exchange.hold(lease);
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
         }
-        ResponseBody::Streamed(stream) => (Body::Streamed, ResponseBody::Streamed(stream)),
+        ResponseBody::Streamed(stream) => {
+            // What will certainly be cut had better not begin.
+            stream.check_announced()?;
+            (Body::Streamed, ResponseBody::Streamed(stream))
+        }
         held => (held.bytes().map_or(Body::Streamed, |bytes: &Bytes| Body::Bytes(bytes.clone())), held),
     };
     exchange.enter(Stage::Answer);

@@ -211,9 +211,9 @@ impl Upstream {
                 passage => passage,
             };
             *attempts += 1;
-            let (again, send) = match body {
-                OutgoingBody::Held(bytes) => (Some(bytes.clone()), UpstreamRequestBody::Held(Some(bytes))),
-                OutgoingBody::Streamed(body) => (None, UpstreamRequestBody::Streamed(body)),
+            let (again, broken, send) = match body {
+                OutgoingBody::Held(bytes) => (Some(bytes.clone()), None, UpstreamRequestBody::Held(Some(bytes))),
+                OutgoingBody::Streamed(mut body) => (None, Some(body.broken()), UpstreamRequestBody::Streamed(body)),
             };
             let sent =
                 tokio::time::timeout_at(deadline.into(), pools.of(self.slot, &self.state).exchange(rules, request(&head, rules, send)))
@@ -228,6 +228,7 @@ impl Upstream {
                 Ok(Err(error)) => error,
                 Err(_) => UpstreamError::TotalTimeout,
             };
+            let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
             self.count_failure(passage, &error);
             let may_repeat = repeatable && *attempts < rules.attempts && is_transient(&error);
             match again {

@@ -3,7 +3,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What curl got.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status; 0 where there was no answer.
     pub status: u16,
@@ -17,6 +17,13 @@ pub struct Answer {
     pub errors: String,
     /// The protocol: `1.1`, `2`.
     pub version: String,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = String::from_utf8_lossy(&self.body).chars().take(500).collect();
+        write!(f, "{} {:?} {body:?} ({}: {})", self.status, self.headers, self.code, self.errors.trim())
+    }
 }
 
 impl Answer {

@@ -32,6 +32,8 @@ pub struct Gateway {
     pub folder: PathBuf,
     /// Where it listens, by the listener's name; `admin` is the admin listener.
     pub addresses: HashMap<String, SocketAddr>,
+    /// The same in the order in which they were told, for a listener with several.
+    pub listening: Vec<(String, SocketAddr)>,
 }
 
 impl Gateway {
@@ -66,12 +68,15 @@ impl Gateway {
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let expected = yaml.matches("address:").count();
         let mut addresses = HashMap::new();
+        let mut listening = Vec::new();
         let mut said = String::new();
         while addresses.len() < expected {
             let Some(Ok(line)) = lines.next() else { break };
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["listening", name, address] => {
-                    addresses.insert(name.to_owned(), address.parse().map_err(|error| format!("{address}: {error}"))?);
+                    let address = address.parse().map_err(|error| format!("{address}: {error}"))?;
+                    listening.push((name.to_owned(), address));
+                    addresses.entry(name.to_owned()).or_insert(address);
                 }
                 _ => said += &format!("{line}\n"),
             }
@@ -82,7 +87,7 @@ impl Gateway {
             let errors = std::fs::read_to_string(folder.join("stderr.log")).unwrap_or_default();
             return Err(format!("{status}\n{said}{errors}"));
         }
-        Ok(Self { child, folder: folder.to_owned(), addresses })
+        Ok(Self { child, folder: folder.to_owned(), addresses, listening })
     }
 
     /// The process id.
@@ -131,6 +136,26 @@ impl Gateway {
     /// Whether it has ended already.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("it can be waited for")
+    }
+
+    /// A page of its admin listener: the status and the text.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let answer = crate::curl(&[&self.url("admin", path)]);
+        (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    /// A number of its metrics, by name and labels as they are written; 0 where it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.admin("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|number| number.trim().parse().ok()).unwrap_or(0.0)
+    }
+
+    /// The most memory that it has held so far, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("the gateway runs")
     }
 
     /// What it wrote to standard error so far.

@@ -4,6 +4,7 @@
 //! Nothing here waits for a length of time: everything waits for a line, an answer or an end, with a deadline that only a
 //! broken test meets.
 
+mod connection;
 mod curl;
 mod gateway;
 mod load;
@@ -11,10 +12,13 @@ mod mount;
 mod open;
 mod peer;
 mod scene;
+mod site;
 mod strace;
 mod stub;
 mod wire;
+mod witness;
 
+pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
 pub use load::{Load, Seen};
@@ -22,9 +26,11 @@ pub use mount::SmallDisk;
 pub use open::{assert_problem, assert_says_nothing_internal, open, things};
 pub use peer::{Peer, repository};
 pub use scene::{LUCIA, Scene, lookup};
+pub use site::Site;
 pub use strace::{Call, Strace};
 pub use stub::{Reply, Stub, Then};
 pub use wire::{Wire, post};
+pub use witness::Witness;
 
 use std::time::Duration;
 

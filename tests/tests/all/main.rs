@@ -1,10 +1,16 @@
 //! Every end-to-end test, in one binary: one module a subject.
 
+mod authority;
+mod body_limits;
+mod connection_limits;
 mod crash;
 mod failing_disk;
 mod first_exchange;
 mod full_disk;
+mod head_limits;
 mod jaxws;
+mod listeners;
 mod misbehaviour;
+mod routing;
 mod spyne;
 mod strict_order;

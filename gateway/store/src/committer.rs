@@ -28,6 +28,9 @@ pub(crate) struct Committer {
     first_inlet: usize,
 }
 
+/// How long records that nobody waits for may gather into one batch.
+const REST: Duration = Duration::from_millis(20);
+
 /// One worker's queue, taken from it, and how far it was read.
 struct Inlet {
     worker: Arc<Worker>,
@@ -89,8 +92,11 @@ impl Committer {
             // From here on nothing new comes, so this turn's batches are the last.
             refuse_everybody(&self.shared, AppendError::Closed);
         }
-        if !closing {
+        let awaited = self.shared.take_awaited();
+        if !closing && awaited {
             self.gather_more();
+        } else if !closing && self.is_busy() {
+            self.shared.rest(REST);
         }
         self.take_queues();
         self.probe(closing)?;
@@ -271,9 +277,10 @@ impl Committer {
                 byte = end;
                 self.shared.release(entry.cost());
             }
+            // Before anybody is woken, so that whoever is sees the count of what it was told.
+            self.shared.counters.set_open_exchanges(self.segments.open_exchanges());
             worker.settle(entries, error.map_or(Ok(first_seq), Err));
         }
-        self.shared.counters.set_open_exchanges(self.segments.open_exchanges());
     }
 
     /// Stops admitting, and says so in the log if any room is left.

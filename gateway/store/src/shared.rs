@@ -38,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) workers: Mutex<Vec<Arc<Worker>>>,
     pub(crate) strangers: Mutex<Vec<Arc<Coalesced>>>,
     sleeping: AtomicBool,
+    /// The committer lets unawaited records gather.
+    resting: AtomicBool,
+    /// Somebody waits for something that was appended since the committer last looked.
+    awaited: AtomicBool,
     closing: AtomicBool,
     thread: OnceLock<Thread>,
     poison: Mutex<Poison>,
@@ -65,6 +69,8 @@ impl Shared {
             workers: Mutex::default(),
             strangers: Mutex::default(),
             sleeping: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             thread: OnceLock::new(),
             poison: Mutex::default(),
@@ -106,6 +112,32 @@ impl Shared {
         {
             thread.unpark();
         }
+    }
+
+    /// Like [`Shared::notify`], for something that somebody waits for: the committer does not rest over it.
+    pub(crate) fn hurry(&self) {
+        self.awaited.store(true, Ordering::SeqCst);
+        self.notify();
+    }
+
+    /// Like [`Shared::notify`], for something that nobody waits for: a committer that rests goes on resting.
+    pub(crate) fn notify_at_leisure(&self) {
+        if !self.resting.load(Ordering::SeqCst) {
+            self.notify();
+        }
+    }
+
+    /// Whether something was appended since the last call that somebody waits for.
+    pub(crate) fn take_awaited(&self) -> bool {
+        self.awaited.swap(false, Ordering::SeqCst)
+    }
+
+    /// Lets what nobody waits for grow into a batch worth its sync, until somebody waits or so long has passed.
+    pub(crate) fn rest(&self, longest: Duration) {
+        self.resting.store(true, Ordering::SeqCst);
+        let wanted = || self.awaited.load(Ordering::SeqCst) || self.is_closing() || self.queued() > self.options.batch_bytes;
+        self.sleep(Some(longest), wanted);
+        self.resting.store(false, Ordering::SeqCst);
     }
 
     /// Sleeps until notified or for so long, unless `busy` finds something to do after all.

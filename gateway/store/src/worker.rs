@@ -76,6 +76,17 @@ impl WorkerLog {
         self.append(Kind::End, Some(id), record)
     }
 
+    /// The record of an exchange whose answer does not wait for it: written within some hundredths of a second, in batches as
+    /// large as that gives. For e-services without personal data only.
+    pub fn end_unawaited(&self, id: ExchangeId, record: Canonical<'_>) -> Result<(), AppendError> {
+        self.push(Kind::End, Some(id), record, false).map(drop)
+    }
+
+    /// What became of a streamed answer; by then it has left, and nobody waits.
+    pub fn closed_unawaited(&self, record: Canonical<'_>) -> Result<(), AppendError> {
+        self.push(Kind::Closed, None, record, false).map(drop)
+    }
+
     /// What became of a streamed answer.
     pub fn closed(&self, record: Canonical<'_>) -> Result<Ticket, AppendError> {
         self.append(Kind::Closed, None, record)
@@ -118,6 +129,12 @@ impl WorkerLog {
         if kind == Kind::Begin && self.shared.admission() == Admission::Suspended {
             return Err(AppendError::Suspended);
         }
+        let slot = self.push(kind, id, record, true)?;
+        Ok(Ticket::new(Arc::clone(&self.worker), slot))
+    }
+
+    /// Queues a record, with a slot for whoever waits for it.
+    fn push(&self, kind: Kind, id: Option<ExchangeId>, record: Canonical<'_>, awaited: bool) -> Result<u32, AppendError> {
         let payload = record.bytes();
         let cost = payload.len() + ENTRY_BYTES;
         if payload.len() > audit::frame::MAX_PAYLOAD || !self.shared.reserve(cost, 0) {
@@ -125,17 +142,22 @@ impl WorkerLog {
         }
         let pushed = {
             let mut inner = lock(&self.worker.inner);
-            if let Some(refusal) = inner.refusal {
-                Err(refusal)
-            } else {
-                let slot = inner.slots.take();
-                inner.queue.push(kind, id, slot, payload);
-                Ok(slot)
+            match inner.refusal {
+                Some(refusal) => Err(refusal),
+                None => {
+                    let slot = if awaited { inner.slots.take() } else { NO_SLOT };
+                    inner.queue.push(kind, id, slot, payload);
+                    Ok(slot)
+                }
             }
         };
         let slot = pushed.inspect_err(|_| self.shared.release(cost))?;
-        self.shared.notify();
-        Ok(Ticket::new(Arc::clone(&self.worker), slot))
+        if awaited {
+            self.shared.hurry()
+        } else {
+            self.shared.notify_at_leisure()
+        }
+        Ok(slot)
     }
 
     fn queue_unawaited(&self, payload: &[u8]) -> bool {
@@ -152,7 +174,7 @@ impl WorkerLog {
             }
             inner.queue.push(Kind::End, None, NO_SLOT, payload);
         }
-        self.shared.notify();
+        self.shared.notify_at_leisure();
         true
     }
 }

@@ -110,18 +110,16 @@ enum NotRecorded {
 async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecorded> {
     let mut bytes = Vec::with_capacity(1536);
     let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
-    let ticket = match exchange.worker.log.end(exchange.id, record) {
-        // The disk failed since the admission was looked at.
-        Err(store::AppendError::Poisoned) => return never().await,
-        appended => appended?,
-    };
-    let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
-    if relaxed {
-        return Ok(());
+    let log = &exchange.worker.log;
+    if exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed) {
+        return Ok(log.end_unawaited(exchange.id, record)?);
     }
-    match ticket.await {
+    match log.end(exchange.id, record)?.await {
         Ok(_) => Ok(()),
-        Err(LogError::Poisoned) => never().await,
+        Err(LogError::Poisoned) => {
+            never().await;
+            Err(LogError::Poisoned.into())
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -290,8 +288,10 @@ pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> Answe
                     complete: closing.complete,
                 };
                 let mut bytes = Vec::with_capacity(512);
-                let appended =
-                    closed.to_jcs(&mut bytes).map_err(NotRecorded::from).and_then(|canonical| Ok(worker.log.closed(canonical)?));
+                let appended = closed
+                    .to_jcs(&mut bytes)
+                    .map_err(NotRecorded::from)
+                    .and_then(|canonical| Ok(worker.log.closed_unawaited(canonical)?));
                 if let Err(error) = appended {
                     tracing::error!(exchange = %id, %error, "the end of a streamed answer could not be recorded");
                 }

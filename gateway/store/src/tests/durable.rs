@@ -18,6 +18,28 @@ fn what_a_ticket_acknowledged_is_on_the_disk() {
 }
 
 #[test]
+fn records_that_nobody_waits_for_gather_and_are_written_all_the_same() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    for number in 0..50 {
+        let bytes = record(Event::Exchange, number, 100);
+        worker.end_unawaited(id(number), canonical(&bytes)).expect("taken");
+    }
+    while log.stats().frames < 50 {
+        std::thread::yield_now();
+    }
+    assert!(log.stats().commits <= 10, "they gather: {} commits", log.stats().commits);
+    // One that is awaited does not wait for the others' leisure, and takes them along.
+    for number in 50..60 {
+        let bytes = record(Event::Exchange, number, 100);
+        worker.end_unawaited(id(number), canonical(&bytes)).expect("taken");
+    }
+    assert!(exchange(&worker, 60, 100));
+    assert_eq!(recorded(&disk.synced(), "exchange").len(), 61);
+}
+
+#[test]
 fn numbers_follow_each_other_over_segments_and_restarts() {
     let disk = FakeDisk::default();
     let mut expected = 0;

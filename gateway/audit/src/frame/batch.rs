@@ -97,7 +97,8 @@ impl<'a> Batches<'a> {
                 return Err(damage(at, seq, DamageKind::NotAFrame));
             }
             at += frame.size();
-            seq += 1;
+            // No writer reaches the last number; bytes that claim it must not wrap around it.
+            seq = seq.checked_add(1).ok_or(damage(at, seq, DamageKind::Sequence))?;
         };
         if u64::from(trailer.count) != seq - self.next_seq {
             return Err(damage(at, seq, DamageKind::Count));

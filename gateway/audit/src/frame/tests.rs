@@ -33,6 +33,14 @@ fn batches_begin_sectors_and_hold_what_was_pushed() {
 }
 
 #[test]
+fn the_last_number_is_not_passed() {
+    let mut bytes = Vec::new();
+    push_frame(&mut bytes, Kind::Note, u64::MAX, b"{}");
+    let damage = Batches::new(&bytes, 0, [0; 32], u64::MAX).next_batch().expect_err("no number follows");
+    assert_eq!((damage.kind, damage.seq), (DamageKind::Sequence, u64::MAX));
+}
+
+#[test]
 fn an_abandoned_batch_leaves_no_trace() {
     let mut writer = BatchWriter::new([0; 32], 0);
     writer.push(Kind::Note, b"{}");

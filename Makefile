@@ -34,9 +34,11 @@ bench: ## measures the gateway beside nginx, HAProxy and Envoy; writes tests/ben
 
 # The targets need nightly's sanitizer flags, which RUSTC_BOOTSTRAP=1 unlocks on a stable toolchain.
 FUZZ_SECONDS ?= 600
-fuzz: ## fuzzes one parser: make fuzz TARGET=name [FUZZ_SECONDS=600]; needs `cargo install cargo-fuzz`
-	@test -n "$(TARGET)" || { ls fuzz/fuzz_targets; echo "usage: make fuzz TARGET=name"; exit 2; }
-	cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+fuzz: ## fuzzes one reader: make fuzz TARGET=name [FUZZ_SECONDS=600]; needs `cargo install cargo-fuzz`
+	@test -n "$(TARGET)" || { ls fuzz/corpus; echo "usage: make fuzz TARGET=name"; exit 2; }
+	@mkdir -p fuzz/corpus-local/$(TARGET)
+	cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run $(TARGET) corpus-local/$(TARGET) corpus/$(TARGET) -- \
+		-dict=$(TARGET).dict -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -max_len=8192
 
 clean-work: ## removes what the tests installed and left behind
 	rm -rf .work

@@ -3,6 +3,7 @@
 mod authority;
 mod body_limits;
 mod connection_limits;
+mod corpora;
 mod crash;
 mod failing_disk;
 mod first_exchange;

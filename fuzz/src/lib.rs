@@ -1,0 +1,7 @@
+//! What the fuzz targets do with an input, as plain functions: libFuzzer calls them, and so does the test that replays the
+//! corpora. A function panics where what it holds is broken; its input may be anything.
+
+pub mod audit_log;
+pub mod envelope;
+pub mod json;
+pub mod voucher;

@@ -44,7 +44,9 @@ pub fn run(data: &[u8]) {
         Err(error) => assert!(error.to_string().starts_with("number out of range"), "taken, and not JSON: {error}"),
     }
     let places = places(json.root());
-    places.iter().for_each(|(_, node)| check_node(*node));
+    for (_, node) in &places {
+        check_node(*node);
+    }
     check_canonical(&json, &value);
     check_edits(&json, &value, data, &places);
 }
@@ -80,7 +82,7 @@ fn under(place: &str, name: &str) -> String {
 
 /// A value's own text is JSON of the same value, and the accessors agree with its kind.
 fn check_node(node: Node<'_>) {
-    if node.len() == 0 {
+    if node.is_empty() {
         assert_eq!(read(node.raw().to_owned()).root().to_value(), node.to_value());
     }
     assert_eq!(node.as_str().is_some(), node.kind() == Kind::String);
@@ -102,7 +104,7 @@ fn check_edits(json: &Json, value: &Value, data: &[u8], places: &[(String, Node<
     let pointed = |place: &&String| !place.split('/').any(|name| name == "*");
     let names = places.iter().map(|(place, _)| place).filter(pointed);
     let chosen: BTreeSet<&str> =
-        names.enumerate().filter(|(at, _)| (seed >> (at % 61)) & 3 == 0).map(|(_, place)| place.as_str()).collect();
+        names.enumerate().filter(|(at, _)| (seed >> (at % 61)).is_multiple_of(4)).map(|(_, place)| place.as_str()).collect();
     let pointers: Vec<Pointer> = chosen.iter().map(|place| Pointer::parse(place).expect("a pointer")).collect();
 
     let without = edited(value, "", &|place| (!place.is_empty() && chosen.contains(place)).then_some(None));

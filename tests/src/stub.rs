@@ -55,10 +55,10 @@ impl Reply {
         Self { bytes: Vec::new(), then: Then::Reset }
     }
 
-    /// The same answer, its last bytes only after [`Stub::release`].
+    /// The same answer, its last bytes (or all of it) only after [`Stub::release`].
     #[must_use]
     pub fn gated(mut self, last: usize) -> Self {
-        let rest = self.bytes.split_off(self.bytes.len() - last);
+        let rest = self.bytes.split_off(self.bytes.len().saturating_sub(last));
         self.then = Then::Wait(rest);
         self
     }

@@ -61,24 +61,24 @@ impl Issuer {
 
     /// Verifies a voucher's signature: at once where the key is known, after a fetch where it may have been added.
     pub async fn verify(&self, token: &Presented<'_>, now: Timestamp) -> Result<Voucher, TrustError> {
-        let dated = self.keys();
-        let missing = match dated.as_ref().and_then(|dated| dated.at(now)) {
-            Some(keys) => match token.verify(&self.rules, keys) {
-                Err(TrustError::UnknownKey { kid }) => kid,
-                result => return result,
-            },
-            None => Box::default(),
-        };
-        // Two looks: before the fetch and after it.
-        for _ in 0..2 {
+        let mut missing = Box::default();
+        // Without any keys, with the first ones, and with those fetched again because the voucher's key was not among them.
+        for _ in 0..3 {
             let mut fetched = self.fetched.subscribe();
+            missing = match self.keys().as_ref().and_then(|dated| dated.at(now)) {
+                Some(keys) => match token.verify(&self.rules, keys) {
+                    Err(TrustError::UnknownKey { kid }) => kid,
+                    result => return result,
+                },
+                None => Box::default(),
+            };
             let looked = self.ring.lock().look(&missing, clock::now());
             match looked {
                 KeyLook::Known(dated) => {
                     let keys = dated.at(now).ok_or(TrustError::KeysUnavailable { retry_after: 30 })?;
                     return token.verify(&self.rules, keys);
                 }
-                KeyLook::Unknown => return Err(TrustError::UnknownKey { kid: missing }),
+                KeyLook::Unknown => break,
                 KeyLook::Unavailable { retry_after } => return Err(TrustError::KeysUnavailable { retry_after }),
                 KeyLook::RefreshThenRetry => {
                     self.wanted.notify_one();

@@ -5,6 +5,7 @@ mod body_limits;
 mod connection_limits;
 mod corpora;
 mod crash;
+mod departures;
 mod failing_disk;
 mod first_exchange;
 mod full_disk;

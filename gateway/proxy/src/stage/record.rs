@@ -111,16 +111,19 @@ async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecor
     let mut bytes = Vec::with_capacity(1536);
     let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
     let log = &exchange.worker.log;
-    if exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed) {
-        return Ok(log.end_unawaited(exchange.id, record)?);
-    }
-    match log.end(exchange.id, record)?.await {
-        Ok(_) => Ok(()),
-        Err(LogError::Poisoned) => {
-            never().await;
-            Err(LogError::Poisoned.into())
+    let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
+    let recorded = if relaxed {
+        log.end_unawaited(exchange.id, record).map_err(NotRecorded::from)
+    } else {
+        match log.end(exchange.id, record) {
+            Ok(ticket) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
+    };
+    match recorded {
+        // The disk failed since the admission was looked at.
+        Err(NotRecorded::Append(store::AppendError::Poisoned) | NotRecorded::Log(LogError::Poisoned)) => never().await,
+        recorded => recorded,
     }
 }
 

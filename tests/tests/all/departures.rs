@@ -79,6 +79,7 @@ fn who_leaves_while_sending_the_body_is_recorded_and_nobody_is_asked() {
             wire.send(b"POST /cose/cosa HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{\"n\"")
         );
         let held = leave(wire);
+        eventually("it is recorded", || town.scene.log().iter().any(|record| record["ev"] == "exchange").then_some(()));
         let (records, asked) = town.records();
         drop(held);
         assert_eq!((told(&records), asked), (vec![("exchange", "abandoned", 0, "-")], 0), "{way}: {records:?}");

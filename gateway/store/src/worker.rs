@@ -153,9 +153,9 @@ impl WorkerLog {
         };
         let slot = pushed.inspect_err(|_| self.shared.release(cost))?;
         if awaited {
-            self.shared.hurry()
+            self.shared.hurry();
         } else {
-            self.shared.notify_at_leisure()
+            self.shared.notify_at_leisure();
         }
         Ok(slot)
     }

@@ -25,6 +25,8 @@ paths:
   /flussi:
     get: { operationId: scarica, responses: *open }
     post: { operationId: carica, requestBody: { content: { "*/*": {} } }, responses: *open }
+  /registra:
+    post: { operationId: registra, requestBody: { content: { "*/*": {} } }, responses: *open }
   /promesse:
     get:
       operationId: promessa

@@ -29,6 +29,7 @@ pub struct Issuer {
     source: KeySource,
     current: ArcSwapOption<DatedKeys>,
     ring: Mutex<KeyRing>,
+    retry: Duration,
     /// Counts fetches that ended; whoever waits for one watches it.
     fetched: watch::Sender<u64>,
     /// Asks the control thread for a fetch.
@@ -44,6 +45,7 @@ impl Issuer {
             source: config.keys.clone(),
             current: ArcSwapOption::empty(),
             ring: Mutex::new(KeyRing::new(config.refresh)),
+            retry: config.refresh.retry_after,
             fetched: watch::Sender::new(0),
             wanted: tokio::sync::Notify::new(),
         };
@@ -86,7 +88,7 @@ impl Issuer {
                 }
             }
         }
-        if missing.is_empty() { Err(TrustError::KeysUnavailable { retry_after: 30 }) } else { Err(TrustError::UnknownKey { kid: missing }) }
+        if missing.is_empty() { Err(TrustError::KeysUnavailable { retry_after: 1 }) } else { Err(TrustError::UnknownKey { kid: missing }) }
     }
 
     /// Whether keys are there: for readiness.
@@ -119,14 +121,14 @@ impl Issuer {
         };
         let pools = Pools::default();
         loop {
-            let now = clock::now();
-            let due = self.ring.lock().due(now);
-            if due {
+            // Whoever waits for a fetch wakes this loop, those too whom the last one has served already: the ring knows.
+            let wanted = self.ring.lock().wants(clock::now());
+            if wanted {
                 self.fetch(upstream.as_ref(), &pools).await;
             }
             tokio::select! {
-                () = self.wanted.notified() => self.fetch(upstream.as_ref(), &pools).await,
-                () = tokio::time::sleep(Duration::from_secs(5)) => {}
+                () = self.wanted.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY.min(self.retry)) => {}
             }
         }
     }
@@ -145,6 +147,8 @@ impl Issuer {
 /// The most bytes of a key set.
 const MOST_KEY_BYTES: u64 = 1 << 20;
 
+/// How often it is looked whether a fetch is due.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long an exchange waits for a fetch.
 const FETCH_TIME: Duration = Duration::from_secs(10);
 

@@ -21,6 +21,8 @@ pub struct KeyRing {
     failed_at: Option<Timestamp>,
     /// Since when a fetch is under way.
     started_at: Option<Timestamp>,
+    /// Whether a look asked for a fetch that has not begun.
+    asked: bool,
     /// When an unknown key last caused a fetch.
     forced_at: Option<Timestamp>,
     /// Ids that a fetch did not find, and until when that is believed; the oldest first.
@@ -99,7 +101,16 @@ impl KeyRing {
     /// A ring that has no keys yet; a fetch is due at once.
     pub fn new(rules: KeyRingRules) -> Self {
         let none = None;
-        Self { rules, keys: None, fetched_at: none, failed_at: none, started_at: none, forced_at: none, refused: VecDeque::new() }
+        Self {
+            rules,
+            keys: None,
+            fetched_at: none,
+            failed_at: none,
+            started_at: none,
+            asked: false,
+            forced_at: none,
+            refused: VecDeque::new(),
+        }
     }
 
     /// A ring that starts with keys kept from before, from a file for instance. They are usable as long as fetched ones
@@ -137,16 +148,20 @@ impl KeyRing {
         }
         if since(self.forced_at, now) >= self.rules.forced_apart && since(self.failed_at, now) >= self.rules.retry_after {
             // Under way from here on, so that whoever asks before the fetch begins joins it.
-            (self.forced_at, self.started_at) = (Some(now), Some(now));
+            (self.forced_at, self.started_at, self.asked) = (Some(now), Some(now), true);
             return KeyLook::RefreshThenRetry;
         }
         self.refuse(kid, now);
         KeyLook::Unknown
     }
 
-    fn without_keys(&self, now: Timestamp) -> KeyLook {
+    fn without_keys(&mut self, now: Timestamp) -> KeyLook {
         let waited = since(self.failed_at, now);
-        if self.in_flight(now) || waited >= self.rules.retry_after {
+        if self.in_flight(now) {
+            return KeyLook::RefreshThenRetry;
+        }
+        if waited >= self.rules.retry_after {
+            (self.started_at, self.asked) = (Some(now), true);
             return KeyLook::RefreshThenRetry;
         }
         KeyLook::Unavailable { retry_after: seconds_up(self.rules.retry_after.saturating_sub(waited)).max(1) }
@@ -159,9 +174,16 @@ impl KeyRing {
             && since(self.failed_at, now) >= self.rules.retry_after
     }
 
+    /// Whether whoever fetches should begin now: because keys are due, or because a look asked for them. However many ask,
+    /// one fetch answers them.
+    pub fn wants(&self, now: Timestamp) -> bool {
+        self.asked || self.due(now)
+    }
+
     /// A fetch begins.
     pub fn started(&mut self, now: Timestamp) {
         self.started_at = Some(now);
+        self.asked = false;
     }
 
     /// A fetch brought these keys. They are the ones to publish to the exchanges.
@@ -245,11 +267,12 @@ mod tests {
     enum Step {
         Look(&'static str, &'static str),
         Due(bool),
+        Wants(bool),
         Started,
         Loaded,
         Failed,
     }
-    use Step::{Due, Failed, Loaded, Look, Started};
+    use Step::{Due, Failed, Loaded, Look, Started, Wants};
 
     fn check(mut ring: KeyRing, steps: &[(i64, Step)]) {
         for (second, step) in steps {
@@ -268,6 +291,7 @@ mod tests {
                     assert_eq!(look, *expected, "{kid} at {second} s");
                 }
                 Due(expected) => assert_eq!(ring.due(now), *expected, "due at {second} s"),
+                Wants(expected) => assert_eq!(ring.wants(now), *expected, "wants at {second} s"),
                 Started => ring.started(now),
                 Loaded => drop(ring.loaded(sample::jwks(), now)),
                 Failed => ring.failed(now),
@@ -316,6 +340,26 @@ mod tests {
                 (71, Failed),
                 (71, Look("another", "unknown")),
                 (130, Look("newest", "refresh")),
+            ],
+        );
+    }
+
+    #[test]
+    fn however_many_ask_one_fetch_is_wanted() {
+        check(
+            KeyRing::new(KeyRingRules::default()),
+            &[
+                (0, Wants(true)),
+                (0, Loaded),
+                (10, Wants(false)),
+                (10, Look("new", "refresh")),
+                (10, Look("newer", "refresh")),
+                (10, Wants(true)),
+                (10, Started),
+                (10, Look("newest", "refresh")),
+                (10, Wants(false)),
+                (11, Loaded),
+                (11, Wants(false)),
             ],
         );
     }

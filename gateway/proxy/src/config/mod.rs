@@ -247,6 +247,9 @@ fn issuer(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
     if let Some(every) = section.duration("refresh") {
         refresh.refresh_after = every;
     }
+    if let Some(after) = section.duration("retry") {
+        refresh.retry_after = after.max(Duration::from_millis(100));
+    }
     if let Some(oldest) = section.duration("max_age") {
         refresh.longest_age = oldest;
     }

@@ -105,9 +105,14 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         Rejection::Trust(TrustError::KeysUnavailable { retry_after }) => {
             headers.insert(RETRY_AFTER, seconds(u64::from(*retry_after)));
         }
-        // RFC 6750 §3: without credentials no error code, else `invalid_token`.
+        // RFC 6750 §3: without credentials no error code; `invalid_token` with 401, `insufficient_scope` with 403.
         Rejection::Trust(TrustError::Missing) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Rejection::Trust(
+            TrustError::WrongProducer | TrustError::WrongEService | TrustError::WrongDescriptor | TrustError::AmbiguousInstance,
+        ) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
         }
         Rejection::Trust(_) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));

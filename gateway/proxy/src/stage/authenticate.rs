@@ -21,7 +21,12 @@ pub async fn authenticate(mut request: Request) -> Result<Request, Rejection> {
     exchange.enter(Stage::Authenticate);
     let routed = exchange.routed();
     let authenticated = match &routed.service.definition.security {
-        Security::Open | Security::Upstream => nobody(),
+        Security::Open => {
+            // Credentials that nobody asked for are nobody's business below.
+            request.headers.remove(AUTHORIZATION);
+            nobody()
+        }
+        Security::Upstream => nobody(),
         Security::Voucher(instances) => voucher(&mut request, &exchange.worker, &routed.service, instances).await?,
     };
     let _ = exchange.caller.set(authenticated);

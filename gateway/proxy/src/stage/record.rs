@@ -79,8 +79,7 @@ async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
     if exchange.worker.state.audit.admits() == Admission::Poisoned {
         return never().await;
     }
-    let refused_stranger = exchange.refusal.get().is_some() && exchange.caller.get().is_none();
-    if refused_stranger || exchange.is_unadmitted_by_log() {
+    if is_refused_stranger(exchange) || exchange.is_unadmitted_by_log() {
         note_unawaited(exchange, &response);
     } else if let Err(error) = commit(exchange, &response).await {
         tracing::error!(exchange = %exchange.id, cause = %error, "the record of an exchange is not durable; its answer is withheld");
@@ -125,6 +124,12 @@ async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecor
         Err(NotRecorded::Append(store::AppendError::Poisoned) | NotRecorded::Log(LogError::Poisoned)) => never().await,
         recorded => recorded,
     }
+}
+
+/// Whether somebody who proved nothing was refused before anything happened: once a begin frame stands, its end is owed.
+fn is_refused_stranger(exchange: &Exchange) -> bool {
+    let proven = exchange.caller.get().is_some_and(|caller| caller.proven);
+    exchange.refusal.get().is_some() && !proven && exchange.begin_wait().is_none() && exchange.attempts.load(Ordering::Relaxed) == 0
 }
 
 /// A refusal of somebody who proved nothing, or of anybody while the disk is full: recorded without waiting, under the listener's

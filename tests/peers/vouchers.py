@@ -155,8 +155,8 @@ def padded(pem, header, payload):
 
 
 def truncated(pem, header, payload):
-    """The last characters of the signature are gone."""
-    return by_hand(pem, compact(header), payload)[:-4]
+    """The last byte of the signature is gone, and what is left is base64 still."""
+    return by_hand(pem, compact(header), payload)[:-2]
 
 
 FAULTS = {

@@ -4,6 +4,7 @@
 //! Nothing here waits for a length of time: everything waits for a line, an answer or an end, with a deadline that only a
 //! broken test meets.
 
+mod ask;
 mod connection;
 mod curl;
 mod gateway;
@@ -11,6 +12,7 @@ mod load;
 mod mount;
 mod open;
 mod peer;
+mod rest;
 mod scene;
 mod site;
 mod strace;
@@ -18,6 +20,7 @@ mod stub;
 mod wire;
 mod witness;
 
+pub use ask::{SEARCH, ask, get, python, search};
 pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
@@ -25,6 +28,7 @@ pub use load::{Load, Seen};
 pub use mount::SmallDisk;
 pub use open::{assert_problem, assert_says_nothing_internal, open, things};
 pub use peer::{Peer, repository};
+pub use rest::{Asked, Rest};
 pub use scene::{LUCIA, Scene, lookup};
 pub use site::Site;
 pub use strace::{Call, Strace};

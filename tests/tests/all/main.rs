@@ -1,5 +1,7 @@
 //! Every end-to-end test, in one binary: one module a subject.
 
+mod admission;
+mod answers;
 mod authority;
 mod body_limits;
 mod connection_limits;
@@ -8,17 +10,23 @@ mod crash;
 mod departures;
 mod failing_disk;
 mod first_exchange;
+mod foreign_vouchers;
 mod full_disk;
 mod head_limits;
+mod issuer_keys;
 mod jaxws;
 mod listeners;
 mod misbehaviour;
 mod refusals;
+mod requests;
 mod rest_upstream;
 mod routing;
 mod spyne;
+mod status;
 mod streaming;
 mod strict_order;
+mod unprotected;
 mod upstream_connections;
 mod upstream_rules;
 mod upstream_tls;
+mod voucher_memory;

@@ -58,8 +58,9 @@ impl Kept {
             KeptBody::Json(json) => json.bytes().len() * 4,
             KeptBody::Bytes(bytes) => bytes.len(),
         };
-        // The index of a JSON text is some three times the text; headers and the entry itself are counted by the kilobyte.
-        body as u64 + 1024
+        let headers: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
+        // The index of a JSON text is some three times the text; the entry itself is counted as half a kilobyte.
+        (body + headers) as u64 + 512
     }
 }
 
@@ -113,7 +114,8 @@ impl AnswerCache {
 
 impl Question {
     /// The key of a call: the e-service with its compiled hash, the operation, the canonical request without the members that
-    /// are ignored, the purpose, the tenant, and every caller's header that the adapter forwards.
+    /// are ignored, the purpose, the tenant, every caller's header that the adapter forwards, and who calls where the upstream
+    /// is told.
     pub fn of(definition: &Definition, instance: usize, call: &Call, ignore: &[Pointer]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         // Every part is preceded by its length, so that no two lists of parts read alike.
@@ -128,6 +130,11 @@ impl Question {
         part(call.path.as_bytes());
         part(call.query.as_deref().unwrap_or_default().as_bytes());
         part(call.caller.purpose.as_deref().unwrap_or_default().as_bytes());
+        // An upstream that knows who asks may answer each something else.
+        if !definition.identity_headers.is_empty() {
+            part(call.caller.consumer.as_deref().unwrap_or_default().as_bytes());
+            part(call.caller.client.as_deref().unwrap_or_default().as_bytes());
+        }
         match &call.body {
             exchange::Body::Json(json) => part(&json::canonical(json, ignore)),
             other => part(&other.bytes().unwrap_or_default()),
@@ -153,7 +160,8 @@ impl Question {
 /// Headers that say something about the message or its way, not about what is asked.
 const BESIDE_THE_QUESTION: [&str; 6] = ["content-length", "traceparent", "tracestate", "x-request-id", "x-correlation-id", "host"];
 
-/// Whether an upstream allows its answer to be kept (RFC 9111 §5.2.2): `no-store` and `private` forbid it, `Vary: *` too.
+/// Whether an upstream allows its answer to be kept (RFC 9111 §5.2.2): `no-store` and `private` forbid it, `Vary: *` too. A
+/// cookie is somebody's own, so an answer that sets one is nobody else's either.
 pub fn may_keep(headers: &HeaderMap) -> bool {
     let lists = |name: http::HeaderName, words: &[&str]| {
         headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|directive| {

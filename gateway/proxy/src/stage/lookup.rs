@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use adapter_api::AdapterError;
 use exchange::{Json, json};
 use http::StatusCode;
 use http::header::{AGE, HeaderValue};
@@ -85,8 +86,12 @@ async fn load(
     };
     let request = request.lock().take();
     match (&*not_kept, request) {
-        // The one who loaded went away, or its answer was its own: ask for ourselves, without waiting for anybody.
-        (NotKept::Uncacheable | NotKept::Rejected(Rejection::Abandoned | Rejection::Audit), Some(request)) => {
+        // The one who loaded went away, or what it alone had said could not be mapped: one of those who waited loads instead.
+        (NotKept::Rejected(Rejection::Abandoned | Rejection::Adapter(AdapterError::Call(_))), Some(request)) => {
+            Box::pin(load(request, next, exchange, question, rules, asked)).await
+        }
+        // Its answer was its own, or its record failed: ask for ourselves, without waiting for anybody.
+        (NotKept::Uncacheable | NotKept::Rejected(Rejection::Audit), Some(request)) => {
             let _ = exchange.lookup.set(Lookup::Bypass);
             next.pass(request).await
         }

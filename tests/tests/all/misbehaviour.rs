@@ -84,6 +84,7 @@ fn each_way_of_going_wrong_is_a_clear_error() {
         let answer = town.search();
         assert_eq!(answer.status, status, "{how:?}: {answer:?}");
         assert_problem(&answer, status, kind);
+        assert!(answer.json().get("detail").is_none(), "the cause is for the record: {how:?}: {answer:?}");
         let said = String::from_utf8_lossy(&answer.body).into_owned();
         for word in ["FONTANA", LUCIA, "12 marzo", "CAP", "lol"] {
             assert!(!said.contains(word), "{how:?} lets `{word}` through: {said}");

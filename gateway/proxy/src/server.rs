@@ -88,9 +88,10 @@ pub fn start(configuration: &Configuration) -> Result<Running, StartError> {
     }
     let addresses: Vec<Vec<SocketAddr>> = bound.iter().map(|bound| bound.addresses.clone()).collect();
     let snapshot = Arc::new(Snapshot::bind(configuration, &state, &addresses));
-    note_configuration(&state, &snapshot)?;
     let admin = configuration.admin.as_ref().map(AdminSocket::open).transpose()?;
     let admin_address = admin.as_ref().map(AdminSocket::name);
+    // After everything that may be refused: a configuration that never came into force is not said to have.
+    note_configuration(&state, &snapshot)?;
     let (draining, control) = (CancellationToken::new(), CancellationToken::new());
     let control_thread = control_thread(state.clone(), snapshot.clone(), admin, control.clone())?;
     let permits: Vec<Arc<Semaphore>> = configuration
@@ -203,7 +204,11 @@ enum AdminSocket {
 }
 
 impl AdminSocket {
-    fn open(address: &AdminAddress) -> std::io::Result<Self> {
+    fn open(address: &AdminAddress) -> Result<Self, BindError> {
+        Self::bind(address).map_err(|source| BindError { address: address.to_string(), source })
+    }
+
+    fn bind(address: &AdminAddress) -> std::io::Result<Self> {
         match address {
             AdminAddress::Tcp(address) => {
                 let socket = std::net::TcpListener::bind(address)?;

@@ -104,6 +104,15 @@ pub enum AdminAddress {
     Socket(PathBuf),
 }
 
+impl std::fmt::Display for AdminAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Socket(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// What reading leaves behind: the configuration if it can be used, and all faults in the order of the files.
 #[derive(Debug)]
 pub struct Loaded {

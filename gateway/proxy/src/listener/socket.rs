@@ -21,8 +21,8 @@ pub struct Bound {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
-    /// Where.
-    pub address: SocketAddr,
+    /// Where: an address and port, or a path.
+    pub address: String,
     /// Why.
     pub source: io::Error,
 }
@@ -31,7 +31,7 @@ pub struct BindError {
 pub fn bind(addresses: &[SocketAddr], workers: usize) -> Result<Bound, BindError> {
     let mut bound = Bound { addresses: Vec::new(), sockets: (0..workers).map(|_| Vec::new()).collect() };
     for &address in addresses {
-        let fail = |source| BindError { address, source };
+        let fail = |source| BindError { address: address.to_string(), source };
         refuse_taken(address).map_err(fail)?;
         let first = open(address).map_err(fail)?;
         let resolved = first.local_addr().map_err(fail)?;

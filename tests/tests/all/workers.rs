@@ -1,0 +1,84 @@
+//! Threads: workers that share the port, one committer, and a pool for what would hold a worker up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tests::{Connection, Gateway, Site, Witness, curl};
+
+const GET: &[u8] = b"GET /c/v1/cose HTTP/1.1\r\nhost: h\r\n\r\n";
+
+/// The names of its threads, numbers cut off, sorted.
+fn threads(gateway: &Gateway) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", gateway.pid())).expect("it runs");
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_worker_is_a_thread_and_one_commits() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "").replace("workers: 2", "workers: 3");
+    let gateway = Gateway::start(site.path(), &yaml);
+    assert_eq!(curl(&[&gateway.url("web", "/c/v1/cose")]).status, 200);
+    let names = threads(&gateway);
+    let count = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert_eq!((count("varco-worker-"), count("varco-control"), count("varco-audit")), (3, 1, 1), "{names:?}");
+}
+
+#[test]
+fn workers_share_a_port_and_keep_their_connections_to_the_upstream() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "").replace("workers: 2", "workers: 3");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let mut callers: Vec<Connection> = (0..64).map(|_| Connection::to(gateway.address("web"))).collect();
+    // One after the other: no worker ever needs a second connection, and none uses another's.
+    for _ in 0..3 {
+        for caller in &mut callers {
+            caller.send(GET).expect("the connection is kept");
+            assert_eq!(caller.answer().expect("an answer").status, 200);
+        }
+    }
+    assert_eq!((witness.asked().len(), witness.connections()), (192, 3), "the system spreads callers over all workers");
+}
+
+#[test]
+fn a_large_body_holds_nobody_else_up() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "").replace("workers: 2", "workers: 1");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let body = format!("{{\"nome\":\"x\",\"note\":[{}\"\"]}}", "\"una nota\",".repeat((5 << 20) / 11));
+    let head = format!("POST /c/v1/cose HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    // Were the body read on the worker, the longest silence would be nearly as long as the large request. One good try of a few
+    // is enough: a busy machine makes silences longer, never shorter.
+    let shares: Vec<f64> = (0..6).map(|_| longest_silence(&gateway, &head, &body)).collect();
+    assert!(shares.iter().any(|share| *share < 0.3), "others waited for {shares:?} of the large request's time");
+}
+
+/// The longest time that other callers waited for an answer while a large request was under way, as a share of its time.
+fn longest_silence(gateway: &Gateway, head: &str, body: &str) -> f64 {
+    let done = AtomicBool::new(false);
+    let mut large = Connection::to(gateway.address("web"));
+    let mut small = Connection::to(gateway.address("web"));
+    // All of it but the last byte, so that what is measured is the work and not the transport.
+    large.send(head.as_bytes()).and_then(|()| large.send(&body.as_bytes()[..body.len() - 1])).expect("it is read");
+    std::thread::scope(|scope| {
+        let worked = scope.spawn(|| {
+            let began = Instant::now();
+            large.send(&body.as_bytes()[body.len() - 1..]).expect("it is read");
+            assert_eq!(large.answer().expect("an answer").status, 200);
+            done.store(true, Ordering::Release);
+            began.elapsed()
+        });
+        let mut longest = Duration::ZERO;
+        while !done.load(Ordering::Acquire) {
+            let began = Instant::now();
+            small.send(GET).expect("the connection is kept");
+            assert_eq!(small.answer().expect("an answer").status, 200);
+            longest = longest.max(began.elapsed());
+        }
+        let whole = worked.join().expect("it is answered");
+        longest.as_secs_f64() / whole.as_secs_f64()
+    })
+}

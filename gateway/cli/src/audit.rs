@@ -167,6 +167,9 @@ pub(crate) fn print_report(report: &Report) {
         report.segments,
         hex(&report.chain)
     );
+    if report.unfinished {
+        println!("an unfinished write stands at the end: of a gateway at work, or of one that was cut short");
+    }
     if report.open > 0 {
         println!("{} exchanges are under way", report.open);
     }

@@ -34,6 +34,11 @@ impl<'a> Section<'a> {
         Some(Self { file: file.clone(), node, name, asked: RefCell::default(), named: false, faults })
     }
 
+    /// Leaves this mapping unread, because what stands above it is at fault already.
+    pub fn leave(mut self) {
+        self.named = true;
+    }
+
     /// The name of this mapping, for messages.
     pub fn name(&self) -> &str {
         &self.name

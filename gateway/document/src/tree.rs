@@ -5,7 +5,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Map;
 
-use crate::{Fault, Place, Position};
+use crate::{Fault, Faults, Place, Position};
 
 /// A document read whole: its file name and its outermost value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,23 +64,34 @@ const MOST_VALUES: usize = 4_000_000;
 impl Tree {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, Fault> {
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            Fault::error(Place::file(&file), format!("cannot read the file: {}", error.kind()))
-                .hint("paths are relative to the file that names them")
-        })?;
-        let text = String::from_utf8(bytes).map_err(|_| Fault::error(Place::file(&file), "the file is not UTF-8"))?;
+        let (file, text) = text_of(path)?;
         Self::parse(&file, &text)
+    }
+
+    /// Reads a file whose other faults are worth finding too: a key that stands twice is reported, and its first value kept.
+    /// The faults are errors, so whatever is made of the tree must not be used.
+    pub fn read_on(path: &Path, faults: &mut Faults) -> Option<Self> {
+        let read = text_of(path).and_then(|(file, text)| Self::build(&file, &text));
+        let (tree, repeated) = faults.keep(read)?;
+        faults.extend(repeated);
+        Some(tree)
     }
 
     /// Reads a text; `file` is what faults will name.
     pub fn parse(file: &str, text: &str) -> Result<Self, Fault> {
+        let (tree, repeated) = Self::build(file, text)?;
+        repeated.into_iter().next().map_or(Ok(tree), Err)
+    }
+
+    /// The tree, and the keys that stand twice.
+    fn build(file: &str, text: &str) -> Result<(Self, Vec<Fault>), Fault> {
         let file: Arc<str> = file.into();
-        let mut builder = Builder { file: &file, anchors: HashMap::new(), values: 0 };
+        let mut builder = Builder { file: &file, anchors: HashMap::new(), values: 0, repeated: Vec::new() };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut events = Parser::new_from_str(text);
         let root = builder.document(&mut events)?;
-        Ok(Self { file, root })
+        let repeated = builder.repeated;
+        Ok((Self { file, root }, repeated))
     }
 
     /// Where a JSON pointer leads: the one index from pointer to line and column. The longest part of the pointer that
@@ -187,6 +198,20 @@ struct Builder<'a> {
     file: &'a Arc<str>,
     anchors: HashMap<usize, Node>,
     values: usize,
+    /// The keys that stand twice.
+    repeated: Vec<Fault>,
+}
+
+fn text_of(path: &Path) -> Result<(String, String), Fault> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Fault::error(Place::file(&file), format!("cannot read the file: {}", error.kind()))
+            .hint("paths are relative to the file that names them")
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((file, text)),
+        Err(_) => Err(Fault::error(Place::file(&file), "the file is not UTF-8")),
+    }
 }
 
 type Events<'t> = Parser<'t, granit_parser::StrInput<'t>>;
@@ -282,13 +307,18 @@ impl Builder<'_> {
                 return Err(self.fault(span, "only text can be a key here"));
             };
             let key = Key { text: text.into_owned(), position: position(span) };
-            if let Some(first) = seen.insert(key.text.clone(), key.position) {
-                return Err(self
-                    .fault(span, format!("the key `{}` stands twice", key.text))
-                    .hint(format!("it stands first in line {}", first.line)));
+            let first = seen.get(&key.text).copied();
+            if let Some(first) = first {
+                let fault = self.fault(span, format!("the key `{}` stands twice", key.text));
+                self.repeated.push(fault.hint(format!("it stands first in line {}", first.line)));
+            } else {
+                seen.insert(key.text.clone(), key.position);
             }
             let (event, span) = self.next(events)?;
             let mut node = self.node(event, span, events)?;
+            if first.is_some() {
+                continue;
+            }
             if key.text == "<<" && matches!(node.value, Value::Mapping(_)) {
                 // YAML 1.1's merge key, which published OpenAPI documents use: explicit keys win.
                 if let Value::Mapping(merged) = &mut node.value {
@@ -382,6 +412,8 @@ mod tests {
         ] {
             assert_eq!(parse(text).expect_err(text).to_string(), expected);
         }
+        let (tree, repeated) = Tree::build("a.yaml", "a: {b: 1, b: 2}\na: 3\nc: 4").expect("it is read on");
+        assert_eq!((tree.root.to_json(), repeated.len()), (serde_json::json!({"a": {"b": 1}, "c": 4}), 2));
         let mut bomb = String::from("a0: &a0 [x]\n");
         for n in 1..12 {
             bomb += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(","));

@@ -365,7 +365,7 @@ fn limits(section: Option<Section<'_>>) -> LimitRules {
 fn party(section: &Section<'_>) -> PartyLimit {
     let burst = section.count("burst");
     let rate = section.rate("rate").map(|(count, period)| Rate::new(count, period, burst.unwrap_or(count)));
-    if rate.is_none() && burst.is_some() {
+    if section.node("rate").is_none() && burst.is_some() {
         section.report(Fault::error(section.place("burst"), "a burst needs a `rate`"));
     }
     PartyLimit { rate, concurrency: section.count("concurrency").map(|count| count.clamp(1, 1 << 20) as u32) }
@@ -399,8 +399,9 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
             contract?;
             Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream? })
         }
-        _ => {
+        (http, soap) => {
             kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));
+            http.into_iter().chain(soap).for_each(Section::leave);
             None
         }
     }

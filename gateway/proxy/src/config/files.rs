@@ -24,8 +24,8 @@ impl Files {
     }
 
     fn add(&mut self, path: &Path, within: &mut Vec<PathBuf>, faults: &RefCell<Faults>) {
-        let Some(tree) = faults.borrow_mut().keep(Tree::read(path)) else { return };
-        within.push(path.to_owned());
+        let Some(tree) = Tree::read_on(path, &mut faults.borrow_mut()) else { return };
+        within.push(canonical(path));
         let mut included = Vec::new();
         for item in tree
             .root
@@ -38,7 +38,7 @@ impl Files {
                 continue;
             };
             let target = beside(&tree.file, text);
-            let fault = if within.contains(&target) {
+            let fault = if within.contains(&canonical(&target)) {
                 Some(format!("`{text}` includes itself"))
             } else if within.len() >= DEEPEST {
                 Some(format!("includes are nested more than {DEEPEST} deep"))
@@ -73,6 +73,11 @@ impl Files {
         hash.copy_from_slice(digest(&SHA256, &all).as_ref());
         hash
     }
+}
+
+/// One file is one file however its path is written.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// A path as written in a file: relative to that file.

@@ -72,7 +72,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
             }
         })
         .collect();
-    if section.required("address").is_some() && addresses.is_empty() {
+    if section.required("address").is_some_and(|node| node.as_str().is_none() && node.items().is_empty()) {
         section.report(Fault::error(section.place("address"), "a listener needs an address"));
     }
     let http2 = section.flag("http2").unwrap_or(true);

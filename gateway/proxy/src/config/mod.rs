@@ -219,6 +219,7 @@ fn gather<'a>(all: &mut Vec<(&'a Key, Section<'a>)>, found: Vec<(&'a Key, Sectio
             root.report(
                 Fault::error(place, format!("the {what} `{}` stands twice", key.text)).hint(format!("it stands first at {}", first.here())),
             );
+            section.leave();
         } else {
             all.push((key, section));
         }
@@ -268,10 +269,10 @@ fn issuer(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
 fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
         let path = files::resolve(section, file);
-        let read = std::fs::read(&path).map_err(|error| error.kind().to_string());
-        match read.and_then(|bytes| trust::Jwks::parse(&bytes).map_err(|fault| fault.to_string())) {
-            Ok(_) => {}
-            Err(error) => section.report(Fault::error(section.place("jwks"), format!("the key set cannot be used: {error}"))),
+        let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
+        let parse = |bytes: Vec<u8>| trust::Jwks::parse(&bytes).map_err(|fault| format!("the key set cannot be used: {fault}"));
+        if let Err(message) = read.and_then(parse) {
+            section.report(Fault::error(section.place("jwks"), message));
         }
         return Some(KeySource::File(path));
     }

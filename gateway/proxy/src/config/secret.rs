@@ -21,6 +21,10 @@ pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str, bare: b
         None if bare => text,
         None => return fault(format!("`{}.{key}` should be `env:NAME` or `file:path`, never the secret itself", section.name())),
     };
+    // Pasted where its path belongs, the secret itself would stand in the message.
+    if path.contains("-----BEGIN") || path.contains('\n') {
+        return fault(format!("`{}.{key}` should be a path or `env:NAME`, never the secret itself", section.name()));
+    }
     match std::fs::read(resolve(section, path)) {
         Ok(bytes) => Some(bytes),
         Err(error) => fault(format!("cannot read `{path}`: {}", error.kind())),

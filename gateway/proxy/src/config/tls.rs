@@ -28,6 +28,8 @@ pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Arc<ServerCon
             pairs.push((names, key, item.here()));
         }
     }
+    // Read in any case, so that its faults are told together with those of the certificates.
+    let verifier = client_verifier(section);
     let (_, first, _) = pairs.first()?;
     let default = first.clone();
     let mut by_name = ResolvesServerCertUsingSni::new();
@@ -40,7 +42,7 @@ pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Arc<ServerCon
     }
     let resolver = Arc::new(ByName { by_name, default });
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?;
-    let mut config = match client_verifier(section)? {
+    let mut config = match verifier? {
         ClientVerifier::None => builder.with_no_client_auth().with_cert_resolver(resolver),
         ClientVerifier::Some(verifier) => builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver),
     };

@@ -6,6 +6,7 @@ mod authority;
 mod body_limits;
 mod cache;
 mod cache_sharing;
+mod check;
 mod connection_limits;
 mod corpora;
 mod crash;

@@ -219,12 +219,14 @@ impl Upstream {
                 tokio::time::timeout_at(deadline.into(), pools.of(self.slot, &self.state).exchange(rules, request(&head, rules, send)))
                     .await;
             let error = match sent {
-                Ok(Ok((answer, connection))) => {
+                Ok(Ok((answer, connection))) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
                     let (head, incoming) = answer.into_parts();
                     let body = UpstreamStream::new(incoming, head.version, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
+                // RFC 9110 §15: what is no status means no more than that the upstream failed.
+                Ok(Ok(_)) => UpstreamError::Protocol("a status above 599".into()),
                 Ok(Err(error)) => error,
                 Err(_) => UpstreamError::TotalTimeout,
             };

@@ -139,7 +139,10 @@ impl Pool {
 
     fn keep(&self, connection: Connection, most: usize) {
         let mut idle = self.idle.lock();
-        if matches!(connection.sender, Sender::Http2(_)) && idle.iter().any(|idle| idle.connection.made == connection.made) {
+        if matches!(connection.sender, Sender::Http2(_))
+            && let Some(kept) = idle.iter_mut().find(|idle| idle.connection.made == connection.made)
+        {
+            kept.since = Instant::now();
             return;
         }
         if idle.len() >= most && idle.pop_front().is_some() {

@@ -38,6 +38,7 @@ mod streaming;
 mod strict_order;
 mod tampering;
 mod unprotected;
+mod upstream_answers;
 mod upstream_connections;
 mod upstream_rules;
 mod upstream_tls;

@@ -30,6 +30,8 @@ pub struct Kept {
     pub headers: HeaderMap,
     /// The body, read as JSON where it is.
     pub body: KeptBody,
+    /// What of it broke the contract and was let pass: whoever is served it again is let pass the same.
+    pub drift: Option<String>,
     /// The exchange that asked the upstream.
     pub origin: ExchangeId,
     /// When the answer came.

@@ -51,7 +51,7 @@ async fn load(
     // Of two futures only one runs: whichever does takes the request, and what it may not share it leaves here.
     let request = Arc::new(Mutex::new(Some(request)));
     let own = Arc::new(Mutex::new(None));
-    let (origin, ttl, taken, left, below) = (exchange.id, rules.ttl, request.clone(), own.clone(), next.clone());
+    let (loader, ttl, taken, left, below) = (exchange.clone(), rules.ttl, request.clone(), own.clone(), next.clone());
     let loading = async move {
         let request = taken.lock().take();
         let Some(request) = request else { return Err(NotKept::Uncacheable) };
@@ -60,7 +60,7 @@ async fn load(
                 *left.lock() = Some(Err(rejection.clone()));
                 Err(NotKept::Rejected(rejection))
             }
-            Ok(response) => match keep(&response, origin, ttl) {
+            Ok(response) => match keep(&response, &loader, ttl) {
                 Some(kept) => {
                     *left.lock() = Some(Ok(response));
                     Ok(Arc::new(kept))
@@ -101,7 +101,7 @@ async fn load(
 }
 
 /// What of an answer is kept, if it may be: a plain success that is held whole and whose upstream does not forbid it.
-fn keep(response: &Response, origin: exchange::ExchangeId, ttl: std::time::Duration) -> Option<Kept> {
+fn keep(response: &Response, exchange: &Exchange, ttl: std::time::Duration) -> Option<Kept> {
     if response.status != StatusCode::OK || !may_keep(&response.headers) {
         return None;
     }
@@ -112,12 +112,16 @@ fn keep(response: &Response, origin: exchange::ExchangeId, ttl: std::time::Durat
     };
     let mut headers = response.headers.clone();
     headers.remove(AGE);
-    Some(Kept { status: response.status, headers, body, origin, since: Instant::now(), ttl })
+    let drift = exchange.drift.get().cloned();
+    Some(Kept { status: response.status, headers, body, drift, origin: exchange.id, since: Instant::now(), ttl })
 }
 
 fn hit(exchange: &Exchange, kept: &Kept, rules: &CacheRules, asked: Option<&Json>) -> Result<Response, Rejection> {
     let age = kept.age().as_secs();
     let _ = exchange.lookup.set(Lookup::Hit { origin: kept.origin, age });
+    if let Some(drift) = &kept.drift {
+        let _ = exchange.drift.set(drift.clone());
+    }
     let mut headers = kept.headers.clone();
     headers.insert(AGE, HeaderValue::from(age));
     let body = match &kept.body {

@@ -32,6 +32,12 @@ fn a_rate_is_told_on_every_answer_and_then_enforced() {
     assert_eq!(scene.sandbox.department.accesses().total(), 3);
     let record = &scene.records(refused.header("varco-exchange").expect("an exchange"))[0];
     assert_eq!((&record["err"], &record["out"]), (&"rate-limited".into(), &"refused".into()));
+    let wrong = tests::ask(&gateway.url("pdnd", tests::SEARCH), &scene.voucher("borgoselva-tributi", "tributi"), "{}");
+    assert_eq!(
+        (wrong.status, measure(&wrong).map(|[_, remaining, _]| remaining)),
+        (400, Some(2)),
+        "a refusal counts, and is told how much is left"
+    );
     // Another consumer has a rate of its own.
     assert_eq!(search(&gateway, &scene.voucher("borgoselva-tributi", "tributi")).status, 200);
 }

@@ -161,9 +161,10 @@ fn what_an_upstream_forbids_is_not_kept_and_what_it_refuses_neither() {
 
 #[test]
 fn an_answer_is_used_for_its_time_and_no_longer() {
-    let shop = Shop::open("", "ttl: 1s");
+    let shop = Shop::open("", "ttl: 3s");
     let (voucher, body) = (shop.scene.good_voucher(), lookup("1", LUCIA));
     shop.call(&voucher, "x-a: 1", &body);
+    assert!(shop.call(&voucher, "x-a: 1", &body).header("age").is_some());
     let ages = eventually("the answer expires", || {
         let answer = shop.call(&voucher, "x-a: 1", &body);
         (shop.rest.asked().len() == 2).then(|| answer.header("age").map(str::to_owned))
@@ -208,4 +209,17 @@ fn a_get_is_kept_under_its_path_and_query() {
     let read = |target: &str| get(&gateway.url("pdnd", &format!("/anagrafe/v1/cittadini/{target}")), &voucher).header("age").is_some();
     let dated = format!("{LUCIA}?data_riferimento=2026-11-21");
     assert_eq!([read(LUCIA), read(LUCIA), read(&dated), read(&dated), read(LUCIA)], [false, true, false, true, true]);
+}
+
+#[test]
+fn drift_that_was_let_pass_is_recorded_at_every_hit() {
+    let scene = Scene::new();
+    let gateway = scene.gateway(&format!("{CACHED}    answers: report\n"));
+    let voucher = scene.good_voucher();
+    scene.sandbox.department.switch().misbehave(sandbox::Misbehaviour::Replace("+39 0999 100001".into(), "interno 12".into()));
+    for state in ["miss", "hit", "hit"] {
+        let record = record(&scene, &search(&gateway, &voucher));
+        assert_eq!(record["cache"]["state"], state);
+        assert!(record["drift"].to_string().contains("/cittadino/telefono"), "{record}");
+    }
 }

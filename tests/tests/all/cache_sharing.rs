@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::Misbehaviour;
 use serde_json::Value;
-use tests::{Answer, Gateway, LUCIA, SEARCH, Scene, ask, eventually, lookup, search};
+use tests::{Answer, Gateway, LUCIA, Rest, SEARCH, Scene, ask, eventually, lookup, search};
 
 const CACHED: &str = "    operations: { cercaResidenza: { safe: true, cache: { ttl: 10m } } }\n";
 
@@ -96,4 +96,33 @@ fn what_is_kept_is_bounded_in_bytes() {
     }
     let hits = (0..150).filter(|n| ask(&url, &voucher, &question(*n)).header("age").is_some()).count();
     assert!((1..100).contains(&hits), "{hits} of 150 are still kept");
+}
+
+/// Resident memory in KiB.
+fn resident(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn memory_stays_within_the_bound() {
+    // Sixty thousand small values: the index of such a text weighs more than the text.
+    let (scene, rest) = (Scene::new(), Rest::start(&format!("[{}1]", "1,".repeat(60_000))));
+    let configuration = scene.configuration(&format!("{CACHED}    answers: report\n"));
+    let soap = configuration.lines().find(|line| line.contains("adapter: { soap")).expect("the adapter");
+    let http = format!("    adapter: {{ http: {{ url: \"http://{}\" }} }}", rest.address);
+    let gateway = Gateway::start(scene.path(), &format!("limits: {{ cache_bytes: 4MiB }}\n{}", configuration.replace(soap, &http)));
+    let (url, voucher) = (gateway.url("pdnd", SEARCH), scene.good_voucher());
+    let ask_some = |range: std::ops::Range<usize>| {
+        for n in range {
+            assert_eq!(ask(&url, &voucher, &lookup(&n.to_string(), LUCIA).to_string()).status, 200);
+        }
+    };
+    ask_some(0..20);
+    let before = resident(&gateway);
+    ask_some(20..100);
+    let grown = resident(&gateway).saturating_sub(before);
+    // Unbounded, eighty more answers of a megabyte and a half each.
+    assert!(grown < 40 << 10, "{grown} KiB more");
 }

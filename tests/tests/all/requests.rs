@@ -78,6 +78,11 @@ fn bodies_that_break_the_contract() {
         ("something after it", format!("{valid}{MARKER}"), &["body json"]),
         ("no JSON", MARKER.to_owned(), &["body json"]),
         ("a lone surrogate", valid.replace("\"1\"", "\"\\ud800\""), &["body:/idOperazioneClient json"]),
+        (
+            "a large body",
+            with("/datiRichiesta/motivoRichiesta", json!(MARKER.repeat(20_000))),
+            &["body:/datiRichiesta/motivoRichiesta maxLength"],
+        ),
         ("no body", String::new(), &["body required"]),
     ];
     let (mut wrong, mut said) = (Vec::new(), String::new());

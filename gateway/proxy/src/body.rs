@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 
 use crate::budget::{ByteBudget, Gathering, Lease};
 use crate::exchange::Exchange;
+use crate::listener::Answering;
 use crate::upstream::{InFlight, Returned};
 
 /// An error of a body, for hyper.
@@ -337,6 +338,8 @@ pub struct AnswerBody {
     content: Content,
     /// Held until the body is gone: permits, leases and the caller's place in the limits end with the answer.
     _exchange: Option<Arc<Exchange>>,
+    /// Told whenever the caller takes more, where that is watched.
+    answering: Option<Arc<Answering>>,
 }
 
 enum Content {
@@ -366,12 +369,12 @@ impl Drop for Streamed {
 impl AnswerBody {
     /// An answer held whole.
     pub fn held(bytes: Bytes, exchange: Arc<Exchange>) -> Self {
-        Self { content: Content::Held(bytes), _exchange: Some(exchange) }
+        Self { content: Content::Held(bytes), _exchange: Some(exchange), answering: None }
     }
 
     /// An answer outside any exchange.
     pub fn bare(bytes: Bytes) -> Self {
-        Self { content: Content::Held(bytes), _exchange: None }
+        Self { content: Content::Held(bytes), _exchange: None, answering: None }
     }
 
     /// An answer that passes through; `closed` is told how it ended.
@@ -379,15 +382,17 @@ impl AnswerBody {
         let complete = stream.is_end();
         let digest = digest::Context::new(&digest::SHA256);
         let streamed = Streamed { stream, digest, bytes: 0, complete, closed: Some(closed) };
-        Self { content: Content::Streamed(Box::new(streamed)), _exchange: Some(exchange) }
+        Self { content: Content::Streamed(Box::new(streamed)), _exchange: Some(exchange), answering: None }
     }
-}
 
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = StreamError;
+    /// The same, telling how the caller takes it.
+    #[must_use]
+    pub(crate) fn watched(mut self, answering: Option<Arc<Answering>>) -> Self {
+        self.answering = answering;
+        self
+    }
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         match &mut self.content {
             Content::Held(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Held(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -405,6 +410,19 @@ impl Body for AnswerBody {
                 Poll::Ready(data.map(|data| data.map(Frame::data)))
             }
         }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let polled = self.poll_content(cx);
+        if let Some(answering) = &self.answering {
+            answering.asked(polled.is_ready());
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

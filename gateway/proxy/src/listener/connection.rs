@@ -207,10 +207,11 @@ impl Connection {
         };
         let mut present = Present(Some(exchange.clone()));
         let answered = self.serving.gateway.run(request);
+        let pulse = pulse.clone();
         let answered = self.serving.tasks.spawn(async move {
             let Ok(response) = answered.await;
             // Within the task, so that a streamed answer which nobody awaits any more still leaves its `exchange.closed`.
-            let mut written = http::Response::new(answer_body(&exchange, response.body));
+            let mut written = http::Response::new(answer_body(&exchange, response.body).watched(pulse.answer()));
             *written.status_mut() = response.status;
             *written.headers_mut() = response.headers;
             // The body may be another than the upstream's: its length is what hyper counts.

@@ -22,6 +22,7 @@ use crate::metrics::CauseLabels;
 use crate::snapshot::{Listener, Snapshot};
 use crate::worker::Worker;
 
+pub(crate) use pulse::Answering;
 pub use pulse::Pulses;
 pub use socket::{BindError, Bound, bind};
 

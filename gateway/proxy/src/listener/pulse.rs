@@ -41,6 +41,7 @@ impl Pulses {
             under_way: AtomicU32::new(0),
             multiplexed: AtomicBool::new(multiplexed),
             overdue: AtomicU8::new(0),
+            answers: Mutex::default(),
             close: Notify::new(),
             head: limits.header_time.as_millis() as u64,
             idle: limits.idle_time.as_millis() as u64,
@@ -83,6 +84,8 @@ pub(super) struct Pulse {
     under_way: AtomicU32,
     multiplexed: AtomicBool,
     overdue: AtomicU8,
+    /// Answers on their way, of an h2 connection.
+    answers: Mutex<Vec<Weak<Answering>>>,
     close: Notify,
     head: u64,
     idle: u64,
@@ -135,10 +138,35 @@ impl Pulse {
             HEAD if since > self.head => Overdue::Head,
             IDLE if since > self.idle => Overdue::Idle,
             _ if stalled != 0 && now.saturating_sub(stalled) > self.write => Overdue::Write,
+            _ if self.is_unread(now) => Overdue::Write,
             _ => return,
         };
         self.overdue.store(overdue as u8 + 1, Ordering::Relaxed);
         self.close.notify_one();
+    }
+
+    /// An answer begins to be written. Over h2 the caller can shut the window of one stream, and then no write to the connection
+    /// ever stalls: there each answer is watched by itself.
+    pub(super) fn answer(&self) -> Option<Arc<Answering>> {
+        if !self.multiplexed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answering = Arc::new(Answering { now: self.now.clone(), waits: AtomicU64::new(self.now()) });
+        self.answers.lock().push(Arc::downgrade(&answering));
+        Some(answering)
+    }
+
+    fn is_unread(&self, now: u64) -> bool {
+        let mut unread = false;
+        self.answers.lock().retain(|answer| match answer.upgrade() {
+            Some(answer) => {
+                let waits = answer.waits.load(Ordering::Relaxed);
+                unread |= waits != 0 && now.saturating_sub(waits) > self.write;
+                true
+            }
+            None => false,
+        });
+        unread
     }
 
     /// Waits until the connection is overdue.
@@ -164,6 +192,22 @@ impl Drop for UnderWay {
             self.0.since.store(self.0.now(), Ordering::Relaxed);
             self.0.doing.store(IDLE, Ordering::Relaxed);
         }
+    }
+}
+
+/// An answer that is being written.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    now: Arc<AtomicU64>,
+    /// Since when it waits for the caller to take more; 0: it waits for the upstream.
+    waits: AtomicU64,
+}
+
+impl Answering {
+    /// The caller asked for more: there was some, or not yet.
+    pub(crate) fn asked(&self, is_ready: bool) {
+        let since = if is_ready { self.now.load(Ordering::Relaxed) } else { 0 };
+        self.waits.store(since, Ordering::Relaxed);
     }
 }
 
@@ -261,6 +305,20 @@ mod tests {
         drop(under_way);
         assert_eq!(overdue_at(&pulse, 60_900), 0);
         assert_eq!(overdue_at(&pulse, 61_001), Overdue::Idle as u8 + 1);
+    }
+
+    #[test]
+    fn an_h2_answer_that_nobody_takes_is_overdue_and_one_that_waits_for_its_upstream_is_not() {
+        let (_pulses, pulse) = pulse();
+        pulse.multiplexed();
+        let _under_way = pulse.begin();
+        let answer = pulse.answer().expect("it is h2");
+        answer.asked(false);
+        assert_eq!(overdue_at(&pulse, 60_000), 0);
+        pulse.now.store(60_000, Ordering::Relaxed);
+        answer.asked(true);
+        assert_eq!(overdue_at(&pulse, 60_400), 0);
+        assert_eq!(overdue_at(&pulse, 60_501), Overdue::Write as u8 + 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod failing_disk;
 mod first_exchange;
 mod foreign_vouchers;
 mod full_disk;
+mod h2_limits;
 mod head_limits;
 mod issuer_keys;
 mod jaxws;

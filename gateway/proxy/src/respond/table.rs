@@ -179,9 +179,10 @@ pub fn outcome(rejection: &Rejection) -> Outcome {
         {
             Outcome::Failed
         }
-        // Passing through, its beginning has reached the upstream, which may have acted on it.
-        Rejection::Upstream(UpstreamError::CallerBody(BodyError::Incomplete)) => Outcome::Failed,
-        Rejection::Upstream(error) if !matches!(error, UpstreamError::CallerBody(_)) => Outcome::Failed,
+        // One that stops short while it passes through has reached the upstream, which may have acted on its beginning.
+        Rejection::Upstream(error) if !matches!(error, UpstreamError::CallerBody(broken) if *broken != BodyError::Incomplete) => {
+            Outcome::Failed
+        }
         _ => Outcome::Refused,
     }
 }

@@ -4,8 +4,10 @@
 use serde_json::Value;
 use tests::{Gateway, Reply, Scene, Stub, Wire, eventually, things};
 
-/// How a caller leaves.
-const WAYS: [(&str, fn(Wire) -> Option<Wire>); 2] = [
+/// How a caller leaves: what of its connection it keeps.
+type Leave = fn(Wire) -> Option<Wire>;
+
+const WAYS: [(&str, Leave); 2] = [
     ("close", |wire| {
         drop(wire);
         None

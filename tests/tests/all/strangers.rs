@@ -1,6 +1,6 @@
 //! Strangers cannot buy disk: beyond a budget their refusals are only counted, and who is known does not notice them.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tests::{Gateway, LUCIA, Load, Scene, lookup, post};
@@ -19,7 +19,9 @@ fn refusals_of_strangers_are_recorded_within_a_budget_and_counted_beyond() {
     let started = Instant::now();
     let crowd = [Load::start(4, address, &unknown), Load::start(2, address, nowhere)];
     let known = Load::start(1, address, &scene.good_lookup());
-    crowd.iter().for_each(|load| load.wait_for_more(1500));
+    for load in &crowd {
+        load.wait_for_more(1500);
+    }
     known.wait_for_more(50);
     let known = known.end();
     let refused: Vec<_> = crowd.into_iter().flat_map(Load::end).collect();
@@ -47,5 +49,4 @@ fn refusals_of_strangers_are_recorded_within_a_budget_and_counted_beyond() {
     assert!(bytes as u64 <= (most + seconds) * 1024, "{bytes} bytes for {} refusals", refused.len());
     let told = records.iter().filter(|record| record["out"] == "success").count();
     assert_eq!(told, known.len(), "every exchange of a known caller has its own record");
-    assert!(started.elapsed() < Duration::from_secs(60));
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use audit::Kind;
@@ -22,8 +22,8 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(folder: PathBuf) -> Self {
-        let name = store::read::segment_names(&folder).expect("a log").remove(0);
+    fn of(folder: &Path) -> Self {
+        let name = store::read::segment_names(folder).expect("a log").remove(0);
         let file = File::open(folder.join(name)).expect("a segment");
         let mut head = vec![0; SECTOR];
         file.read_exact_at(&mut head, 0).expect("a head");
@@ -49,7 +49,7 @@ impl Tail {
 fn no_answer_begins_before_its_record_is_in_the_log() {
     let scene = Scene::new();
     let mut gateway = scene.gateway("");
-    let tail = Arc::new(Mutex::new(Tail::of(scene.path().join("audit"))));
+    let tail = Arc::new(Mutex::new(Tail::of(&scene.path().join("audit"))));
     let early = Arc::new(Mutex::new(Vec::new()));
     let (follow, missed) = (tail.clone(), early.clone());
     let load = Load::watched(8, gateway.address("pdnd"), &scene.good_lookup(), move |head| {
@@ -62,7 +62,7 @@ fn no_answer_begins_before_its_record_is_in_the_log() {
             missed.lock().expect("no caller fails").push(id.to_owned());
         }
     });
-    load.wait_for_more(2000);
+    load.wait_for_more(1000);
     let seen = load.end();
     assert!(gateway.stop().success());
     let early = early.lock().expect("no caller fails");

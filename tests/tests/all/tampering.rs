@@ -9,6 +9,9 @@ use audit::segment::SegmentHeader;
 use store::{AuditLog, Options};
 use tests::{Gateway, Scene, curl, lookup, varco};
 
+/// What is done to a log, the file that must be named for it, and the reason.
+type Tampering<'a> = (&'a str, &'a dyn Fn(&Path), &'a str, &'a str);
+
 /// What `varco audit verify` says, and whether it is content.
 fn verify(folder: &Path) -> (bool, String) {
     let output = varco(folder, &["audit", "verify", "--store", folder.to_str().expect("a path")]);
@@ -100,7 +103,7 @@ fn segments_removed_cut_or_foreign_are_named() {
         (0..9).for_each(|_| assert!(batches.next_batch().expect("a batch").is_some()));
         fs::write(&path, &bytes[..batches.offset()]).expect("a write");
     };
-    let table: [(&str, &dyn Fn(&Path), &str, &str); 6] = [
+    let table: [Tampering<'_>; 6] = [
         (
             "the first is gone",
             &|folder| fs::remove_file(folder.join(&names[0])).expect("it is there"),

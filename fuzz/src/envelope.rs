@@ -56,6 +56,9 @@ pub fn run(data: &[u8]) {
 
 fn answered(adapter: &SoapAdapter, operation: usize, charset: Option<&str>, bytes: &[u8]) {
     let seen = read_envelope(bytes, charset, EnvelopeLimits::default());
+    if seen.is_ok() {
+        check_plain(bytes);
+    }
     let media = charset.map_or_else(|| "text/xml".to_owned(), |charset| format!("text/xml; charset={charset}"));
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(&media).expect("a media type"));
@@ -74,6 +77,21 @@ fn answered(adapter: &SoapAdapter, operation: usize, charset: Option<&str>, byte
         }
         Err(AdapterError::Answer { detail, place }) => assert!(!detail.is_empty() && place.starts_with('/'), "{detail:?} at {place:?}"),
         Err(AdapterError::Call(problem)) => panic!("the call is blamed for the answer: {problem:?}"),
+    }
+}
+
+/// What was taken as an envelope declares nothing, instructs nobody and refers to nothing but what XML itself defines. Only
+/// texts in which that can be seen without reading XML are looked at: no comment, no CDATA, no UTF-16.
+fn check_plain(bytes: &[u8]) {
+    let after = |mark: &'static [u8]| bytes.windows(mark.len()).enumerate().filter(move |(_, found)| *found == mark).map(|(at, _)| at);
+    if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || after(b"<!--").chain(after(b"<![CDATA[")).next().is_some() {
+        return;
+    }
+    assert_eq!(after(b"<!").next(), None, "a declaration was taken");
+    assert!(after(b"<?").all(|at| at == 0 || at == 3), "an instruction was taken");
+    for at in after(b"&") {
+        let known = [&b"amp;"[..], b"lt;", b"gt;", b"quot;", b"apos;", b"#"];
+        assert!(known.iter().any(|name| bytes[at + 1..].starts_with(name)), "an entity was taken");
     }
 }
 

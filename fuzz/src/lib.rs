@@ -4,4 +4,6 @@
 pub mod audit_log;
 pub mod envelope;
 pub mod json;
+pub mod traceparent;
 pub mod voucher;
+pub mod yaml;

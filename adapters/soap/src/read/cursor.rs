@@ -132,7 +132,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
                     return Ok(Token::Text(builtin(letter).map_or_else(|| Cow::Owned(letter.into()), Cow::Borrowed)));
                 }
                 Ok(Event::Comment(_)) => {}
-                Ok(Event::Decl(_)) if from == 0 => {}
+                Ok(Event::Decl(_)) if from == 0 => self.declaration()?,
                 Ok(Event::DocType(_)) => return Err(ReadError::DocType),
                 Ok(Event::PI(_)) => return Err(ReadError::Instruction),
                 Ok(Event::Eof) if self.depth == 0 && self.rooted => return Ok(Token::Over),
@@ -218,6 +218,8 @@ impl<'x, 'p> Cursor<'x, 'p> {
                 self.declare("", &value)?;
             } else if let Some(prefix) = name.strip_prefix("xmlns:") {
                 self.declare(prefix, &value)?;
+            } else if self.attributes.iter().any(|known| known.local == name) {
+                return Err(ReadError::Malformed);
             } else {
                 self.attributes.push(Attribute { space: Space::NONE, local: name, value });
             }
@@ -257,6 +259,23 @@ impl<'x, 'p> Cursor<'x, 'p> {
         }
         self.depth = self.depth.saturating_sub(1);
         self.children.truncate(self.depth + 1);
+    }
+
+    /// The XML declaration that was just passed, which quick-xml takes with anything in it (XML 1.0 §2.8).
+    fn declaration(&self) -> Result<(), ReadError> {
+        let text = self.text.get(..self.reader.buffer_position() as usize);
+        let inside = text.and_then(|text| text.strip_prefix("<?xml")?.strip_suffix("?>")).ok_or(ReadError::Malformed)?;
+        let mut allowed = ["version", "encoding", "standalone"].into_iter();
+        let mut first = true;
+        for attribute in Attributes::new(inside, self.limits.attribute_bytes) {
+            let (name, value) = attribute?;
+            let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
+            if !plain || !allowed.any(|known| known == name) || first && name != "version" {
+                return Err(ReadError::Malformed);
+            }
+            first = false;
+        }
+        if first { Err(ReadError::Malformed) } else { Ok(()) }
     }
 
     fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, ReadError> {

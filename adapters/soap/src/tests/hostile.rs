@@ -32,6 +32,7 @@ fn refuses_what_is_no_envelope() {
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><p:a/></e:Body></e:Envelope>"), ReadError::Prefix),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b:c='1'/></e:Body></e:Envelope>"), ReadError::Prefix),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b='1' b='2'/></e:Body></e:Envelope>"), ReadError::Malformed),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a xmlns:q='urn:q' q:b='1' q:b='2'/></e:Body></e:Envelope>"), ReadError::Malformed),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body></e:Envelope></e:Body>"), ReadError::Malformed),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope><more/>"), ReadError::Malformed),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/>"), ReadError::Malformed),
@@ -42,6 +43,35 @@ fn refuses_what_is_no_envelope() {
         ("<e:Envelope xmlns:e='urn:other'><e:Body/></e:Envelope>".into(), ReadError::NoEnvelope),
     ] {
         assert_eq!(read_envelope(text.as_bytes(), None, EnvelopeLimits::default()), Err(error), "{text}");
+    }
+}
+
+/// quick-xml finds the end of an XML declaration and looks at nothing in it.
+#[test]
+fn an_xml_declaration_declares_and_nothing_else() {
+    let read = |declaration: &str| {
+        let text = format!("{declaration}<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>");
+        read_envelope(text.as_bytes(), None, EnvelopeLimits::default()).map(drop)
+    };
+    for good in [
+        "<?xml version='1.0'?>",
+        "<?xml version=\"1.1\" encoding = \"utf-8\" ?>\n",
+        "<?xml version='1.0' standalone='yes'?>",
+        "<?xml version='1.0' encoding='UTF-8' standalone='no'?>",
+    ] {
+        assert_eq!(read(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "<?xml?>",
+        "<?xml ?>",
+        "<?xml encoding='UTF-8'?>",
+        "<?xml version='1.0' version='1.0'?>",
+        "<?xml version='1.0' standalone='yes' encoding='UTF-8'?>",
+        "<?xml version='1.0' </a><&x;>?>",
+        "<?xml version='1 0'?>",
+        "<?xml version='1.0' lang='it'?>",
+    ] {
+        assert!(read(bad).is_err(), "{bad}");
     }
 }
 

@@ -36,6 +36,11 @@ fn json() {
 }
 
 #[test]
+fn request() {
+    replay("request", targets::request::run);
+}
+
+#[test]
 fn traceparent() {
     replay("traceparent", targets::traceparent::run);
 }

@@ -30,7 +30,7 @@ impl Logging {
     pub(crate) fn start(&self) -> anyhow::Result<WorkerGuard> {
         let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
         let filter = EnvFilter::try_new(&self.log_level)?;
-        let lines = fmt().with_env_filter(filter).with_writer(writer);
+        let lines = fmt().with_env_filter(filter).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_writer(writer);
         let started = match self.log {
             Format::Pretty => lines.with_target(false).try_init(),
             Format::Json => lines.json().flatten_event(true).try_init(),

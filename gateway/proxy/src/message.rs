@@ -11,8 +11,11 @@ use adapter_api::UpstreamRequest;
 use crate::body::{CallerBody, UpstreamStream};
 use crate::exchange::Exchange;
 
-/// A request on its way down. What a stage learns of it goes into the [`Exchange`]; what it turns it into stays here.
-pub struct Request {
+/// A request on its way down: boxed, so that each stage passes a pointer on and not the whole of it.
+pub type Request = Box<RequestMessage>;
+
+/// What a request holds. What a stage learns of it goes into the [`Exchange`]; what it turns it into stays here.
+pub struct RequestMessage {
     /// The exchange that this request began.
     pub exchange: Arc<Exchange>,
     /// The method.
@@ -37,7 +40,7 @@ pub enum RequestBody {
     Held(Bytes),
 }
 
-impl Request {
+impl RequestMessage {
     /// The call, which every stage below `dialect` may rely on.
     pub fn call(&self) -> &Call {
         self.call.as_ref().expect("the dialect stage stands above and makes the call")
@@ -63,7 +66,7 @@ pub enum ResponseBody {
     /// Held whole, and read as JSON because a stage needed it.
     Json(Json),
     /// Passing through from the upstream.
-    Streamed(UpstreamStream),
+    Streamed(Box<UpstreamStream>),
 }
 
 impl Response {

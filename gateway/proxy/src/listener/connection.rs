@@ -27,7 +27,7 @@ use crate::body::{AnswerBody, CallerBody, Pace};
 use crate::clock;
 use crate::config::ListenerRules;
 use crate::exchange::{Exchange, Opening};
-use crate::message::{Request, RequestBody};
+use crate::message::{RequestBody, RequestMessage};
 use crate::metrics::CauseLabels;
 use crate::snapshot::Listener;
 use crate::stage::record::answer_body;
@@ -196,7 +196,7 @@ impl Connection {
         let exchange = Arc::new(self.open(&head));
         exchange.hold(under_way);
         let body = RequestBody::Unread(CallerBody::new(body, head.version, pace(&self.listener.rules)));
-        let request = Request {
+        let request = Box::new(RequestMessage {
             exchange: exchange.clone(),
             method: head.method,
             uri: head.uri,
@@ -204,7 +204,7 @@ impl Connection {
             body,
             call: None,
             upstream: None,
-        };
+        });
         let mut present = Present(Some(exchange.clone()));
         let answered = self.serving.gateway.run(request);
         let pulse = pulse.clone();

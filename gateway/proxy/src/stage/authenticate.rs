@@ -45,7 +45,7 @@ async fn voucher(request: &mut Request, worker: &Worker, service: &EService, ins
     let voucher = match remembered {
         Some(voucher) => voucher,
         None => {
-            let voucher = Arc::new(verify(token, service, now).await?);
+            let voucher = Arc::new(Box::pin(verify(token, service, now)).await?);
             worker.state.vouchers.remember(key, voucher.clone());
             voucher
         }

@@ -35,7 +35,8 @@ pub async fn lookup(request: Request, next: Next) -> Result<Response, Rejection>
     if let Some(kept) = cache.find(&question, max_age).await {
         return hit(&exchange, &kept, rules, asked.as_ref());
     }
-    load(request, next, &exchange, question, rules, asked.as_ref()).await
+    // Boxed, so that an operation that is not cached does not pay for what is.
+    Box::pin(load(request, next, &exchange, question, rules, asked.as_ref())).await
 }
 
 /// One of those who ask asks the upstream; the others wait for its answer, and ask themselves if it may not be shared.

@@ -304,7 +304,7 @@ pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> Answe
                     tracing::error!(exchange = %id, %error, "the end of a streamed answer could not be recorded");
                 }
             };
-            AnswerBody::streamed(stream, exchange.clone(), Box::new(closed))
+            AnswerBody::streamed(*stream, exchange.clone(), Box::new(closed))
         }
     }
 }

@@ -8,13 +8,13 @@ use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 
 use crate::exchange::Stage;
-use crate::message::{Request, RequestBody, Response, ResponseBody};
+use crate::message::{Request, RequestBody, RequestMessage, Response, ResponseBody};
 use crate::rejection::Rejection;
 use crate::upstream::{Outgoing, OutgoingBody};
 
 /// Asks the upstream and waits for the head of its answer.
 pub async fn upstream(request: Request) -> Result<Response, Rejection> {
-    let Request { exchange, upstream, body, .. } = request;
+    let RequestMessage { exchange, upstream, body, .. } = *request;
     exchange.enter(Stage::Upstream);
     let service = exchange.service();
     let asked = upstream.ok_or(Rejection::Internal)?;
@@ -38,5 +38,5 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     let (answer, attempts) = service.upstream.send(&exchange.worker.pools, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
-    Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(answer.body) })
+    Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(Box::new(answer.body)) })
 }

@@ -99,7 +99,9 @@ impl Pool {
     }
 
     async fn connect(self: Arc<Self>, rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
-        match tokio::time::timeout(rules.connect_timeout, super::connect::connect(rules)).await {
+        // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
+        let connecting = Box::pin(super::connect::connect(rules));
+        match tokio::time::timeout(rules.connect_timeout, connecting).await {
             Ok(connection) => {
                 self.state.opened.fetch_add(1, Ordering::Relaxed);
                 connection

@@ -86,16 +86,16 @@ fn who_leaves_takes_nobody_along() {
 #[test]
 fn what_is_kept_is_bounded_in_bytes() {
     let scene = Scene::new();
-    let configuration = format!("limits: {{ cache_bytes: 256KiB }}\n{}", scene.configuration(CACHED));
+    let configuration = format!("limits: {{ cache_bytes: 64KiB }}\n{}", scene.configuration(CACHED));
     let gateway = Gateway::start(scene.path(), &configuration);
     let (url, voucher) = (gateway.url("pdnd", SEARCH), scene.good_voucher());
     // Each answer takes some 5 KiB of the cache; three times as many as fit.
     let question = |n: usize| lookup(&n.to_string(), LUCIA).to_string();
-    for n in 0..150 {
+    for n in 0..40 {
         assert_eq!(ask(&url, &voucher, &question(n)).status, 200);
     }
-    let hits = (0..150).filter(|n| ask(&url, &voucher, &question(*n)).header("age").is_some()).count();
-    assert!((1..100).contains(&hits), "{hits} of 150 are still kept");
+    let hits = (0..40).filter(|n| ask(&url, &voucher, &question(*n)).header("age").is_some()).count();
+    assert!((1..30).contains(&hits), "{hits} of 40 are still kept");
 }
 
 /// Resident memory in KiB.
@@ -119,10 +119,10 @@ fn memory_stays_within_the_bound() {
             assert_eq!(ask(&url, &voucher, &lookup(&n.to_string(), LUCIA).to_string()).status, 200);
         }
     };
-    ask_some(0..20);
+    ask_some(0..10);
     let before = resident(&gateway);
-    ask_some(20..100);
+    ask_some(10..50);
     let grown = resident(&gateway).saturating_sub(before);
-    // Unbounded, eighty more answers of a megabyte and a half each.
+    // Unbounded, forty more answers of a megabyte and a half each.
     assert!(grown < 40 << 10, "{grown} KiB more");
 }

@@ -1,5 +1,6 @@
+use std::ffi::OsString;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sandbox::client::Consumer;
 use sandbox::{Options, Sandbox, VoucherSpec};
@@ -19,6 +20,23 @@ pub fn lookup(operation: &str, codice_fiscale: &str) -> Value {
         "criteriRicerca": { "codiceFiscale": codice_fiscale },
         "datiRichiesta": { "dataRiferimentoRichiesta": "2026-11-21", "motivoRichiesta": "pratica 2026/1187", "casoUso": "C020" },
     })
+}
+
+/// The files of the sandbox's keys, made once for all scenes of this process: to make them takes longer than most tests do.
+static KEYS: OnceLock<Vec<(OsString, Vec<u8>)>> = OnceLock::new();
+
+fn sandbox(runtime: &Runtime) -> Sandbox {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || runtime.block_on(Sandbox::start(Options { keys: Some(folder.path().into()), ..Options::default() })).expect("a sandbox");
+    let keys = KEYS.get_or_init(|| {
+        drop(start());
+        let files = std::fs::read_dir(&folder).expect("the keys").flatten();
+        files.map(|file| (file.file_name(), std::fs::read(file.path()).expect("a key"))).collect()
+    });
+    for (name, text) in keys {
+        std::fs::write(folder.path().join(name), text).expect("a key is written");
+    }
+    start()
 }
 
 /// A sandbox that runs in this process, a folder, and what is needed to write a configuration for them.
@@ -41,7 +59,7 @@ impl Scene {
     /// A sandbox on free ports and an empty folder.
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let sandbox = runtime.block_on(Sandbox::start(Options::default())).expect("a sandbox");
+        let sandbox = sandbox(&runtime);
         Self { folder: tempfile::tempdir().expect("a folder"), sandbox, runtime: Arc::new(runtime) }
     }
 

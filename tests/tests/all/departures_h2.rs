@@ -10,11 +10,22 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use tests::{Gateway, Reply, Scene, Stub, eventually, things};
+use tests::{Gateway, Reply, Scene, Stub, eventually, repository, things};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::authority::Authority;
+
+const UPLOADS: &str = "\
+openapi: 3.0.3
+info: { title: Flussi, version: 1.0.0 }
+paths:
+  /cosa:
+    post:
+      operationId: carica
+      requestBody: { content: { application/octet-stream: {} } }
+      responses: { \"200\": { description: Fatto. } }
+";
 
 const REASONS: [Reason; 3] = [Reason::CANCEL, Reason::NO_ERROR, Reason::INTERNAL_ERROR];
 
@@ -31,10 +42,15 @@ impl Town {
         let scene = Scene::new();
         let stub = Stub::start(&scene.runtime, move |_| reply.clone());
         Authority::new(scene.path(), "ca").sign(scene.path(), "local", &["localhost"]);
+        // Bytes that no stage needs whole, so that they pass through.
+        std::fs::write(scene.path().join("flussi.yaml"), UPLOADS).expect("a contract");
+        let passing = things("flussi", &stub.url(), "{}", "");
+        let shipped = repository().join("tests/peers/stub/openapi.yaml").display().to_string();
         let yaml = format!(
-            "{}listeners:\n  pdnd: {{ address: \"127.0.0.1:0\", tls: [{{ certificate: local.pem, key: local.key }}] }}\neservices:\n{}",
+            "{}listeners:\n  pdnd: {{ address: \"127.0.0.1:0\", tls: [{{ certificate: local.pem, key: local.key }}] }}\neservices:\n{}{}",
             scene.head().replace("workers: 2", "workers: 1"),
-            things("cose", &stub.url(), "{}", &format!("    answers: {answers}\n"))
+            things("cose", &stub.url(), "{}", &format!("    answers: {answers}\n")),
+            passing.replace(&shipped, "flussi.yaml"),
         );
         let gateway = Gateway::start(scene.path(), &yaml);
         let caller = scene.runtime.block_on(connect(&scene, &gateway));
@@ -43,7 +59,8 @@ impl Town {
 
     /// Begins a request; its body has not ended if it is a POST.
     fn ask(&mut self, method: &str, path: &str) -> (h2::client::ResponseFuture, SendStream<Bytes>) {
-        let request = Request::builder().method(method).uri(format!("https://localhost{path}")).header("content-type", "application/json");
+        let media = if path.starts_with("/flussi") { "application/octet-stream" } else { "application/json" };
+        let request = Request::builder().method(method).uri(format!("https://localhost{path}")).header("content-type", media);
         self.caller.send_request(request.body(()).expect("a request"), method == "GET").expect("the connection stands")
     }
 
@@ -55,7 +72,9 @@ impl Town {
 
     /// What the log says of the exchanges with the department, and how often that was asked.
     fn told(mut self, records: usize) -> (Vec<Value>, usize) {
-        let of = |record: &Value| record["op"]["route"] == "/cose/cosa" || record["ev"] == "exchange.closed";
+        let of = |record: &Value| {
+            record["op"]["route"].as_str().is_some_and(|route| route.ends_with("/cosa")) || record["ev"] == "exchange.closed"
+        };
         eventually("it is recorded", || (self.scene.log().iter().filter(|record| of(record)).count() >= records).then_some(()));
         assert!(self.gateway.stop().success());
         let (whole, said) = self.scene.verify();
@@ -136,5 +155,22 @@ fn an_answer_taken_back_while_it_passes_through_is_recorded_as_cut() {
         assert_eq!((records.len(), asked), (2, 1), "{reason}: {records:?}");
         assert_eq!(records[0]["out"], "success", "{reason}");
         assert_eq!((&records[1]["res"]["end"], &records[1]["res"]["len"]), (&"cut".into(), &6.into()), "{reason}: {records:?}");
+    }
+}
+
+#[test]
+fn an_upload_taken_back_while_it_passes_through_is_never_taken_for_whole() {
+    for reason in REASONS {
+        let mut town = Town::new("enforce", Reply::text("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").gated(38));
+        let (answer, mut body) = town.ask("POST", "/flussi/cosa");
+        body.send_data(Bytes::from_static(b"the first half"), false).expect("the stream stands");
+        eventually("the department is asked", || (town.stub.requests() == 1).then_some(()));
+        body.send_reset(reason);
+        town.settle();
+        town.stub.release();
+        let (records, _) = town.told(1);
+        drop(answer);
+        assert_eq!(records.len(), 1, "{reason}: {records:?}");
+        assert_eq!((&records[0]["out"], &records[0]["ad"]["attempts"]), (&"failed".into(), &1.into()), "{reason}: {records:?}");
     }
 }

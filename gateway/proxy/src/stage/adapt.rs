@@ -3,6 +3,7 @@
 use adapter_api::{AnswerBody, Body, UpstreamAnswer};
 use bytes::Bytes;
 
+use super::aside::aside;
 use super::layer::Next;
 use crate::exchange::Stage;
 use crate::message::{Request, Response, ResponseBody};
@@ -14,10 +15,18 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
     exchange.enter(Stage::Adapt);
     let service = exchange.service();
     let adapter = service.definition.adapter.clone();
+    let needs = adapter.needs(exchange.routed().operation);
     let holds = service.holds[exchange.routed().operation];
-    request.upstream = Some(adapter.request(request.call())?);
     // The call is needed again on the way up; the request goes on without it.
     let call = request.call.take().ok_or(Rejection::Internal)?;
+    let mapping = {
+        let adapter = adapter.clone();
+        // What the adapter does not read costs it nothing, however large.
+        let bytes = if needs.request { call.body.bytes().map_or(0, |bytes| bytes.len()) } else { 0 };
+        aside(bytes, move || (adapter.request(&call), call))
+    };
+    let (asked, call) = mapping.await?;
+    request.upstream = Some(asked?);
     let response = next.pass(request).await?;
     let (body, received) = match response.body {
         ResponseBody::Streamed(stream) if holds.answer => {
@@ -33,7 +42,9 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
         held => (held.bytes().map_or(Body::Streamed, |bytes: &Bytes| Body::Bytes(bytes.clone())), held),
     };
     exchange.enter(Stage::Answer);
-    let answer = adapter.answer(&call, UpstreamAnswer { status: response.status, headers: response.headers, body })?;
+    let bytes = if needs.answer { received.bytes().map_or(0, Bytes::len) } else { 0 };
+    let answered = UpstreamAnswer { status: response.status, headers: response.headers, body };
+    let answer = aside(bytes, move || adapter.answer(&call, answered)).await??;
     let body = match answer.body {
         AnswerBody::AsReceived => received,
         AnswerBody::Bytes(bytes) => ResponseBody::Held(bytes),

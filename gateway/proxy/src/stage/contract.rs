@@ -8,14 +8,12 @@ use exchange::{Body, Call};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
+use super::aside::aside;
 use super::layer::Next;
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody, Response, ResponseBody};
 use crate::rejection::{AnswerError, Rejection};
 use crate::snapshot::EService;
-
-/// Bodies larger than this are read and checked on the pool, so that a worker's other exchanges do not wait.
-const LARGE: usize = 64 << 10;
 
 /// Holds the call against the operation.
 pub async fn contract_request(mut request: Request) -> Result<Request, Rejection> {
@@ -30,11 +28,7 @@ pub async fn contract_request(mut request: Request) -> Result<Request, Rejection
         RequestBody::Unread(_) => Payload::Streaming,
     };
     let service = exchange.service().clone();
-    let (call, checked) = if is_large(&payload) {
-        tokio::task::spawn_blocking(move || check(&service, call, path, payload)).await.map_err(|_| Rejection::Internal)?
-    } else {
-        check(&service, call, path, payload)
-    };
+    let (call, checked) = aside(length(&payload), move || check(&service, call, path, payload)).await?;
     let CheckedRequest { parameters, body } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
     request.call = Some(Call { parameters, body, ..call });
     Ok(request)
@@ -48,8 +42,8 @@ fn check(service: &EService, call: Call, path: Vec<(Arc<str>, String)>, payload:
     (call, checked)
 }
 
-fn is_large(payload: &Payload) -> bool {
-    matches!(payload, Payload::Held(bytes) if bytes.len() > LARGE)
+fn length(payload: &Payload) -> usize {
+    if let Payload::Held(bytes) = payload { bytes.len() } else { 0 }
 }
 
 /// Holds the answer against the operation. An undocumented error passes with its status and a problem of ours; a success that
@@ -72,16 +66,12 @@ pub async fn contract_answer(request: Request, next: Next) -> Result<Response, R
     };
     let service = exchange.service().clone();
     let operation = exchange.routed().operation;
-    let (headers, check) = if is_large(&payload) {
-        let checking = move || {
-            let check = service.definition.contract.check_answer(operation, status, &headers, payload);
-            (headers, check)
-        };
-        tokio::task::spawn_blocking(checking).await.map_err(|_| Rejection::Internal)?
-    } else {
+    let bytes = length(&payload);
+    let checking = move || {
         let check = service.definition.contract.check_answer(operation, status, &headers, payload);
         (headers, check)
     };
+    let (headers, check) = aside(bytes, checking).await?;
     judge(&exchange, mode, status, &headers, &check)?;
     let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
     let body = match read {

@@ -2,6 +2,7 @@
 
 pub mod adapt;
 pub mod admit;
+mod aside;
 pub mod authenticate;
 pub mod begin;
 pub mod contract;

@@ -1,9 +1,10 @@
 //! Threads: workers that share the port, one committer, and a pool for what would hold a worker up.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tests::{Connection, Gateway, Site, Witness, curl};
+use tests::{Connection, Gateway, LUCIA, Scene, Site, Witness, curl, lookup, open, things};
 
 const GET: &[u8] = b"GET /c/v1/cose HTTP/1.1\r\nhost: h\r\n\r\n";
 
@@ -49,32 +50,60 @@ fn a_large_body_holds_nobody_else_up() {
     let yaml = Site::configuration("", "", &witness.url(), "").replace("workers: 2", "workers: 1");
     let gateway = Gateway::start(site.path(), &yaml);
     let body = format!("{{\"nome\":\"x\",\"note\":[{}\"\"]}}", "\"una nota\",".repeat((5 << 20) / 11));
-    let head = format!("POST /c/v1/cose HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let large = post("/c/v1/cose", &body);
     // Were the body read on the worker, the longest silence would be nearly as long as the large request. One good try of a few
     // is enough: a busy machine makes silences longer, never shorter.
-    let shares: Vec<f64> = (0..6).map(|_| longest_silence(&gateway, &head, &body)).collect();
+    let shares: Vec<f64> = (0..6).map(|_| longest_silence(gateway.address("web"), large.as_bytes(), 200, GET)).collect();
     assert!(shares.iter().any(|share| *share < 0.3), "others waited for {shares:?} of the large request's time");
 }
 
+#[test]
+fn a_large_answer_of_a_soap_department_holds_nobody_else_up() {
+    let scene = Scene::new();
+    let text = "&amp;".repeat(1 << 20);
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
+         <faultstring>{text}</faultstring></s:Fault></s:Body></s:Envelope>"
+    );
+    let answer = format!("content-type: text/xml\r\ncontent-length: {}\r\n\r\n{envelope}", envelope.len());
+    let (department, witness) = (Witness::answering(&answer), Witness::hello());
+    let soap = format!(
+        "{{ soap: {{ wsdl: {{root}}/specs/anagrafe/legacy.wsdl, url: \"{}\", mapping: {{root}}/adapters/anagrafe/mapping.yaml }} }}",
+        department.url()
+    );
+    let anagrafe = open("anagrafe", "specs/anagrafe/openapi.yaml", &soap, "");
+    let gateway = scene.gateway_of(1, &[anagrafe, things("cose", &witness.url(), "{}", "    answers: off\n")]);
+    let large = post("/anagrafe/residenze/ricerca", &lookup("1", LUCIA).to_string());
+    let small = b"GET /cose/cosa HTTP/1.1\r\nhost: h\r\n\r\n";
+    let shares: Vec<f64> = (0..6).map(|_| longest_silence(gateway.address("pdnd"), large.as_bytes(), 502, small)).collect();
+    assert!(shares.iter().any(|share| *share < 0.3), "others waited for {shares:?} of the large answer's time");
+}
+
+fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
 /// The longest time that other callers waited for an answer while a large request was under way, as a share of its time.
-fn longest_silence(gateway: &Gateway, head: &str, body: &str) -> f64 {
+fn longest_silence(address: SocketAddr, request: &[u8], status: u16, small_request: &[u8]) -> f64 {
     let done = AtomicBool::new(false);
-    let mut large = Connection::to(gateway.address("web"));
-    let mut small = Connection::to(gateway.address("web"));
+    let mut large = Connection::to(address);
+    let mut small = Connection::to(address);
     // All of it but the last byte, so that what is measured is the work and not the transport.
-    large.send(head.as_bytes()).and_then(|()| large.send(&body.as_bytes()[..body.len() - 1])).expect("it is read");
+    let (most, last) = request.split_at(request.len() - 1);
+    large.send(most).expect("it is read");
     std::thread::scope(|scope| {
         let worked = scope.spawn(|| {
             let began = Instant::now();
-            large.send(&body.as_bytes()[body.len() - 1..]).expect("it is read");
-            assert_eq!(large.answer().expect("an answer").status, 200);
+            large.send(last).expect("it is read");
+            assert_eq!(large.answer().expect("an answer").status, status);
             done.store(true, Ordering::Release);
             began.elapsed()
         });
         let mut longest = Duration::ZERO;
         while !done.load(Ordering::Acquire) {
             let began = Instant::now();
-            small.send(GET).expect("the connection is kept");
+            small.send(small_request).expect("the connection is kept");
             assert_eq!(small.answer().expect("an answer").status, 200);
             longest = longest.max(began.elapsed());
         }

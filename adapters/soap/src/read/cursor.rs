@@ -170,10 +170,10 @@ impl<'x, 'p> Cursor<'x, 'p> {
         if !rest.is_empty() {
             self.read_attributes(rest)?;
         }
-        let (prefix, local) = split(name);
-        if local.is_empty() || local.as_bytes().contains(&b':') {
+        if !is_qualified(name) {
             return Err(ReadError::Malformed);
         }
+        let (prefix, local) = split(name);
         Ok(Token::Start(self.bound(prefix).ok_or(ReadError::Prefix)?, local))
     }
 
@@ -213,6 +213,9 @@ impl<'x, 'p> Cursor<'x, 'p> {
             }
             if name.len() > self.limits.name_bytes {
                 return Err(ReadError::Limit("the length of a name"));
+            }
+            if !is_qualified(name) {
+                return Err(ReadError::Malformed);
             }
             if name == "xmlns" {
                 self.declare("", &value)?;
@@ -307,6 +310,29 @@ fn split(name: &str) -> (&str, &str) {
         Some(at) => (&name[..at], &name[at + 1..]),
         None => ("", name),
     }
+}
+
+/// The bytes that a name may have after its first (XML 1.0 §2.3, without the colon). Beyond ASCII nearly every letter may
+/// stand in a name, so that none is refused.
+const NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let ascii = byte as u8;
+        table[byte] = ascii.is_ascii_alphanumeric() || matches!(ascii, b'-' | b'.' | b'_') || !ascii.is_ascii();
+        byte += 1;
+    }
+    table
+};
+
+/// Whether this is a qualified name (Namespaces in XML 1.0 §4): quick-xml takes whatever stands before a blank.
+fn is_qualified(name: &str) -> bool {
+    let (prefix, local) = split(name);
+    is_unqualified(local) && (local.len() == name.len() || is_unqualified(prefix))
+}
+
+fn is_unqualified(name: &str) -> bool {
+    name.bytes().all(|byte| NAME[usize::from(byte)]) && !matches!(name.as_bytes().first(), None | Some(b'0'..=b'9' | b'-' | b'.'))
 }
 
 /// The bytes that need a closer look: control characters, and 0xEF, which begins the two non-characters that XML forbids.

@@ -75,6 +75,19 @@ fn an_xml_declaration_declares_and_nothing_else() {
     }
 }
 
+/// A name may find its way into the log as the place of a fault.
+#[test]
+fn names_are_names() {
+    for name in ["a", "_a", "a-1.b", "è", "e:a", "e:_"] {
+        assert!(envelope(&format!("<e:Body><{name}/><a {name}=''/></e:Body>")).is_ok(), "{name}");
+    }
+    for name in ["1", "-a", ".a", "e:", ":a", "e:a:b", "e:1", "a\u{1d}", "a,b", "a'b", "a$", "a&b", "a<b"] {
+        assert_eq!(envelope(&format!("<e:Body><{name}/></e:Body>")), Err(ReadError::Malformed), "element {name}");
+        assert_eq!(envelope(&format!("<e:Body><a {name}=''/></e:Body>")), Err(ReadError::Malformed), "attribute {name}");
+    }
+    assert_eq!(envelope("<e:Body><a xmlns:1='urn:x'/></e:Body>"), Err(ReadError::Malformed));
+}
+
 #[test]
 fn keeps_its_limits() {
     let nested = |levels: usize| format!("<e:Body>{}{}</e:Body>", "<a>".repeat(levels), "</a>".repeat(levels));

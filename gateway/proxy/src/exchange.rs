@@ -275,15 +275,15 @@ impl Exchange {
     }
 
     /// The stages that ran, in order, each with its microseconds: until the next one began, or until `end`.
-    pub fn stages(&self, end: u64) -> Vec<(Stage, u32)> {
-        let mut entered: Vec<(Stage, u32)> = Stage::ALL
-            .iter()
-            .map(|&stage| (stage, self.entered[stage as usize].load(Ordering::Relaxed)))
-            .filter(|(_, at)| *at > 0)
-            .collect();
-        entered.sort_by_key(|(_, at)| *at);
-        let ends: Vec<u32> = entered.iter().skip(1).map(|(_, at)| *at).chain([end as u32]).collect();
-        entered.iter().zip(ends).map(|((stage, at), end)| (*stage, end.saturating_sub(*at))).collect()
+    pub fn stages(&self, end: u64) -> impl Iterator<Item = (Stage, u32)> {
+        let entered = |stage: &Stage| Some((*stage, self.entered[*stage as usize].load(Ordering::Relaxed))).filter(|(_, at)| *at > 0);
+        let mut ran = Stage::ALL.iter().filter_map(entered).peekable();
+        // They run in their own order, so the one that began next is the next that ran.
+        std::iter::from_fn(move || {
+            let (stage, at) = ran.next()?;
+            let until = ran.peek().map_or(end as u32, |(_, next)| *next);
+            Some((stage, until.saturating_sub(at)))
+        })
     }
 
     /// Microseconds from the beginning of one stage to the beginning of another, if both ran.

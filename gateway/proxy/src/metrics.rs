@@ -188,13 +188,13 @@ impl ServiceMetrics {
     }
 
     /// An exchange ended.
-    pub fn ended(&self, operation: usize, outcome: Outcome, stages: &[(Stage, u32)]) {
+    pub fn ended(&self, operation: usize, outcome: Outcome, stages: impl Iterator<Item = (Stage, u32)>) {
         let at = OUTCOMES.iter().position(|known| *known == outcome);
         if let Some(counter) = self.operations.get(operation).and_then(|counters| counters.get(at?)) {
             counter.inc();
         }
         for (stage, micros) in stages {
-            self.stages[*stage as usize].observe(f64::from(*micros) / 1e6);
+            self.stages[stage as usize].observe(f64::from(micros) / 1e6);
         }
     }
 

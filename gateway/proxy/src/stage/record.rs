@@ -269,11 +269,11 @@ fn count(exchange: &Exchange, outcome: Outcome) {
         }
     }
     if let Some(watcher) = exchange.worker.state.watcher.get() {
-        let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(exchange.micros()) });
+        let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(exchange.micros()).collect() });
     }
     let Some(routed) = exchange.routed.get() else { return };
     let metrics = &routed.service.metrics;
-    metrics.ended(routed.operation, outcome, &exchange.stages(exchange.micros()));
+    metrics.ended(routed.operation, outcome, exchange.stages(exchange.micros()));
     if let Some(lookup) = exchange.lookup.get() {
         metrics.looked_up(lookup);
     }

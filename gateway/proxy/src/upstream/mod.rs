@@ -215,20 +215,17 @@ impl Upstream {
                 OutgoingBody::Held(bytes) => (Some(bytes.clone()), None, UpstreamRequestBody::Held(Some(bytes))),
                 OutgoingBody::Streamed(mut body) => (None, Some(body.broken()), UpstreamRequestBody::Streamed(body)),
             };
-            let sent =
-                tokio::time::timeout_at(deadline.into(), pools.of(self.slot, &self.state).exchange(rules, request(&head, rules, send)))
-                    .await;
+            let sent = pools.of(self.slot, &self.state).exchange(rules, deadline, request(&head, send)).await;
             let error = match sent {
-                Ok(Ok((answer, connection))) if answer.status().as_u16() < 600 => {
+                Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
                     let (head, incoming) = answer.into_parts();
                     let body = UpstreamStream::new(incoming, head.version, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
                 // RFC 9110 §15: what is no status means no more than that the upstream failed.
-                Ok(Ok(_)) => UpstreamError::Protocol("a status above 599".into()),
-                Ok(Err(error)) => error,
-                Err(_) => UpstreamError::TotalTimeout,
+                Ok(_) => UpstreamError::Protocol("a status above 599".into()),
+                Err(error) => error,
             };
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
             self.count_failure(passage, &error);
@@ -285,8 +282,7 @@ impl Outgoing {
     }
 }
 
-fn request(head: &Head, rules: &UpstreamRules, body: UpstreamRequestBody) -> http::Request<UpstreamRequestBody> {
-    let _ = rules;
+fn request(head: &Head, body: UpstreamRequestBody) -> http::Request<UpstreamRequestBody> {
     let mut request = http::Request::new(body);
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = head.uri.clone();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
@@ -82,31 +82,33 @@ impl Pool {
     pub(super) async fn exchange(
         self: Arc<Self>,
         rules: &UpstreamRules,
+        deadline: Instant,
         mut request: Request,
     ) -> Result<(Answer, Option<Returned>), UpstreamError> {
         for _ in 0..MOST_STALE {
             let Some(connection) = self.take_idle(rules) else { break };
-            match self.send(connection, rules, request).await? {
+            match self.send(connection, rules, deadline, request).await? {
                 Sent::Answered(answer, connection) => return Ok((answer, connection)),
                 Sent::Unwritten(back) => request = *back,
             }
         }
-        let connection = self.clone().connect(rules).await?;
-        match self.send(connection, rules, request).await? {
+        let connection = self.clone().connect(rules, deadline).await?;
+        match self.send(connection, rules, deadline, request).await? {
             Sent::Answered(answer, connection) => Ok((answer, connection)),
             Sent::Unwritten(_) => Err(UpstreamError::Reset("it closed a new connection".into())),
         }
     }
 
-    async fn connect(self: Arc<Self>, rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
+    async fn connect(self: Arc<Self>, rules: &UpstreamRules, deadline: Instant) -> Result<Connection, UpstreamError> {
         // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
         let connecting = Box::pin(super::connect::connect(rules));
-        match tokio::time::timeout(rules.connect_timeout, connecting).await {
+        let (until, late) = sooner(rules.connect_timeout, UpstreamError::ConnectTimeout, deadline);
+        match tokio::time::timeout_at(until.into(), connecting).await {
             Ok(connection) => {
                 self.state.opened.fetch_add(1, Ordering::Relaxed);
                 connection
             }
-            Err(_) => Err(UpstreamError::ConnectTimeout),
+            Err(_) => Err(late),
         }
     }
 
@@ -154,14 +156,21 @@ impl Pool {
         idle.push_back(Idle { connection, since: Instant::now() });
     }
 
-    async fn send(self: &Arc<Self>, mut connection: Connection, rules: &UpstreamRules, request: Request) -> Result<Sent, UpstreamError> {
+    async fn send(
+        self: &Arc<Self>,
+        mut connection: Connection,
+        rules: &UpstreamRules,
+        deadline: Instant,
+        request: Request,
+    ) -> Result<Sent, UpstreamError> {
         let sending = async {
             match &mut connection.sender {
                 Sender::Http1(sender) => sender.try_send_request(request).await,
                 Sender::Http2(sender) => sender.try_send_request(request).await,
             }
         };
-        let Ok(answer) = tokio::time::timeout(rules.first_byte_timeout, sending).await else { return Err(UpstreamError::FirstByteTimeout) };
+        let (until, late) = sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout, deadline);
+        let Ok(answer) = tokio::time::timeout_at(until.into(), sending).await else { return Err(late) };
         match answer {
             Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
             Err(error) => unwritten_or_error(error),
@@ -175,6 +184,12 @@ impl Pool {
         }
         Some(Returned { connection, pool: self.clone(), most: rules.idle_connections })
     }
+}
+
+/// The sooner of a step's own limit and the deadline of the whole, and what it is to have missed it: one timer instead of two.
+fn sooner(limit: Duration, missed: UpstreamError, deadline: Instant) -> (Instant, UpstreamError) {
+    let own = Instant::now() + limit;
+    if own <= deadline { (own, missed) } else { (deadline, UpstreamError::TotalTimeout) }
 }
 
 enum Sent {

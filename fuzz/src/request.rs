@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
     }
     let RouteMatch::Found { operation, parameters } = CONTRACT.route(&method, path) else { return };
     let payload = if body.is_empty() { Payload::Nothing } else { Payload::Held(Bytes::copy_from_slice(body)) };
-    check(operation, query, &headers, parameters, &payload);
+    check(operation, query, &headers, &parameters, &payload);
     for status in [200, 201, 404] {
         let status = StatusCode::from_u16(status).expect("a status");
         match CONTRACT.check_answer(operation, status, &headers, payload.clone()) {
@@ -48,8 +48,8 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn check(operation: usize, query: Option<&str>, headers: &HeaderMap, path: Vec<(std::sync::Arc<str>, String)>, payload: &Payload) {
-    let once = CONTRACT.check_request(operation, RequestParts { query, headers, path: path.clone() }, payload.clone());
+fn check(operation: usize, query: Option<&str>, headers: &HeaderMap, path: &[(std::sync::Arc<str>, String)], payload: &Payload) {
+    let once = CONTRACT.check_request(operation, RequestParts { query, headers, path: path.to_vec() }, payload.clone());
     match once {
         Ok(checked) => {
             let Parameters { path: found, .. } = &checked.parameters;

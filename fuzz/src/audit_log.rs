@@ -9,6 +9,8 @@ use bytes::Bytes;
 use exchange::{ExchangeId, Json, JsonLimits, Timestamp};
 
 const ORIGIN: &str = "varco.example/log/gw01";
+/// Some dozens of frames lie in every way that more of them do, and take less time.
+const LONGEST_PLAN: usize = 64;
 
 /// The first byte says what the others are: `b` a segment, `t` what stands behind a good head, `f` frames of any content
 /// that are written as they should be, `l` a log of exchanges and what happened to it, `j` a record.
@@ -162,10 +164,10 @@ impl Log {
     }
 }
 
-/// A plan of at most 255 bytes behind its length, a byte that says what happens, and how.
+/// A plan behind its length, a byte that says what happens, and how.
 fn changed_log(program: &[u8]) {
     let Some((&length, rest)) = program.split_first() else { return };
-    let (plan, rest) = rest.split_at(usize::from(length).min(rest.len()));
+    let (plan, rest) = rest.split_at(usize::from(length).min(LONGEST_PLAN).min(rest.len()));
     let log = Log::of(plan);
     let recovered = recover(&log.bytes).expect("a good log");
     assert_eq!((recovered.torn, recovered.durable), (false, log.bytes.len() as u64));

@@ -9,10 +9,6 @@ use crate::exchange::Stage;
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 
-/// An answer that is announced to be this small is held although nobody reads it: it then needs no second record about how its
-/// stream ended, and costs less than to pass it on piece by piece.
-const SMALL: u64 = 16 << 10;
-
 /// Maps the call down and the answer up.
 pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejection> {
     let exchange = request.exchange.clone();
@@ -33,7 +29,7 @@ pub async fn adapt(mut request: Request, next: Next) -> Result<Response, Rejecti
     request.upstream = Some(asked?);
     let response = next.pass(request).await?;
     let (body, received) = match response.body {
-        ResponseBody::Streamed(stream) if holds.answer || stream.announced().is_some_and(|length| length <= SMALL) => {
+        ResponseBody::Streamed(stream) if holds.answer => {
             let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
             exchange.hold(lease);
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))

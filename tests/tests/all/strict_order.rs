@@ -106,7 +106,7 @@ fn begins_and_records_are_synced_before_what_they_stand_for() {
 }
 
 /// The value of a header in the bytes of a system call as strace writes them.
-fn header<'a>(bytes: &'a str, name: &str) -> Option<&'a str> {
+pub fn header<'a>(bytes: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = bytes.split_once(&format!("{name}: "))?;
     rest.split_once("\\r").map(|(value, _)| value)
 }

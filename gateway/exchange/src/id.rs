@@ -19,7 +19,8 @@ impl ExchangeId {
 
     /// Reads the hyphenated form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(Self)
+        // The other forms that UUIDs have (braces, `urn:uuid:`, no hyphens) have other lengths.
+        (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
     }
 
     /// The id of these sixteen bytes, as a frame of the log carries it.
@@ -56,6 +57,9 @@ mod tests {
         let late = ExchangeId::new(Timestamp::from_nanos(1_001_000_000), [0; 10]);
         assert!(early < late);
         assert_eq!(ExchangeId::parse(&late.to_string()), Some(late));
+        for other in [format!("{{{late}}}"), format!("urn:uuid:{late}"), late.to_string().replace('-', "")] {
+            assert_eq!(ExchangeId::parse(&other), None, "{other}");
+        }
         assert_eq!(&late.to_string()[14..15], "7", "the version of a UUIDv7");
     }
 }

@@ -191,11 +191,6 @@ impl VoucherMemory {
         key
     }
 
-    /// A voucher remembered, if the key that signed it is still published.
-    pub fn find(&self, key: &[u8; 32], keys: &Jwks) -> Option<Arc<Voucher>> {
-        self.0.get(key).filter(|voucher| voucher.still_signed_by(keys))
-    }
-
     /// A voucher remembered, whoever issued it; the caller checks its issuer's keys.
     pub fn recall(&self, key: &[u8; 32]) -> Option<Arc<Voucher>> {
         self.0.get(key)

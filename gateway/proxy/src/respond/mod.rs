@@ -147,10 +147,3 @@ pub async fn respond_below(request: Request, next: crate::stage::layer::Next) ->
     let exchange = request.exchange.clone();
     Ok(next.pass(request).await.unwrap_or_else(|rejection| refuse(&exchange, &rejection)))
 }
-
-impl Refusal {
-    /// Whether the refusal is a failure of ours or of the upstream.
-    pub fn is_failure(&self) -> bool {
-        self.outcome == Outcome::Failed
-    }
-}

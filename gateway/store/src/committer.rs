@@ -106,6 +106,8 @@ impl Committer {
             if !closing {
                 return Ok(true);
             }
+            // What was left of a batch kept its worker's queue waiting.
+            self.take_queues();
         }
         if closing {
             self.close();

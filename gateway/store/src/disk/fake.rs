@@ -20,7 +20,8 @@ struct State {
     fault: Option<(usize, Fault)>,
     /// How many bytes all files may have together.
     capacity: Option<usize>,
-    holding: bool,
+    /// How many syncs may still pass; none means all.
+    passes: Option<usize>,
 }
 
 /// What one file has on the disk and in memory.
@@ -62,11 +63,20 @@ impl FakeDisk {
 
     /// Syncs wait until [`FakeDisk::let_go`].
     pub(crate) fn hold(&self) {
-        lock(&self.0.0).holding = true;
+        lock(&self.0.0).passes = Some(0);
     }
 
     pub(crate) fn let_go(&self) {
-        lock(&self.0.0).holding = false;
+        self.let_pass(None);
+    }
+
+    /// One sync that waits, or the next one, passes; the others go on waiting.
+    pub(crate) fn let_one_go(&self) {
+        self.let_pass(Some(1));
+    }
+
+    fn let_pass(&self, passes: Option<usize>) {
+        lock(&self.0.0).passes = passes;
         self.0.1.notify_all();
     }
 
@@ -241,9 +251,10 @@ impl Medium for FakeMedium {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = lock(&self.disk.0.0);
-        while state.holding {
+        while state.passes == Some(0) {
             state = self.disk.0.1.wait(state).expect("no test panics while it holds the disk");
         }
+        state.passes = state.passes.map(|passes| passes - 1);
         drop(state);
         let failed = self.disk.simple_call();
         let mut file = lock(&self.file);

@@ -186,3 +186,23 @@ fn a_dropped_ticket_takes_nothing_back() {
     log.close(MINUTE).expect("closed");
     assert_eq!(recorded(&disk, "exchange").len(), 50);
 }
+
+#[test]
+fn a_log_that_closes_takes_along_what_waits_behind_a_full_batch() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    let append = |number| drop(worker.end(id(number), canonical(&record(Event::Exchange, number, 500))));
+    disk.hold();
+    append(0);
+    until("the first batch", || log.worker_queues_are_empty());
+    // More than one batch holds, so that some of it is left when its first batch is being synced.
+    (1..40).for_each(append);
+    disk.let_one_go();
+    until("the second queue", || log.worker_queues_are_empty());
+    (40..45).for_each(append);
+    log.close(Duration::ZERO).expect_err("it waits for the disk");
+    disk.let_go();
+    log.close(MINUTE).expect("closed");
+    assert_eq!(recorded(&disk, "exchange").len(), 45);
+}

@@ -118,8 +118,8 @@ fn called(version: SoapVersion, adapter: &SoapAdapter, operation: usize, rest: &
         Err(_) => return,
     };
     let path = if operation == 0 { vec![("cf".into(), parameter.to_owned())] } else { Vec::new() };
-    let call = Call { operation, body, parameters: Parameters { path, query: Vec::new() }, ..Call::default() };
-    match adapter.request(&call) {
+    let mut call = Call { operation, body, parameters: Parameters { path, query: Vec::new() }, ..Call::default() };
+    match adapter.request(&mut call) {
         Ok(request) => {
             let UpstreamBody::Bytes(bytes) = request.body else { panic!("an envelope is built") };
             let seen = read_envelope(&bytes, Some("utf-8"), EnvelopeLimits::default());

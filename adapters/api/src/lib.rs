@@ -19,8 +19,9 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// Which bodies must be held whole for this operation; the others may stream past.
     fn needs(&self, operation: OperationIndex) -> Needs;
 
-    /// Builds the request that asks the upstream for this call.
-    fn request(&self, call: &Call) -> Result<UpstreamRequest, AdapterError>;
+    /// Builds the request that asks the upstream for this call. What it passes on as it is, it takes out of the call: headers and
+    /// path need no copy, and [`Adapter::answer`] is given what is left.
+    fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError>;
 
     /// Reads what the upstream answered to the request built for this call.
     fn answer(&self, call: &Call, answer: UpstreamAnswer) -> Result<Answer, AdapterError>;

@@ -54,8 +54,8 @@ impl Adapter for HttpAdapter {
         Needs::default()
     }
 
-    fn request(&self, call: &Call) -> Result<UpstreamRequest, AdapterError> {
-        let mut headers = call.headers.clone();
+    fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError> {
+        let mut headers = std::mem::take(&mut call.headers);
         for (name, part) in &self.identity {
             // Removed first and in any case: a header of this name from outside would be a claim that nobody checked.
             headers.remove(name);
@@ -69,10 +69,12 @@ impl Adapter for HttpAdapter {
                 headers.insert(name.clone(), value);
             }
         }
-        let path_and_query = match &call.query {
-            Some(query) => format!("{}?{query}", call.path),
-            None => call.path.clone(),
-        };
+        let mut path_and_query = std::mem::take(&mut call.path);
+        if let Some(query) = &call.query {
+            path_and_query.reserve(query.len() + 1);
+            path_and_query.push('?');
+            path_and_query.push_str(query);
+        }
         Ok(UpstreamRequest { method: call.method.clone(), path_and_query, headers, body: UpstreamBody::AsReceived })
     }
 
@@ -126,14 +128,14 @@ mod tests {
     fn tells_the_verified_identity_and_drops_a_claimed_one() {
         let (adapter, faults) = adapter("identity: {consumer: X-Consumer-Id, purpose: X-Purpose-Id}");
         assert_eq!(faults, [""; 0]);
-        let call = Call {
+        let mut call = Call {
             path: "/a%20b".into(),
             query: Some("q=1".into()),
             headers: headers(&[("x-consumer-id", "forged"), ("x-purpose-id", "forged"), ("accept", "*/*")]),
             caller: Arc::new(Caller { consumer: Some("ente".into()), ..Caller::default() }),
             ..Call::default()
         };
-        let request = adapter.request(&call).expect("a request");
+        let request = adapter.request(&mut call).expect("a request");
         assert_eq!(request.path_and_query, "/a%20b?q=1");
         assert_eq!(request.headers, headers(&[("x-consumer-id", "ente"), ("accept", "*/*")]));
     }

@@ -65,7 +65,7 @@ impl Adapter for SoapAdapter {
     }
 
     /// The path is empty: an envelope goes to the configured address as it is.
-    fn request(&self, call: &Call) -> Result<UpstreamRequest, AdapterError> {
+    fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError> {
         let operation = self.operation(call.operation)?;
         let out = envelope(&self.plan, operation, call).map_err(|refused| AdapterError::Call(refused.problem()))?;
         Ok(UpstreamRequest {

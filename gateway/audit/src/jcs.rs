@@ -12,7 +12,7 @@ mod tests;
 
 pub use check::MAX_DEPTH;
 pub use encode::encode;
-pub(crate) use encode::{Object, push_hex};
+pub(crate) use encode::{Object, key, push_hex};
 
 /// The largest integer that every JSON implementation reads alike (RFC 7493 §2.2).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;

@@ -139,7 +139,4 @@ pub enum RecordError {
     /// An integer beyond 2^53 − 1.
     #[error("the integer in `{0}` is beyond 2^53 - 1")]
     IntegerTooLarge(&'static str),
-    /// An instant that RFC 3339 cannot write with nine decimals.
-    #[error("the instant in `{0}` has no RFC 3339 form")]
-    Instant(&'static str),
 }

@@ -28,6 +28,13 @@ impl ExchangeId {
         Self(Uuid::from_bytes(bytes))
     }
 
+    /// The hyphenated form, lower case.
+    pub fn to_text(self) -> [u8; uuid::fmt::Hyphenated::LENGTH] {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.0.as_hyphenated().encode_lower(&mut text);
+        text
+    }
+
     /// The sixteen bytes of the id.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -36,8 +43,7 @@ impl ExchangeId {
 
 impl fmt::Display for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-        f.write_str(self.0.as_hyphenated().encode_lower(&mut text))
+        f.write_str(std::str::from_utf8(&self.to_text()).unwrap_or_default())
     }
 }
 

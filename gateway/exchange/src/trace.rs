@@ -25,6 +25,15 @@ impl TraceContext {
         (context.trace != [0; 16] && context.span != [0; 8]).then_some(context)
     }
 
+    /// The `traceparent` header of version 00, all of it ASCII.
+    pub fn to_text(self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hex(&mut text[3..35], &self.trace);
+        write_hex(&mut text[36..52], &self.span);
+        write_hex(&mut text[53..55], &[self.flags]);
+        text
+    }
+
     /// The same trace continued in a span of our own.
     #[must_use]
     pub fn with_span(self, span: [u8; 8]) -> Self {
@@ -35,22 +44,14 @@ impl TraceContext {
 /// The `traceparent` header of version 00.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{}-{}-{:02x}", Hex(&self.trace), Hex(&self.span), self.flags)
+        f.write_str(std::str::from_utf8(&self.to_text()).unwrap_or_default())
     }
 }
 
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        // Pair by pair into a buffer and out at once: this is written for every exchange.
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        f.write_str(std::str::from_utf8(&text[..2 * self.0.len().min(16)]).unwrap_or_default())
+fn write_hex(text: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
 }
 

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
@@ -52,6 +52,9 @@ pub struct Pace {
     pub minimum_rate: u64,
 }
 
+/// The most bytes of a body that is looked for beside its head.
+const SHORT: u64 = 16 << 10;
+
 /// A caller's body that nobody has read yet.
 #[derive(Debug)]
 pub struct CallerBody {
@@ -59,6 +62,8 @@ pub struct CallerBody {
     multiplexed: bool,
     pace: Pace,
     read: u64,
+    /// Read, and not passed on yet.
+    first: Option<Result<Bytes, BodyError>>,
     began: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     broken: Option<Broken>,
@@ -77,9 +82,9 @@ impl Broken {
 }
 
 impl CallerBody {
-    /// Wraps hyper's body of a request of this protocol version.
-    pub fn new(incoming: Incoming, version: Version, pace: Pace) -> Self {
-        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, began: Instant::now(), timer: None, broken: None }
+    /// Wraps hyper's body of a request of this protocol version, whose head came at `began`.
+    pub fn new(incoming: Incoming, version: Version, pace: Pace, began: Instant) -> Self {
+        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, first: None, began, timer: None, broken: None }
     }
 
     /// Tells later whether it broke.
@@ -92,14 +97,28 @@ impl CallerBody {
         self.pace.most_bytes = self.pace.most_bytes.min(most_bytes);
     }
 
-    /// Whether there is certainly nothing in it.
+    /// Whether there is certainly nothing (more) in it.
     pub fn is_empty(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.first.is_none() && self.incoming.is_end_stream()
     }
 
-    /// The length that the caller announced, if it did.
+    /// The length of what is still to come, if the caller announced it.
     pub fn announced(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        announced(self.first.as_ref(), &self.incoming)
+    }
+
+    /// All of it, if it is short and has come already: what arrived together with its head need not pass through by itself.
+    pub fn at_hand(&mut self) -> Option<Bytes> {
+        if self.announced().is_none_or(|length| length > SHORT) {
+            return None;
+        }
+        // Nobody is woken by this: whoever reads on asks again.
+        match self.poll_incoming(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(piece))) if self.is_empty() => return Some(piece),
+            Poll::Ready(piece) => self.first = piece,
+            Poll::Pending => {}
+        }
+        None
     }
 
     /// Refuses at once what announces more than the limit.
@@ -124,11 +143,18 @@ impl CallerBody {
     }
 
     fn poll_within_limits(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        match self.poll_incoming(cx) {
+            Poll::Ready(data) => Poll::Ready(data),
+            Poll::Pending => self.poll_pace(cx),
+        }
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                return self.poll_pace(cx);
-            };
-            let Some(frame) = frame else {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
                 let whole = is_whole(&self.incoming, self.multiplexed);
                 return Poll::Ready((!whole).then_some(Err(BodyError::Incomplete)));
             };
@@ -162,13 +188,19 @@ fn is_whole(ended: &Incoming, multiplexed: bool) -> bool {
     !multiplexed || ended.is_end_stream()
 }
 
+/// How much is still to come of a body, if it was announced, beside a piece that was read and not passed on.
+fn announced<E>(first: Option<&Result<Bytes, E>>, incoming: &Incoming) -> Option<u64> {
+    let first = first.map_or(0, |piece| piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
+    incoming.size_hint().exact().map(|rest| rest + first)
+}
+
 /// The body of an upstream request.
 #[derive(Debug)]
 pub enum UpstreamRequestBody {
     /// Held whole, and sent at most once per attempt.
     Held(Option<Bytes>),
     /// The caller's, passing through.
-    Streamed(CallerBody),
+    Streamed(Box<CallerBody>),
 }
 
 impl Body for UpstreamRequestBody {
@@ -229,6 +261,8 @@ pub struct UpstreamStream {
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     read: u64,
+    /// Read, and not passed on yet.
+    first: Option<Result<Bytes, StreamError>>,
     /// Goes back to its pool when the body has been read to its end; else it is closed with it.
     connection: Option<Returned>,
     /// Its place among the requests under way.
@@ -246,7 +280,8 @@ impl UpstreamStream {
         in_flight: InFlight,
     ) -> Self {
         let multiplexed = version == Version::HTTP_2;
-        let mut stream = Self { incoming, multiplexed, most_bytes, deadline, timer: None, read: 0, connection, _in_flight: in_flight };
+        let mut stream =
+            Self { incoming, multiplexed, most_bytes, deadline, timer: None, read: 0, first: None, connection, _in_flight: in_flight };
         if stream.incoming.is_end_stream() {
             stream.finish();
         }
@@ -261,12 +296,12 @@ impl UpstreamStream {
 
     /// Whether there is nothing (more) in it.
     pub fn is_end(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.first.is_none() && self.incoming.is_end_stream()
     }
 
-    /// The exact length, if the upstream announced it.
+    /// The exact length of what is still to come, if the upstream announced it.
     pub fn announced(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        announced(self.first.as_ref(), &self.incoming)
     }
 
     /// Refuses at once what announces more than the limit.
@@ -275,6 +310,21 @@ impl UpstreamStream {
             Some(length) if length > self.most_bytes => Err(StreamError::TooLarge { limit: self.most_bytes }),
             _ => Ok(()),
         }
+    }
+
+    /// All of it, if it is short and has come already: what arrived together with its head need not pass through by itself.
+    pub fn at_hand(&mut self) -> Option<Bytes> {
+        if self.announced().is_none_or(|length| length > SHORT) {
+            return None;
+        }
+        // Nobody is woken by this: whoever reads on asks again.
+        match self.poll_incoming(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(None) => return Some(Bytes::new()),
+            Poll::Ready(Some(Ok(piece))) if self.is_end() => return Some(piece),
+            Poll::Ready(Some(piece)) => self.first = Some(piece),
+            Poll::Pending => {}
+        }
+        None
     }
 
     /// Reads it whole, taking its bytes from the budget; the lease is to be held for as long as they are.
@@ -294,14 +344,21 @@ impl UpstreamStream {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        if let Poll::Ready(data) = self.poll_incoming(cx) {
+            return Poll::Ready(data);
+        }
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(StreamError::TooLate)))
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                let deadline = self.deadline;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-                ready!(timer.as_mut().poll(cx));
-                return Poll::Ready(Some(Err(StreamError::TooLate)));
-            };
-            let Some(frame) = frame else {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
                 if !is_whole(&self.incoming, self.multiplexed) {
                     return Poll::Ready(Some(Err(StreamError::Incomplete)));
                 }

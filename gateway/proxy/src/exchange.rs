@@ -16,6 +16,7 @@ use http::Method;
 use parking_lot::Mutex;
 
 use crate::admission::Measure;
+use crate::listener::Place;
 use crate::snapshot::{EService, Listener, Snapshot};
 use crate::worker::Worker;
 
@@ -47,6 +48,8 @@ pub struct Exchange {
     /// The refusal, if it was refused: the stage and the kind of the problem.
     pub refusal: OnceLock<Refusal>,
     stage: AtomicU8,
+    /// Nothing was done since the last stage began.
+    idle: AtomicBool,
     entered: [AtomicU32; Stage::COUNT],
     begin_wait: AtomicU32,
     begun: AtomicBool,
@@ -215,6 +218,8 @@ pub struct Opening {
     pub listener: Arc<Listener>,
     /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
     pub peer: SocketAddr,
+    /// Its place among the requests of its connection.
+    pub(crate) _place: Place,
     /// How the caller speaks.
     pub dialect: Dialect,
     /// The method, for the record.
@@ -249,6 +254,7 @@ impl Exchange {
             drift: OnceLock::new(),
             refusal: OnceLock::new(),
             stage: AtomicU8::new(Stage::Route as u8),
+            idle: AtomicBool::new(true),
             entered: std::array::from_fn(|_| AtomicU32::new(0)),
             begin_wait: AtomicU32::new(0),
             begun: AtomicBool::new(false),
@@ -259,14 +265,28 @@ impl Exchange {
 
     /// Marks that a stage begins: the time, and that a refusal from now on is its.
     pub fn enter(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Relaxed);
+        let last = self.entered[usize::from(self.stage.load(Ordering::Relaxed))].load(Ordering::Relaxed);
         // 0 means never, so the first microsecond counts as the second.
-        self.entered[stage as usize].store((self.micros() as u32).max(1), Ordering::Relaxed);
+        let at = if self.idle.load(Ordering::Relaxed) { last } else { self.micros() as u32 }.max(1);
+        self.idle.store(false, Ordering::Relaxed);
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        self.entered[stage as usize].store(at, Ordering::Relaxed);
+    }
+
+    /// The same of a stage that has nothing to do for this exchange: the next one needs no other reading of the clock.
+    pub fn pass(&self, stage: Stage) {
+        self.enter(stage);
+        self.idle.store(true, Ordering::Relaxed);
     }
 
     /// The stage that runs.
     pub fn stage(&self) -> Stage {
         Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
+    }
+
+    /// The present by the wall clock that the exchange began with: the record's two instants cannot contradict its durations.
+    pub fn now(&self) -> Timestamp {
+        self.seen.plus_nanos(i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX))
     }
 
     /// Microseconds since the request was seen.

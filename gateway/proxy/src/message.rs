@@ -27,7 +27,7 @@ pub struct RequestMessage {
     /// The body.
     pub body: RequestBody,
     /// The call that the message means, from the dialect stage on.
-    pub call: Option<Call>,
+    pub call: Option<Box<Call>>,
     /// What the upstream is asked, from the adapter on.
     pub upstream: Option<UpstreamRequest>,
 }
@@ -35,7 +35,7 @@ pub struct RequestMessage {
 /// The body of a request.
 pub enum RequestBody {
     /// Not read: nobody needed it yet.
-    Unread(CallerBody),
+    Unread(Box<CallerBody>),
     /// Read whole, within the budget.
     Held(Bytes),
 }

@@ -3,6 +3,8 @@
 //! Handles are taken out of the registry when a configuration is bound, so an exchange only adds to atomics it already
 //! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
 
+mod times;
+
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
@@ -10,7 +12,6 @@ use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::clock;
@@ -18,11 +19,13 @@ use crate::config::Definition;
 use crate::exchange::{Outcome, Stage};
 use crate::upstream::UpstreamState;
 
+pub use times::Times;
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Mutex<Registry>,
     exchanges: Family<ExchangeLabels, Counter>,
-    stages: Family<StageLabels, Histogram, fn() -> Histogram>,
+    stages: Family<StageLabels, Times>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
     pub connections: Gauge,
@@ -35,7 +38,7 @@ pub struct Metrics {
     /// Bytes waiting for the audit log.
     pub audit_queue: Gauge,
     /// Audit batches made durable: how long each took.
-    pub audit_commits: Histogram,
+    pub audit_commits: Times,
     breakers: Family<ServiceLabels, Gauge>,
     in_flight: Family<ServiceLabels, Gauge>,
     idle: Family<ServiceLabels, Gauge>,
@@ -76,13 +79,6 @@ pub struct CauseLabels {
 /// How an exchange can end while the process lives, by their own order.
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Refused, Outcome::Failed, Outcome::Abandoned];
 
-/// From a tenth of a millisecond to half a minute.
-const SECONDS: [f64; 16] = [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -95,14 +91,14 @@ impl Metrics {
         let mut registry = Registry::with_prefix("varco");
         let metrics = Self {
             exchanges: Family::default(),
-            stages: Family::new_with_constructor(seconds),
+            stages: Family::default(),
             cache: Family::default(),
             connections: Gauge::default(),
             failed_connections: Family::default(),
             unrecorded: Family::default(),
             buffered_bytes: Gauge::default(),
             audit_queue: Gauge::default(),
-            audit_commits: seconds(),
+            audit_commits: Times::default(),
             breakers: Family::default(),
             in_flight: Family::default(),
             idle: Family::default(),
@@ -166,7 +162,7 @@ impl Metrics {
 #[derive(Debug)]
 pub struct ServiceMetrics {
     operations: Vec<[Counter; OUTCOMES.len()]>,
-    stages: [Histogram; Stage::COUNT],
+    stages: [Times; Stage::COUNT],
     hit: Counter,
     miss: Counter,
     bypass: Counter,
@@ -194,7 +190,7 @@ impl ServiceMetrics {
             counter.inc();
         }
         for (stage, micros) in stages {
-            self.stages[stage as usize].observe(f64::from(micros) / 1e6);
+            self.stages[stage as usize].took(micros);
         }
     }
 
@@ -211,7 +207,7 @@ impl ServiceMetrics {
 
 /// Tells the metrics of commits. The log is opened before the metrics exist, so they are attached later.
 #[derive(Debug, Default)]
-pub struct CommitObserver(std::sync::OnceLock<Histogram>);
+pub struct CommitObserver(std::sync::OnceLock<Times>);
 
 impl CommitObserver {
     /// From now on commits are measured.
@@ -222,8 +218,8 @@ impl CommitObserver {
 
 impl store::Observer for CommitObserver {
     fn committed(&self, commit: &store::Commit) {
-        if let Some(histogram) = self.0.get() {
-            histogram.observe(commit.duration.as_secs_f64());
+        if let Some(times) = self.0.get() {
+            times.took(u32::try_from(commit.duration.as_micros()).unwrap_or(u32::MAX));
         }
     }
 }

@@ -157,14 +157,21 @@ async fn work(
     let pulses = Arc::new(Pulses::default());
     tokio::spawn(pulses.clone().watch());
     let tasks = TaskTracker::new();
-    let serving =
-        Serving { worker, gateway: gateway(), snapshot: snapshot.clone(), pulses, draining: draining.clone(), tasks: tasks.clone() };
+    let serving = Serving {
+        worker,
+        gateway: gateway(),
+        snapshot: snapshot.clone(),
+        pulses: pulses.clone(),
+        draining: draining.clone(),
+        tasks: tasks.clone(),
+    };
     for ((listener, sockets), permits) in snapshot.listeners.iter().zip(sockets).zip(permits) {
         for socket in sockets {
             tasks.spawn(listener::accept(serving.clone(), listener.clone(), socket, permits.clone()));
         }
     }
     draining.cancelled().await;
+    pulses.drain();
     tasks.close();
     tokio::time::timeout(drain, tasks.wait()).await.is_ok()
 }

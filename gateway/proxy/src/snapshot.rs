@@ -50,6 +50,8 @@ pub struct EService {
     pub issuers: Vec<Arc<Issuer>>,
     /// Where its exchanges are counted.
     pub metrics: ServiceMetrics,
+    /// The routes of the operations, base path included, as records and people call them.
+    pub routes: Vec<String>,
     /// Operations whose bodies somebody needs whole.
     pub holds: Vec<Holds>,
 }
@@ -107,6 +109,7 @@ impl EService {
             },
             issuers: state.issuers.clone(),
             metrics: state.metrics.service(definition),
+            routes: definition.contract.operations().iter().map(|spec| format!("{}{}", definition.base_path, spec.route)).collect(),
             holds: (0..definition.operations.len()).map(|operation| holds(definition, operation)).collect(),
             definition: definition.clone(),
         }

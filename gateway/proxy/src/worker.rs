@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use exchange::Caller;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::state::State;
 use crate::upstream::Pools;
@@ -15,6 +16,10 @@ pub struct Worker {
     pub pools: Pools,
     /// Its handle of the audit log.
     pub log: store::WorkerLog,
+    /// Nobody, for exchanges whose caller need not prove anything.
+    pub nobody: Arc<Caller>,
+    /// Where records are written before they are appended: as long as the longest so far.
+    scratch: Mutex<Vec<u8>>,
     /// Random bytes drawn ahead: the system is asked once in a few hundred exchanges.
     random: Mutex<Random>,
 }
@@ -28,7 +33,21 @@ impl Worker {
     /// A worker of this state.
     pub fn new(state: Arc<State>) -> Self {
         let log = state.audit.worker();
-        Self { pools: Pools::default(), log, random: Mutex::new(Random { bytes: [0; 4096], used: 4096 }), state }
+        Self {
+            pools: Pools::default(),
+            log,
+            nobody: Arc::default(),
+            scratch: Mutex::default(),
+            random: Mutex::new(Random { bytes: [0; 4096], used: 4096 }),
+            state,
+        }
+    }
+
+    /// An empty buffer to write a record into.
+    pub fn scratch(&self) -> MutexGuard<'_, Vec<u8>> {
+        let mut scratch = self.scratch.lock();
+        scratch.clear();
+        scratch
     }
 
     /// Fresh random bytes, for ids.

@@ -52,7 +52,7 @@ impl Way {
         });
         let parts = RequestParts { query, headers: &headers, path: parameters };
         let checked = self.contract.check_request(operation, parts, payload).expect("the call keeps the contract");
-        let call = Call {
+        let mut call = Call {
             operation,
             method,
             path: path.into(),
@@ -62,7 +62,7 @@ impl Way {
             body: checked.body,
             caller: Arc::new(Caller::default()),
         };
-        let asked = self.adapter.request(&call).map_err(problem)?;
+        let asked = self.adapter.request(&mut call).map_err(problem)?;
         let UpstreamBody::Bytes(bytes) = asked.body else { panic!("an envelope") };
         let mut request = Request::new(bytes);
         *request.method_mut() = asked.method;

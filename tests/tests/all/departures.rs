@@ -157,10 +157,28 @@ fn who_leaves_while_the_answer_passes_through_is_recorded_with_how_far_it_came()
 
 #[test]
 fn who_stays_is_recorded_with_all_of_it() {
-    let town = Town::new("off", Reply::json("{\"n\":1}"));
+    // Longer than what is looked for beside an answer's head, so it certainly passes through.
+    let name = "n".repeat(100_000);
+    let town = Town::new("off", Reply::json(&format!("{{\"n\":\"{name}\"}}")));
     let mut wire = town.wire();
     assert!(wire.send(READ));
-    assert_eq!(wire.answer().expect("an answer").json()["n"], 1);
+    assert_eq!(wire.answer().expect("an answer").json()["n"], *name);
     let (records, _) = town.records();
     assert_eq!(told(&records), [("exchange", "success", 1, "-"), ("exchange.closed", "-", 0, "complete")], "{records:?}");
+    assert_eq!(records[1]["res"]["len"], 100_008);
+}
+
+#[test]
+fn a_short_answer_is_recorded_with_its_length_whether_it_came_with_its_head_or_after() {
+    for reply in [Reply::json("{\"n\":1}"), Reply::json("{\"n\":1}").gated(60), Reply::json("")] {
+        let length = reply.clone();
+        let town = Town::new("off", reply);
+        let mut wire = town.wire();
+        assert!(wire.send(READ));
+        town.stub.release();
+        let answered = wire.answer().expect("an answer").body.len();
+        let (records, _) = town.records();
+        // In its own record, or in that of the stream's end.
+        assert_eq!(records.last().expect("a record")["res"]["len"], answered, "{length:?}: {records:?}");
+    }
 }

@@ -40,8 +40,8 @@ fn check(cases: &Path, folder: &Path) {
             .collect::<Vec<_>>()
     };
     let body = case.get("body").map(Value::to_string);
-    let call = call(&pairs("path"), &pairs("query"), body.as_deref());
-    let request = match adapter.request(&call) {
+    let mut call = call(&pairs("path"), &pairs("query"), body.as_deref());
+    let request = match adapter.request(&mut call) {
         Ok(request) => request,
         Err(error) => return golden(&folder.join("answer.json"), &pretty(&outcome(Err(error)))),
     };

@@ -199,7 +199,7 @@ fn ports_are_chosen_by_version_or_by_name() {
     ] {
         use adapter_api::Adapter;
         let adapter = project.adapter(yaml, &[spec("op", &[], &[])]);
-        let request = adapter.request(&super::support::call(&[], &[], Some("\"x\""))).expect("a request");
+        let request = adapter.request(&mut super::support::call(&[], &[], Some("\"x\""))).expect("a request");
         assert_eq!(request.headers.get("content-type").and_then(|value| value.to_str().ok()), Some(header));
         assert_eq!(request.headers.get("soapaction").is_some(), header.starts_with("text"));
     }

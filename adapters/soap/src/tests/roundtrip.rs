@@ -167,7 +167,7 @@ proptest! {
         let (plan, input) = adapter.plan_and_input();
         let value = Draw { plan, numbers: numbers.into_iter() }.value(input, 0);
         let json = value.to_string();
-        let request = sent(adapter, &call(&[], &[], Some(&json))).map_err(TestCaseError::fail)?;
+        let request = sent(adapter, call(&[], &[], Some(&json))).map_err(TestCaseError::fail)?;
         let answer = request.replace("<n1:Op ", "<n1:OpResponse ").replace("</n1:Op>", "</n1:OpResponse>");
         let back = read(adapter, upstream(200, "text/xml", answer.as_bytes())).map_err(TestCaseError::fail)?;
         prop_assert_eq!(serde_json::from_str::<Value>(&back)?, value, "{}", request);
@@ -176,8 +176,8 @@ proptest! {
     #[test]
     fn any_json_becomes_an_envelope_or_a_problem(value in any_json()) {
         let adapter = adapter();
-        let call = call(&[], &[], Some(&value.to_string()));
-        if let Ok(request) = adapter.request(&call) {
+        let mut call = call(&[], &[], Some(&value.to_string()));
+        if let Ok(request) = adapter.request(&mut call) {
             let adapter_api::UpstreamBody::Bytes(bytes) = request.body else { return Err(TestCaseError::fail("no bytes")) };
             prop_assert!(read_envelope(&bytes, None, EnvelopeLimits::default()).is_ok());
         }

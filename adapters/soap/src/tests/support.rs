@@ -112,8 +112,8 @@ pub(super) fn call(path: &[(&str, &str)], query: &[(&str, &str)], body: Option<&
 }
 
 /// The envelope of a request, or the problem as JSON.
-pub(super) fn sent(adapter: &SoapAdapter, call: &Call) -> Result<String, String> {
-    match adapter.request(call) {
+pub(super) fn sent(adapter: &SoapAdapter, mut call: Call) -> Result<String, String> {
+    match adapter.request(&mut call) {
         Ok(request) => match request.body {
             UpstreamBody::Bytes(bytes) => Ok(String::from_utf8(bytes.to_vec()).expect("UTF-8")),
             UpstreamBody::AsReceived => panic!("an envelope is built"),

@@ -13,7 +13,7 @@ fn inside(envelope: &str) -> &str {
 fn check(content_model: &str, types: &str, mapping: &str, rows: &[(&str, &str, &str)]) {
     let adapter = echoing(content_model, types, mapping);
     for (json, xml, back) in rows {
-        let request = sent(&adapter, &call(&[], &[], Some(json))).unwrap_or_else(|problem| panic!("{json}: {problem}"));
+        let request = sent(&adapter, call(&[], &[], Some(json))).unwrap_or_else(|problem| panic!("{json}: {problem}"));
         assert_eq!(inside(&request), *xml, "{json} as XML");
         let unprefixed = xml.replace("n1:", "");
         assert_eq!(content(&adapter, &unprefixed).as_deref(), Ok(*back), "{xml} as JSON");
@@ -76,7 +76,7 @@ fn texts_survive_both_parsers() {
     );
     let adapter = echoing(&simple("v", "xs:string"), "", "{}");
     for (json, pointer) in [(r#"{"v":"a\u0000"}"#, "/v"), (r#"{"v":"\u001f"}"#, "/v"), (r#"{"v":"\uffff"}"#, "/v")] {
-        let problem = sent(&adapter, &call(&[], &[], Some(json))).expect_err(json);
+        let problem = sent(&adapter, call(&[], &[], Some(json))).expect_err(json);
         assert!(problem.contains(&format!("\"pointer\":\"{pointer}\"")) && problem.contains("422"), "{problem}");
     }
     for (xml, json) in [
@@ -102,7 +102,7 @@ fn dates_keep_their_zone_or_the_lack_of_one() {
         ],
     );
     let adapter = echoing(&simple("v", "xs:date"), "", "{}");
-    let problem = sent(&adapter, &call(&[], &[], Some(r#"{"v":"29/02/2024"}"#))).expect_err("an Italian date");
+    let problem = sent(&adapter, call(&[], &[], Some(r#"{"v":"29/02/2024"}"#))).expect_err("an Italian date");
     assert!(problem.contains("must be a value of xs:date") && !problem.contains("29/02"), "{problem}");
     let wrong = content(&adapter, "<v>2023-02-29</v>").expect_err("no such day");
     assert!(wrong.contains("/Envelope/Body/OpResponse/v") && !wrong.contains("2023"), "{wrong}");
@@ -156,7 +156,7 @@ fn order_comes_from_the_schema_and_arrays_from_max_occurs() {
         ][1..],
     );
     let adapter = echoing(model, types, "{}");
-    let request = sent(&adapter, &call(&[], &[], Some(r#"{"c":[{"x":["1"]}],"b":[1],"a":"k","@a":5}"#))).expect("an envelope");
+    let request = sent(&adapter, call(&[], &[], Some(r#"{"c":[{"x":["1"]}],"b":[1],"a":"k","@a":5}"#))).expect("an envelope");
     assert!(request.contains(r#"<n1:Op a="5"><n1:a>k</n1:a><n1:b>1</n1:b><n1:c><n1:x>1</n1:x></n1:c></n1:Op>"#), "{request}");
     for (json, pointer, rule) in [
         (r#"{"a":"k","b":[1,2,3,4]}"#, "/b", "at most 3 items"),
@@ -170,7 +170,7 @@ fn order_comes_from_the_schema_and_arrays_from_max_occurs() {
         (r#"{"a":"k","@a":"x"}"#, "/@a", "xs:int"),
         ("[]", "", "an object"),
     ] {
-        let problem = sent(&adapter, &call(&[], &[], Some(json))).expect_err(json);
+        let problem = sent(&adapter, call(&[], &[], Some(json))).expect_err(json);
         assert!(problem.contains(&format!("\"pointer\":\"{pointer}\"")) && problem.contains(rule), "{json}: {problem}");
     }
     for (xml, place) in [
@@ -233,7 +233,7 @@ fn choices_take_exactly_one_branch() {
     for (json, text) in
         [(r#"{"cf":"X","nome":"A"}"#, "exactly one of"), ("{}", "exactly one of"), (r#"{"data":"2024-01-01"}"#, "`/nome` is missing")]
     {
-        let problem = sent(&adapter, &call(&[], &[], Some(json))).expect_err(json);
+        let problem = sent(&adapter, call(&[], &[], Some(json))).expect_err(json);
         assert!(problem.contains(text), "{json}: {problem}");
     }
     assert!(content(&adapter, "<cf>X</cf><nome>A</nome>").is_err());
@@ -259,7 +259,7 @@ fn text_with_attributes_extensions_groups_defaults() {
         <xs:attributeGroup name="AG"><xs:attribute name="versione" type="xs:int" default="1"/></xs:attributeGroup>"#;
     let adapter = echoing(model, types, "{}");
     let request =
-        sent(&adapter, &call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
+        sent(&adapter, call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
     assert!(request.contains(r#"<n1:Op versione="2"><n1:prezzo valuta="EUR">10.00</n1:prezzo><n1:f>k</n1:f></n1:Op>"#), "{request}");
     assert_eq!(
         content(&adapter, r#"<prezzo valuta="EUR">10.00</prezzo><v/><f/>"#).as_deref(),
@@ -273,7 +273,7 @@ fn text_with_attributes_extensions_groups_defaults() {
 fn unqualified_and_qualified_names() {
     let model = r#"<xs:sequence><xs:element name="a" type="xs:string" form="unqualified"/><xs:element ref="t:g"/></xs:sequence><xs:attribute name="k" form="qualified"/>"#;
     let adapter = echoing(model, r#"<xs:element name="g" type="xs:string"/>"#, "{}");
-    let request = sent(&adapter, &call(&[], &[], Some(r#"{"g":"2","a":"1","k":"3"}"#))).expect("an envelope");
+    let request = sent(&adapter, call(&[], &[], Some(r#"{"g":"2","a":"1","k":"3"}"#))).expect("an envelope");
     assert!(request.contains(r#"<n1:Op n1:k="3"><a>1</a><n1:g>2</n1:g></n1:Op>"#), "{request}");
     let json = content(&adapter, r#"<a xmlns="">1</a><t:g xmlns:t="urn:t">2</t:g>"#);
     assert_eq!(json.as_deref(), Ok(r#"{"a":"1","g":"2"}"#));
@@ -284,8 +284,8 @@ fn recursive_types_end_at_a_depth() {
     let model = r#"<xs:sequence><xs:element name="figlio" type="t:Content" minOccurs="0"/></xs:sequence>"#;
     let adapter = echoing(model, "", "{}");
     let nested = |levels: usize| format!("{}{{}}{}", r#"{"figlio":"#.repeat(levels), "}".repeat(levels));
-    assert!(sent(&adapter, &call(&[], &[], Some(&nested(50)))).is_ok());
-    assert!(sent(&adapter, &call(&[], &[], Some(&nested(61)))).expect_err("too deep").contains("nested too deeply"));
+    assert!(sent(&adapter, call(&[], &[], Some(&nested(50)))).is_ok());
+    assert!(sent(&adapter, call(&[], &[], Some(&nested(61)))).expect_err("too deep").contains("nested too deeply"));
     let xml = |levels: usize| format!("{}{}", "<figlio>".repeat(levels), "</figlio>".repeat(levels));
     assert_eq!(content(&adapter, &xml(2)).as_deref(), Ok(r#"{"figlio":{"figlio":{}}}"#));
     assert!(content(&adapter, &xml(61)).is_ok(), "64 levels with the envelope");
@@ -319,7 +319,7 @@ fn facets_are_kept_both_ways() {
         (r#"{"nome":""}"#, "<nome></nome>", "at least 1"),
         (r#"{"nome":"abcd"}"#, "<nome>abcd</nome>", "at most 3"),
     ] {
-        let problem = sent(&adapter, &call(&[], &[], Some(json))).expect_err(json);
+        let problem = sent(&adapter, call(&[], &[], Some(json))).expect_err(json);
         assert!(problem.contains(rule) && problem.contains("mapping-value"), "{json}: {problem}");
         let wrong = content(&adapter, xml).expect_err(xml);
         assert!(wrong.contains(rule), "{xml}: {wrong}");

@@ -51,6 +51,14 @@ fn integer(text: &str) -> Result<&str, JcsError> {
     if digits.parse::<u64>().is_ok_and(|value| value <= MAX_INTEGER) { Ok(text) } else { Err(JcsError::TooLarge) }
 }
 
+/// A member's name as it stands in an object: between a comma and a colon, so that it is written in one piece.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+pub(crate) use key;
+
 /// Writes the members of one object. Whoever writes names them in canonical order, which debug builds check.
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -72,46 +80,42 @@ impl<'o> Object<'o> {
     }
 
     /// Begins a member; its value is then written by the caller.
-    pub(crate) fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
-        debug_assert!(self.last < name, "{name} after {}", self.last);
-        if !self.last.is_empty() {
-            self.out.push(b',');
-        }
-        self.last = name;
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    pub(crate) fn name(&mut self, key: &'static str) -> &mut Vec<u8> {
+        debug_assert!(self.last < key, "{key} after {}", self.last);
+        let text = if self.last.is_empty() { &key[1..] } else { key };
+        self.last = key;
+        self.out.extend_from_slice(text.as_bytes());
         self.out
     }
 
-    pub(crate) fn string(&mut self, name: &'static str, value: Option<&str>) {
+    pub(crate) fn string(&mut self, key: &'static str, value: Option<&str>) {
         if let Some(value) = value {
-            push_string(self.name(name), value);
+            push_string(self.name(key), value);
         }
     }
 
     /// A string that `value` writes, made of characters that need no escape.
-    pub(crate) fn plain(&mut self, name: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
-        let out = self.name(name);
+    pub(crate) fn plain(&mut self, key: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
+        let out = self.name(key);
         out.push(b'"');
         value(out);
         out.push(b'"');
     }
 
-    pub(crate) fn integer(&mut self, name: &'static str, value: Option<u64>) {
+    pub(crate) fn integer(&mut self, key: &'static str, value: Option<u64>) {
         let Some(value) = value else { return };
         if value > MAX_INTEGER {
-            self.too_large = self.too_large.or(Some(name));
+            self.too_large = self.too_large.or(Some(&key[2..key.len() - 2]));
         }
-        push_decimal(self.name(name), value);
+        push_decimal(self.name(key), value);
     }
 
-    pub(crate) fn strings<'s>(&mut self, name: &'static str, values: impl Iterator<Item = &'s str>) {
+    pub(crate) fn strings<'s>(&mut self, key: &'static str, values: impl Iterator<Item = &'s str>) {
         let mut values = values.peekable();
         if values.peek().is_none() {
             return;
         }
-        let out = self.name(name);
+        let out = self.name(key);
         out.push(b'[');
         for (at, value) in values.enumerate() {
             if at > 0 {
@@ -123,8 +127,8 @@ impl<'o> Object<'o> {
     }
 
     /// An object as a member.
-    pub(crate) fn object(&mut self, name: &'static str, members: impl FnOnce(&mut Object<'_>)) {
-        let mut inner = Object::open(self.name(name));
+    pub(crate) fn object(&mut self, key: &'static str, members: impl FnOnce(&mut Object<'_>)) {
+        let mut inner = Object::open(self.name(key));
         members(&mut inner);
         let too_large = inner.close();
         self.too_large = self.too_large.or(too_large);
@@ -148,8 +152,11 @@ fn push_decimal(out: &mut Vec<u8>, mut value: u64) {
 /// Lower-case hex.
 pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+    for part in bytes.chunks(32) {
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(part) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        out.extend_from_slice(&text[..2 * part.len()]);
     }
 }

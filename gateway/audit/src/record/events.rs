@@ -2,7 +2,7 @@ use exchange::{ExchangeId, Timestamp};
 
 use super::write::{VERSION, finish, hash, id, instant};
 use super::{MAX_RECORD, RecordError};
-use crate::jcs::{Canonical, Object};
+use crate::jcs::{Canonical, Object, key};
 
 /// What became of a streamed answer after its record: `exchange.closed`.
 #[derive(Clone, Debug)]
@@ -27,16 +27,16 @@ impl Closed<'_> {
     pub fn to_jcs<'o>(&self, out: &'o mut Vec<u8>) -> Result<Canonical<'o>, RecordError> {
         finish(out, |out| {
             let mut o = Object::open(out);
-            o.string("ev", Some("exchange.closed"));
-            id(&mut o, "id", Some(self.id));
-            o.string("node", Some(self.node));
-            o.object("res", |o| {
-                hash(o, "digest", self.digest.as_ref());
-                o.string("end", Some(if self.complete { "complete" } else { "cut" }));
-                o.integer("len", Some(self.bytes));
+            o.string(key!("ev"), Some("exchange.closed"));
+            id(&mut o, key!("id"), Some(self.id));
+            o.string(key!("node"), Some(self.node));
+            o.object(key!("res"), |o| {
+                hash(o, key!("digest"), self.digest.as_ref());
+                o.string(key!("end"), Some(if self.complete { "complete" } else { "cut" }));
+                o.integer(key!("len"), Some(self.bytes));
             });
-            instant(&mut o, "t1", Some(self.t1))?;
-            o.integer("v", Some(VERSION));
+            instant(&mut o, key!("t1"), Some(self.t1));
+            o.integer(key!("v"), Some(VERSION));
             Ok(o.close())
         })
     }
@@ -73,13 +73,13 @@ impl RefusalsSummary<'_> {
     pub fn to_jcs<'o>(&self, out: &'o mut Vec<u8>) -> Result<Canonical<'o>, RecordError> {
         finish(out, |out| {
             let mut o = Object::open(out);
-            o.string("ev", Some("refusals.summary"));
-            o.string("listener", Some(self.listener));
-            o.string("node", Some(self.node));
-            let too_large = self.counts(o.name("refusals"));
-            instant(&mut o, "t0", Some(self.from))?;
-            instant(&mut o, "t1", Some(self.to))?;
-            o.integer("v", Some(VERSION));
+            o.string(key!("ev"), Some("refusals.summary"));
+            o.string(key!("listener"), Some(self.listener));
+            o.string(key!("node"), Some(self.node));
+            let too_large = self.counts(o.name(key!("refusals")));
+            instant(&mut o, key!("t0"), Some(self.from));
+            instant(&mut o, key!("t1"), Some(self.to));
+            o.integer(key!("v"), Some(VERSION));
             Ok(o.close().or(too_large))
         })
     }
@@ -96,9 +96,9 @@ impl RefusalsSummary<'_> {
                 break;
             }
             let mut o = Object::open(out);
-            o.string("err", Some(count.error));
-            o.integer("n", Some(count.count));
-            o.string("stage", Some(count.stage));
+            o.string(key!("err"), Some(count.error));
+            o.integer(key!("n"), Some(count.count));
+            o.string(key!("stage"), Some(count.stage));
             too_large = too_large.or(o.close());
         }
         out.push(b']');
@@ -124,12 +124,12 @@ impl Suspension<'_> {
     pub fn to_jcs<'o>(&self, out: &'o mut Vec<u8>) -> Result<Canonical<'o>, RecordError> {
         finish(out, |out| {
             let mut o = Object::open(out);
-            o.string("err", Some(self.error));
-            o.string("ev", Some("log.suspended"));
-            o.string("node", Some(self.node));
-            instant(&mut o, "t0", Some(self.from))?;
-            instant(&mut o, "t1", self.to)?;
-            o.integer("v", Some(VERSION));
+            o.string(key!("err"), Some(self.error));
+            o.string(key!("ev"), Some("log.suspended"));
+            o.string(key!("node"), Some(self.node));
+            instant(&mut o, key!("t0"), Some(self.from));
+            instant(&mut o, key!("t1"), self.to);
+            o.integer(key!("v"), Some(VERSION));
             Ok(o.close())
         })
     }

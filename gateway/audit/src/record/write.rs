@@ -1,11 +1,9 @@
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use exchange::{Caller, ExchangeId, Timestamp, TraceContext};
 
 use super::{AdapterUse, CacheUse, Commitments, Latencies, MAX_RECORD, ModiUse, Operation, PolicyUse, Record, RecordError, Seal};
-use crate::jcs::{Canonical, Object, push_hex};
+use crate::jcs::{Canonical, Object, key, push_hex};
 use crate::record::Effect;
 
 /// Written straight in canonical order, without a tree in between: this is on the path of every exchange.
@@ -15,41 +13,41 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         let o = &mut members;
         adapter(o, record.adapter.as_ref());
         cache(o, record.cache.as_ref());
-        hash(o, "cfg", record.configuration.as_ref());
-        o.string("chan", record.channel);
+        hash(o, key!("cfg"), record.configuration.as_ref());
+        o.string(key!("chan"), record.channel);
         commitments(o, &record.commitments);
-        o.string("corr", record.correlation.filter(|value| super::is_safe_correlation(value)));
-        o.string("dir", record.direction.map(super::Direction::name));
-        o.strings("drift", record.drift.iter());
-        o.string("env", record.environment);
-        o.string("err", record.error);
-        o.string("ev", Some(record.event.name()));
-        id(o, "id", record.id);
+        o.string(key!("corr"), record.correlation.filter(|value| super::is_safe_correlation(value)));
+        o.string(key!("dir"), record.direction.map(super::Direction::name));
+        o.strings(key!("drift"), record.drift.iter());
+        o.string(key!("env"), record.environment);
+        o.string(key!("err"), record.error);
+        o.string(key!("ev"), Some(record.event.name()));
+        id(o, key!("id"), record.id);
         latencies(o, &record.latencies);
-        o.strings("minim", record.withheld.iter());
+        o.strings(key!("minim"), record.withheld.iter());
         modi(o, &record.modi);
-        o.string("node", Some(record.node));
+        o.string(key!("node"), Some(record.node));
         operation(o, &record.operation);
-        o.string("out", record.outcome.map(super::Outcome::name));
+        o.string(key!("out"), record.outcome.map(super::Outcome::name));
         caller(o, record.caller);
         policy(o, record.policy.as_ref());
         if record.request_bytes.is_some() {
-            o.object("req", |o| o.integer("len", record.request_bytes));
+            o.object(key!("req"), |o| o.integer(key!("len"), record.request_bytes));
         }
         if record.answer_bytes.is_some() || record.status.is_some() {
-            o.object("res", |o| {
-                o.integer("len", record.answer_bytes);
-                o.integer("status", record.status.map(u64::from));
+            o.object(key!("res"), |o| {
+                o.integer(key!("len"), record.answer_bytes);
+                o.integer(key!("status"), record.status.map(u64::from));
             });
         }
         seal(o, record.seal.as_ref());
-        o.string("stage", record.stage);
-        o.integer("subj_n", record.subjects);
-        instant(o, "t0", Some(record.t0))?;
-        instant(o, "t1", record.t1)?;
-        o.string("tenant", record.tenant);
+        o.string(key!("stage"), record.stage);
+        o.integer(key!("subj_n"), record.subjects);
+        instant(o, key!("t0"), Some(record.t0));
+        instant(o, key!("t1"), record.t1);
+        o.string(key!("tenant"), record.tenant);
         trace(o, record.trace);
-        o.integer("v", Some(VERSION));
+        o.integer(key!("v"), Some(VERSION));
         Ok(members.close())
     })
 }
@@ -77,24 +75,15 @@ pub(super) fn finish(
     }
 }
 
-pub(super) fn instant(o: &mut Object<'_>, name: &'static str, at: Option<Timestamp>) -> Result<(), RecordError> {
-    let Some(at) = at else { return Ok(()) };
-    let mut result = Ok(());
-    o.plain(name, |out| result = write!(out, "{at}"));
-    result.map_err(|_| RecordError::Instant(name))
+pub(super) fn instant(o: &mut Object<'_>, name: &'static str, at: Option<Timestamp>) {
+    if let Some(at) = at {
+        o.plain(name, |out| out.extend_from_slice(&at.to_text()));
+    }
 }
 
 pub(super) fn id(o: &mut Object<'_>, name: &'static str, id: Option<ExchangeId>) {
     let Some(id) = id else { return };
-    o.plain(name, |out| {
-        let bytes = id.as_bytes();
-        for (at, group) in [&bytes[..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]].into_iter().enumerate() {
-            if at > 0 {
-                out.push(b'-');
-            }
-            push_hex(out, group);
-        }
-    });
+    o.plain(name, |out| out.extend_from_slice(&id.to_text()));
 }
 
 pub(super) fn hash(o: &mut Object<'_>, name: &'static str, digest: Option<&[u8; 32]>) {
@@ -107,28 +96,28 @@ pub(super) fn hash(o: &mut Object<'_>, name: &'static str, digest: Option<&[u8; 
 
 fn adapter(o: &mut Object<'_>, adapter: Option<&AdapterUse<'_>>) {
     let Some(adapter) = adapter else { return };
-    o.object("ad", |o| {
-        o.integer("attempts", adapter.attempts);
-        o.string("name", Some(adapter.name));
-        o.string("ver", adapter.version);
+    o.object(key!("ad"), |o| {
+        o.integer(key!("attempts"), adapter.attempts);
+        o.string(key!("name"), Some(adapter.name));
+        o.string(key!("ver"), adapter.version);
     });
 }
 
 fn cache(o: &mut Object<'_>, cache: Option<&CacheUse>) {
     let Some(cache) = cache else { return };
-    o.object("cache", |o| {
-        o.integer("age", cache.age);
-        id(o, "origin", cache.origin);
-        o.string("state", Some(cache.state.name()));
+    o.object(key!("cache"), |o| {
+        o.integer(key!("age"), cache.age);
+        id(o, key!("origin"), cache.origin);
+        o.string(key!("state"), Some(cache.state.name()));
     });
 }
 
 fn commitments(o: &mut Object<'_>, commitments: &Commitments) {
-    let parts = [("req", commitments.request), ("res", commitments.answer), ("subj", commitments.subject)];
+    let parts = [(key!("req"), commitments.request), (key!("res"), commitments.answer), (key!("subj"), commitments.subject)];
     if parts.iter().all(|(_, value)| value.is_none()) {
         return;
     }
-    o.object("com", |o| {
+    o.object(key!("com"), |o| {
         for (name, value) in parts {
             if let Some(value) = value {
                 let mut text = [0; 44];
@@ -143,14 +132,14 @@ fn commitments(o: &mut Object<'_>, commitments: &Commitments) {
 
 fn latencies(o: &mut Object<'_>, latencies: &Latencies) {
     let parts = [
-        ("auth", latencies.authentication),
-        ("begin", latencies.begin),
-        ("policy", latencies.policy),
-        ("total", latencies.total),
-        ("upstream", latencies.upstream),
+        (key!("auth"), latencies.authentication),
+        (key!("begin"), latencies.begin),
+        (key!("policy"), latencies.policy),
+        (key!("total"), latencies.total),
+        (key!("upstream"), latencies.upstream),
     ];
     if parts.iter().any(|(_, value)| value.is_some()) {
-        o.object("lat", |o| parts.into_iter().for_each(|(name, value)| o.integer(name, value)));
+        o.object(key!("lat"), |o| parts.into_iter().for_each(|(name, value)| o.integer(name, value)));
     }
 }
 
@@ -158,9 +147,9 @@ fn modi(o: &mut Object<'_>, modi: &ModiUse<'_>) {
     if modi.audit_bound.is_none() && modi.patterns.iter().next().is_none() {
         return;
     }
-    o.object("modi", |o| {
-        o.string("audit_bound", modi.audit_bound);
-        o.strings("patterns", modi.patterns.iter());
+    o.object(key!("modi"), |o| {
+        o.string(key!("audit_bound"), modi.audit_bound);
+        o.strings(key!("patterns"), modi.patterns.iter());
     });
 }
 
@@ -169,11 +158,11 @@ fn operation(o: &mut Object<'_>, operation: &Operation<'_>) {
     if strings.iter().all(Option::is_none) && operation.crud.is_none() {
         return;
     }
-    o.object("op", |o| {
-        o.integer("crud", operation.crud.map(u64::from));
-        o.string("id", operation.id);
-        o.string("method", operation.method);
-        o.string("route", operation.route);
+    o.object(key!("op"), |o| {
+        o.integer(key!("crud"), operation.crud.map(u64::from));
+        o.string(key!("id"), operation.id);
+        o.string(key!("method"), operation.method);
+        o.string(key!("route"), operation.route);
     });
 }
 
@@ -181,46 +170,46 @@ fn caller(o: &mut Object<'_>, caller: Option<&Caller>) {
     let Some(caller) = caller.filter(|caller| **caller != Caller::default()) else { return };
     // A NumericDate before 1970 is no voucher's; the trust stage refuses it long before.
     let instant = |at: Option<i64>| at.and_then(|at| u64::try_from(at).ok());
-    o.object("pdnd", |o| {
-        o.string("client", caller.client.as_deref());
-        o.string("consumer", caller.consumer.as_deref());
-        o.string("descriptor", caller.descriptor.as_deref());
-        o.string("eservice", caller.eservice.as_deref());
-        o.integer("exp", instant(caller.expires_at));
-        o.integer("iat", instant(caller.issued_at));
-        o.string("iss", caller.issuer.as_deref());
-        o.string("jti", caller.jti.as_deref());
-        o.string("kid", caller.kid.as_deref());
-        o.string("producer", caller.producer.as_deref());
-        o.string("purpose", caller.purpose.as_deref());
+    o.object(key!("pdnd"), |o| {
+        o.string(key!("client"), caller.client.as_deref());
+        o.string(key!("consumer"), caller.consumer.as_deref());
+        o.string(key!("descriptor"), caller.descriptor.as_deref());
+        o.string(key!("eservice"), caller.eservice.as_deref());
+        o.integer(key!("exp"), instant(caller.expires_at));
+        o.integer(key!("iat"), instant(caller.issued_at));
+        o.string(key!("iss"), caller.issuer.as_deref());
+        o.string(key!("jti"), caller.jti.as_deref());
+        o.string(key!("kid"), caller.kid.as_deref());
+        o.string(key!("producer"), caller.producer.as_deref());
+        o.string(key!("purpose"), caller.purpose.as_deref());
     });
 }
 
 fn policy(o: &mut Object<'_>, policy: Option<&PolicyUse<'_>>) {
     let Some(policy) = policy else { return };
-    o.object("pol", |o| {
-        o.string("effect", Some(if policy.effect == Effect::Permit { "permit" } else { "deny" }));
-        id(o, "id", policy.id);
-        o.strings("obl", policy.obligations.iter());
-        o.strings("reasons", policy.reasons.iter());
-        hash(o, "set", policy.set.as_ref());
+    o.object(key!("pol"), |o| {
+        o.string(key!("effect"), Some(if policy.effect == Effect::Permit { "permit" } else { "deny" }));
+        id(o, key!("id"), policy.id);
+        o.strings(key!("obl"), policy.obligations.iter());
+        o.strings(key!("reasons"), policy.reasons.iter());
+        hash(o, key!("set"), policy.set.as_ref());
     });
 }
 
 fn seal(o: &mut Object<'_>, seal: Option<&Seal<'_>>) {
     let Some(seal) = seal else { return };
-    o.object("seal", |o| {
-        hash(o, "h", Some(&seal.hash));
-        o.string("kid", Some(seal.kid));
-        o.integer("n", Some(seal.bytes));
+    o.object(key!("seal"), |o| {
+        hash(o, key!("h"), Some(&seal.hash));
+        o.string(key!("kid"), Some(seal.kid));
+        o.integer(key!("n"), Some(seal.bytes));
     });
 }
 
 fn trace(o: &mut Object<'_>, trace: Option<TraceContext>) {
     let Some(trace) = trace else { return };
-    o.object("trace", |o| {
-        o.plain("flags", |out| push_hex(out, &[trace.flags]));
-        o.plain("id", |out| push_hex(out, &trace.trace));
-        o.plain("span", |out| push_hex(out, &trace.span));
+    o.object(key!("trace"), |o| {
+        o.plain(key!("flags"), |out| push_hex(out, &[trace.flags]));
+        o.plain(key!("id"), |out| push_hex(out, &trace.trace));
+        o.plain(key!("span"), |out| push_hex(out, &trace.span));
     });
 }

@@ -77,6 +77,7 @@ fn parse(
     if uri.query().is_some() {
         return bad("a URL with a query cannot be extended");
     }
+    let Ok(host_header) = http::HeaderValue::from_str(authority.as_str()) else { return bad("its host is no header value") };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
     let tls = if scheme == Scheme::HTTPS {
         let alpn: &[u8] = if protocol == Protocol::Http2 { b"h2" } else { b"http/1.1" };
@@ -91,6 +92,7 @@ fn parse(
         host,
         port,
         base_path: uri.path().to_owned(),
+        host_header,
         authority,
         tls,
         protocol,

@@ -3,49 +3,50 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
 use http::StatusCode;
-use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use hyper::body::Incoming;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::Serving;
-use super::pulse::{Overdue, Paced, Pulse};
+use super::pulse::{Attention, Overdue, Paced, Place, Pulse};
 use crate::body::{AnswerBody, CallerBody, Pace};
 use crate::clock;
 use crate::config::ListenerRules;
 use crate::exchange::{Exchange, Opening};
-use crate::message::{RequestBody, RequestMessage};
+use crate::message::{RequestBody, RequestMessage, Response};
 use crate::metrics::CauseLabels;
 use crate::snapshot::Listener;
+use crate::stage::layer::StageFuture;
 use crate::stage::record::answer_body;
 
 /// hyper's own limits, as multiples of ours: so it is we who refuse, with a problem.
 const HEADROOM: usize = 4;
 
-/// How long somebody who connected before a drain may take to begin a request.
-const NEWCOMER: Duration = Duration::from_secs(1);
+/// How many headers hyper reads unless told otherwise.
+const HEADERS: usize = 100;
+
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 /// A connection that was accepted.
 pub(super) struct Connection {
     serving: Serving,
     listener: Arc<Listener>,
     peer: SocketAddr,
-    requests: AtomicU64,
-    /// Asked to end after the requests under way.
-    retire: Notify,
     /// Its place among the connections of the listener.
     _permit: OwnedSemaphorePermit,
 }
@@ -59,7 +60,7 @@ impl Drop for Connection {
 impl Connection {
     pub(super) fn new(serving: Serving, listener: Arc<Listener>, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Arc<Self> {
         serving.worker.state.metrics.connections.inc();
-        Arc::new(Self { serving, listener, peer, requests: AtomicU64::new(0), retire: Notify::new(), _permit: permit })
+        Arc::new(Self { serving, listener, peer, _permit: permit })
     }
 
     /// Serves it to its end.
@@ -94,8 +95,11 @@ impl Connection {
             .timer(TokioTimer::new())
             // Slow heads and idle connections are the pulse's.
             .header_read_timeout(None)
-            .max_headers(limits.header_count * HEADROOM)
             .max_buf_size((limits.header_bytes + limits.target_bytes) * HEADROOM);
+        // Below hyper's own limit its room for them is on the stack; any other it would allocate and fill at every request.
+        if limits.header_count >= HEADERS {
+            builder.max_headers(limits.header_count * HEADROOM);
+        }
         let (this, beats) = (self.clone(), pulse.clone());
         let service = service_fn(move |request| this.clone().exchange(request, &beats));
         let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -127,33 +131,27 @@ impl Connection {
         C: Future<Output = hyper::Result<()>>,
     {
         let mut connection = std::pin::pin!(connection);
-        let mut leave = std::pin::pin!(self.leave());
         let mut retired = false;
-        loop {
-            tokio::select! {
+        let driving = std::future::poll_fn(|cx| {
+            loop {
                 // First, so that what has come is read before anybody is asked to leave.
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        self.ended(&error);
-                    }
-                    return;
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(ended));
                 }
-                overdue = pulse.overdue() => return self.overdue(overdue),
-                () = leave.as_mut(), if !retired => { retired = true; retire(connection.as_mut()); }
+                match pulse.attention(cx.waker()) {
+                    Some(Attention::Close(overdue)) => return Poll::Ready(Err(overdue)),
+                    Some(Attention::Retire) if !retired => {
+                        retired = true;
+                        retire(connection.as_mut());
+                    }
+                    _ => return Poll::Pending,
+                }
             }
-        }
-    }
-
-    /// Waits until the connection should end after the requests under way: it has carried enough of them, or the worker
-    /// drains. Who has connected and not asked yet gets a moment to do so.
-    async fn leave(&self) {
-        tokio::select! {
-            () = self.retire.notified() => return,
-            () = self.serving.draining.cancelled() => {}
-        }
-        if self.requests.load(Ordering::Relaxed) == 0 {
-            let _ = tokio::time::timeout(NEWCOMER, self.retire.notified()).await;
+        });
+        match driving.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.ended(&error),
+            Err(overdue) => self.overdue(overdue),
         }
     }
 
@@ -180,22 +178,15 @@ impl Connection {
         self.failed(cause, &"a limit in time was reached");
     }
 
-    /// One request: its exchange runs as a task of its own, and this only awaits the answer. If the caller goes away this
-    /// future is dropped; the task learns of it and decides what that means.
-    fn exchange(
-        self: Arc<Self>,
-        request: http::Request<Incoming>,
-        pulse: &Arc<Pulse>,
-    ) -> impl Future<Output = Result<http::Response<AnswerBody>, Infallible>> + use<> {
-        let under_way = pulse.begin();
-        let carried = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        if carried >= self.listener.rules.limits.requests_per_connection || self.serving.draining.is_cancelled() {
-            self.retire.notify_one();
-        }
+    /// One request and the way of its exchange.
+    fn exchange(self: Arc<Self>, request: http::Request<Incoming>, pulse: &Arc<Pulse>) -> Running {
         let (head, body) = request.into_parts();
-        let exchange = Arc::new(self.open(&head));
-        exchange.hold(under_way);
-        let body = RequestBody::Unread(CallerBody::new(body, head.version, pace(&self.listener.rules)));
+        let exchange = Arc::new(self.open(&head, pulse.begin()));
+        let body = if body.is_end_stream() {
+            RequestBody::Held(Bytes::new())
+        } else {
+            RequestBody::Unread(Box::new(CallerBody::new(body, head.version, pace(&self.listener.rules), exchange.started)))
+        };
         let request = Box::new(RequestMessage {
             exchange: exchange.clone(),
             method: head.method,
@@ -205,40 +196,18 @@ impl Connection {
             call: None,
             upstream: None,
         });
-        let mut present = Present(Some(exchange.clone()));
-        let answered = self.serving.gateway.run(request);
-        let pulse = pulse.clone();
-        let answered = self.serving.tasks.spawn(async move {
-            let Ok(response) = answered.await;
-            // Within the task, so that a streamed answer which nobody awaits any more still leaves its `exchange.closed`.
-            let mut written = http::Response::new(answer_body(&exchange, response.body).watched(pulse.answer()));
-            *written.status_mut() = response.status;
-            *written.headers_mut() = response.headers;
-            // The body may be another than the upstream's: its length is what hyper counts.
-            written.headers_mut().remove(CONTENT_LENGTH);
-            written
-        });
-        async move {
-            let answered = answered.await;
-            present.answered();
-            Ok(match answered {
-                Ok(written) => written,
-                // The stack catches panics of its stages; this is the last resort, outside any record.
-                Err(_) => {
-                    let mut written = http::Response::new(AnswerBody::bare(Bytes::new()));
-                    *written.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    written
-                }
-            })
-        }
+        let way = self.serving.gateway.run(request);
+        Running { under_way: Some(UnderWay { way, exchange, pulse: pulse.clone() }), connection: self }
     }
 
-    fn open(&self, head: &http::request::Parts) -> Exchange {
+    fn open(&self, head: &http::request::Parts, place: Place) -> Exchange {
         let worker = &self.serving.worker;
         let seen = clock::now();
         let span = worker.random::<8>();
-        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let trace = header("traceparent")
+        let trace = head
+            .headers
+            .get(TRACEPARENT)
+            .and_then(|value| value.to_str().ok())
             .and_then(TraceContext::parse)
             .map_or_else(|| TraceContext { trace: worker.random(), span, flags: 0 }, |caller| caller.with_span(span));
         Exchange::open(Opening {
@@ -249,6 +218,7 @@ impl Connection {
             snapshot: self.serving.snapshot.clone(),
             listener: self.listener.clone(),
             peer: self.peer,
+            _place: place,
             dialect: dialect(&head.headers),
             method: head.method.clone(),
             italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
@@ -256,19 +226,64 @@ impl Connection {
     }
 }
 
-/// Until the answer is there, the caller is being waited for; dropped before, it has gone.
-struct Present(Option<Arc<Exchange>>);
+/// An exchange that its connection waits for. A caller who goes away ends the waiting and not the exchange: what is left of its
+/// way becomes a task of its own, learns that nobody waits, and decides what that means.
+struct Running {
+    under_way: Option<UnderWay>,
+    connection: Arc<Connection>,
+}
 
-impl Present {
-    fn answered(&mut self) {
-        self.0 = None;
+struct UnderWay {
+    way: StageFuture<Result<Response, Infallible>>,
+    exchange: Arc<Exchange>,
+    pulse: Arc<Pulse>,
+}
+
+impl UnderWay {
+    /// The answer as hyper writes it. If nobody takes it any more, a streamed one still leaves its `exchange.closed`.
+    fn written(self, response: Response) -> http::Response<AnswerBody> {
+        let mut written = http::Response::new(answer_body(&self.exchange, response.body).watched(self.pulse.answer()));
+        *written.status_mut() = response.status;
+        *written.headers_mut() = response.headers;
+        // The body may be another than the upstream's: its length is what hyper counts.
+        written.headers_mut().remove(CONTENT_LENGTH);
+        written
     }
 }
 
-impl Drop for Present {
+impl Future for Running {
+    type Output = Result<http::Response<AnswerBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(under_way) = &mut self.under_way else { return Poll::Pending };
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| under_way.way.as_mut().poll(cx)));
+        let written = match (polled, self.under_way.take()) {
+            (Ok(Poll::Pending), under_way) => {
+                self.under_way = under_way;
+                return Poll::Pending;
+            }
+            (Ok(Poll::Ready(Ok(response))), Some(under_way)) => under_way.written(response),
+            // The stack catches panics of its stages; this is the last resort, outside any record.
+            _ => {
+                let mut written = http::Response::new(AnswerBody::bare(Bytes::new()));
+                *written.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                written
+            }
+        };
+        Poll::Ready(Ok(written))
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(exchange) = self.0.take() {
-            exchange.caller_left();
+        let Some(mut under_way) = self.under_way.take() else { return };
+        under_way.exchange.caller_left();
+        // Without a runtime the process is ending, past its deadline.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.connection.serving.tasks.spawn(async move {
+                let Ok(response) = under_way.way.as_mut().await;
+                under_way.written(response);
+            });
         }
     }
 }
@@ -289,7 +304,7 @@ fn dialect(headers: &HeaderMap) -> Dialect {
     let essence = media.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/soap+xml") {
         Dialect::Soap12
-    } else if essence.eq_ignore_ascii_case("text/xml") && headers.contains_key("soapaction") {
+    } else if essence.eq_ignore_ascii_case("text/xml") && headers.contains_key(SOAP_ACTION) {
         Dialect::Soap11
     } else {
         Dialect::Rest

@@ -22,8 +22,9 @@ use crate::metrics::CauseLabels;
 use crate::snapshot::{Listener, Snapshot};
 use crate::worker::Worker;
 
-pub(crate) use pulse::Answering;
+pub(crate) use connection::TRACEPARENT;
 pub use pulse::Pulses;
+pub(crate) use pulse::{Answering, Place};
 pub use socket::{BindError, Bound, bind};
 
 /// What a worker needs to serve connections.

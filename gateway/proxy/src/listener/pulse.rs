@@ -7,12 +7,12 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 
 use crate::clock;
 use crate::config::ListenerLimits;
@@ -20,10 +20,14 @@ use crate::config::ListenerLimits;
 /// How often connections are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long somebody who connected before a drain may take to begin a request.
+const NEWCOMER: Duration = Duration::from_secs(1);
+
 /// The connections of one worker.
 #[derive(Debug, Default)]
 pub struct Pulses {
     now: Arc<AtomicU64>,
+    draining: AtomicBool,
     connections: Mutex<Vec<Weak<Pulse>>>,
 }
 
@@ -42,13 +46,28 @@ impl Pulses {
             multiplexed: AtomicBool::new(multiplexed),
             overdue: AtomicU8::new(0),
             answers: Mutex::default(),
-            close: Notify::new(),
+            requests: AtomicU64::new(0),
+            most_requests: limits.requests_per_connection,
+            retiring: AtomicBool::new(false),
+            retires_at: AtomicU64::new(0),
+            attention: AtomicWaker::new(),
             head: limits.header_time.as_millis() as u64,
             idle: limits.idle_time.as_millis() as u64,
             write: limits.write_time.as_millis() as u64,
         });
+        if self.draining.load(Ordering::Relaxed) {
+            pulse.drain();
+        }
         self.connections.lock().push(Arc::downgrade(&pulse));
         pulse
+    }
+
+    /// The worker drains: its connections end after the requests under way. Who has connected and not asked yet gets a moment
+    /// to do so.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.now.store(clock::millis(), Ordering::Relaxed);
+        self.connections.lock().iter().filter_map(Weak::upgrade).for_each(|pulse| pulse.drain());
     }
 
     /// Goes over the connections for ever: a task of the worker.
@@ -75,7 +94,7 @@ const BUSY: u8 = 2;
 
 /// What one connection is doing.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(crate) struct Pulse {
     now: Arc<AtomicU64>,
     doing: AtomicU8,
     since: AtomicU64,
@@ -86,10 +105,27 @@ pub(super) struct Pulse {
     overdue: AtomicU8,
     /// Answers on their way, of an h2 connection.
     answers: Mutex<Vec<Weak<Answering>>>,
-    close: Notify,
+    /// Requests so far, and how many there may be.
+    requests: AtomicU64,
+    most_requests: u64,
+    /// To end after the requests under way.
+    retiring: AtomicBool,
+    /// When to, although nothing was asked; 0: never.
+    retires_at: AtomicU64,
+    /// Wakes whoever drives the connection.
+    attention: AtomicWaker,
     head: u64,
     idle: u64,
     write: u64,
+}
+
+/// What a connection is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attention {
+    /// It took too long over something.
+    Close(Overdue),
+    /// To end after the requests under way: it has carried enough of them, or the worker drains.
+    Retire,
 }
 
 /// Why a connection is closed.
@@ -125,13 +161,34 @@ impl Pulse {
     }
 
     /// A request is whole; it is over when the guard is dropped, its answer's body included.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    pub(super) fn begin(self: &Arc<Self>) -> Place {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.doing.store(BUSY, Ordering::Relaxed);
-        UnderWay(self.clone())
+        let carried = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        if carried >= self.most_requests || self.retires_at.load(Ordering::Relaxed) != 0 {
+            // Whoever drives the connection is just now doing so, and looks when it has.
+            self.retiring.store(true, Ordering::Relaxed);
+        }
+        Place(self.clone())
+    }
+
+    fn drain(&self) {
+        self.retires_at.store(self.now() + NEWCOMER.as_millis() as u64, Ordering::Relaxed);
+        if self.requests.load(Ordering::Relaxed) > 0 {
+            self.retire();
+        }
+    }
+
+    fn retire(&self) {
+        self.retiring.store(true, Ordering::Relaxed);
+        self.attention.wake();
     }
 
     fn look(&self, now: u64) {
+        let retires_at = self.retires_at.load(Ordering::Relaxed);
+        if retires_at != 0 && now > retires_at && !self.retiring.load(Ordering::Relaxed) {
+            self.retire();
+        }
         let since = now.saturating_sub(self.since.load(Ordering::Relaxed));
         let stalled = self.stalled.load(Ordering::Relaxed);
         let overdue = match self.doing.load(Ordering::Relaxed) {
@@ -142,7 +199,7 @@ impl Pulse {
             _ => return,
         };
         self.overdue.store(overdue as u8 + 1, Ordering::Relaxed);
-        self.close.notify_one();
+        self.attention.wake();
     }
 
     /// An answer begins to be written. Over h2 the caller can shut the window of one stream, and then no write to the connection
@@ -169,24 +226,23 @@ impl Pulse {
         unread
     }
 
-    /// Waits until the connection is overdue.
-    pub(super) async fn overdue(&self) -> Overdue {
-        loop {
-            match self.overdue.load(Ordering::Relaxed) {
-                1 => return Overdue::Head,
-                2 => return Overdue::Idle,
-                3 => return Overdue::Write,
-                _ => self.close.notified().await,
-            }
+    /// What the connection should know now. Whoever asks is woken when there is something new.
+    pub(super) fn attention(&self, waker: &Waker) -> Option<Attention> {
+        self.attention.register(waker);
+        match self.overdue.load(Ordering::Relaxed) {
+            1 => Some(Attention::Close(Overdue::Head)),
+            2 => Some(Attention::Close(Overdue::Idle)),
+            3 => Some(Attention::Close(Overdue::Write)),
+            _ => self.retiring.load(Ordering::Relaxed).then_some(Attention::Retire),
         }
     }
 }
 
 /// A request under way on a connection.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Pulse>);
+pub(crate) struct Place(Arc<Pulse>);
 
-impl Drop for UnderWay {
+impl Drop for Place {
     fn drop(&mut self) {
         if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.since.store(self.0.now(), Ordering::Relaxed);

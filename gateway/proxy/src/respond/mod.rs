@@ -22,7 +22,7 @@ use crate::body::{BodyError, StreamError};
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
 use crate::rejection::{AdmitError, AnswerError, Rejection, RouteError};
-use crate::stage::layer::{Shared, Stage, StageFuture};
+use crate::stage::layer::{Answering, Next, Shared, Stage, StageFuture};
 use crate::upstream::UpstreamError;
 
 pub use table::{outcome, problem};
@@ -55,8 +55,8 @@ impl<S: Stage<Error = Rejection>> Stage for Respond<S> {
 
     fn run(&self, request: Request) -> StageFuture<Result<Response, Infallible>> {
         let exchange = request.exchange.clone();
-        let answered = self.below.run(request);
-        Box::pin(async move { Ok(answered.await.unwrap_or_else(|rejection| refuse(&exchange, &rejection))) })
+        let below = self.below.clone();
+        Box::pin(async move { Ok(below.run(request).await.unwrap_or_else(|rejection| refuse(&exchange, &rejection))) })
     }
 }
 
@@ -142,8 +142,12 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
     }
 }
 
-/// For the layer below `sign`: a refusal of a known caller becomes an answer there already, so that it is signed too.
-pub async fn respond_below(request: Request, next: crate::stage::layer::Next) -> Result<Response, Rejection> {
+/// For the layer below `sign`: where that has something to add, a refusal of a known caller becomes an answer here already.
+pub fn respond_below(request: Request, next: &Next) -> Answering {
+    if !request.exchange.service().definition.digest_answers {
+        return next.run(request);
+    }
     let exchange = request.exchange.clone();
-    Ok(next.pass(request).await.unwrap_or_else(|rejection| refuse(&exchange, &rejection)))
+    let answering = next.run(request);
+    Box::pin(async move { Ok(answering.await.unwrap_or_else(|rejection| refuse(&exchange, &rejection))) })
 }

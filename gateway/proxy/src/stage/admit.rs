@@ -7,9 +7,9 @@ use crate::message::Request;
 use crate::rejection::{AdmitError, Rejection};
 
 /// Admits the exchange or refuses it, before it costs anybody anything.
-pub async fn admit(request: Request) -> Result<Request, Rejection> {
+pub fn admit(request: Request) -> Result<Request, Rejection> {
     let exchange = &request.exchange;
-    exchange.enter(Stage::Admit);
+    exchange.pass(Stage::Admit);
     if !matches!(exchange.worker.state.audit.admits(), Admission::Open) {
         return Err(AdmitError::AuditUnavailable.into());
     }

@@ -5,10 +5,12 @@ use crate::rejection::Rejection;
 /// Bodies larger than this are read, checked and mapped on the pool.
 const LARGE: usize = 64 << 10;
 
-/// Works on a body of so many bytes: at once if it is small, else on the pool.
-pub(super) async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
-    if bytes <= LARGE {
-        return Ok(work());
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| Rejection::Internal)
+/// Whether a body of so many bytes is worked on aside.
+pub(super) fn is_large(bytes: usize) -> bool {
+    bytes > LARGE
+}
+
+/// Works on a large body on the pool. Boxed, so that the many small ones do not pay for its place.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
+    Box::pin(async { tokio::task::spawn_blocking(work).await.map_err(|_| Rejection::Internal) }).await
 }

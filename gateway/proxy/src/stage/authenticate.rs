@@ -7,54 +7,72 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use trust::{Instances, Presented, Scheme, TrustError, Verified, Voucher, bearer};
 
+use super::layer::Checked;
 use crate::config::Security;
-use crate::exchange::{Authenticated, Stage};
+use crate::exchange::{Authenticated, Exchange, Stage};
 use crate::keys::{Issuer, VoucherMemory};
 use crate::message::Request;
 use crate::rejection::Rejection;
 use crate::snapshot::EService;
-use crate::worker::Worker;
 
 /// Believes the caller or refuses it.
-pub async fn authenticate(mut request: Request) -> Result<Request, Rejection> {
+pub fn authenticate(mut request: Request) -> Checked {
     let exchange = request.exchange.clone();
-    exchange.enter(Stage::Authenticate);
-    let routed = exchange.routed();
-    let authenticated = match &routed.service.definition.security {
+    match &exchange.service().definition.security {
         Security::Open => {
+            exchange.pass(Stage::Authenticate);
             // Credentials that nobody asked for are nobody's business below.
             request.headers.remove(AUTHORIZATION);
-            nobody()
+            let _ = exchange.caller.set(nobody(&exchange));
+            Ok(request).into()
         }
-        Security::Upstream => nobody(),
-        Security::Voucher(instances) => voucher(&mut request, &exchange.worker, &routed.service, instances).await?,
+        Security::Upstream => {
+            exchange.pass(Stage::Authenticate);
+            let _ = exchange.caller.set(nobody(&exchange));
+            Ok(request).into()
+        }
+        Security::Voucher(instances) => {
+            exchange.enter(Stage::Authenticate);
+            voucher(request, &exchange, instances)
+        }
+    }
+}
+
+fn nobody(exchange: &Exchange) -> Authenticated {
+    Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, evidence: &[] }
+}
+
+fn voucher(mut request: Request, exchange: &Arc<Exchange>, instances: &Instances) -> Checked {
+    let service = exchange.service();
+    let vouchers = &exchange.worker.state.vouchers;
+    let (scheme, token) = match bearer(request.headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes)) {
+        Ok(bearer) => bearer,
+        Err(error) => return Err(error.into()).into(),
     };
-    let _ = exchange.caller.set(authenticated);
-    Ok(request)
-}
-
-fn nobody() -> Authenticated {
-    Authenticated { instance: 0, caller: Arc::default(), proven: false, evidence: &[] }
-}
-
-async fn voucher(request: &mut Request, worker: &Worker, service: &EService, instances: &Instances) -> Result<Authenticated, TrustError> {
-    let now = request.exchange.seen;
-    let (scheme, token) = bearer(request.headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes))?;
     let key = VoucherMemory::key(token);
-    let remembered = worker.state.vouchers.recall(&key).filter(|voucher| is_current(voucher, service, now));
-    let voucher = match remembered {
-        Some(voucher) => voucher,
-        None => {
-            let voucher = Arc::new(Box::pin(verify(token, service, now)).await?);
-            worker.state.vouchers.remember(key, voucher.clone());
-            voucher
-        }
-    };
-    let (instance, verified) = accept(instances, &voucher, scheme, now)?;
+    if let Some(voucher) = vouchers.recall(&key).filter(|voucher| is_current(voucher, service, exchange.seen)) {
+        return believe(&mut request, instances, &voucher, scheme).map(|()| request).into();
+    }
+    let token = token.to_owned();
+    Checked::later(async move {
+        let exchange = request.exchange.clone();
+        let voucher = Arc::new(verify(&token, exchange.service(), exchange.seen).await?);
+        exchange.worker.state.vouchers.remember(key, voucher.clone());
+        let Security::Voucher(instances) = &exchange.service().definition.security else { return Err(Rejection::Internal) };
+        believe(&mut request, instances, &voucher, scheme)?;
+        Ok(request)
+    })
+}
+
+/// Whether a voucher that was verified opens this e-service now, and in whose name.
+fn believe(request: &mut Request, instances: &Instances, voucher: &Voucher, scheme: Scheme) -> Result<(), Rejection> {
+    let (instance, verified) = accept(instances, voucher, scheme, request.exchange.seen)?;
     // Consumed here: no upstream ever sees a credential that opens the gateway.
     request.headers.remove(AUTHORIZATION);
     let evidence: &[&str] = if verified.digest().is_some() { &["voucher", "voucher-digest"] } else { &["voucher"] };
-    Ok(Authenticated { instance, caller: verified.caller().clone(), proven: true, evidence })
+    let authenticated = Authenticated { instance, caller: verified.caller().clone(), proven: true, evidence };
+    let _ = request.exchange.caller.set(authenticated);
+    Ok(())
 }
 
 /// Whether the key that signed a remembered voucher is still its issuer's, and its issuer one of this configuration's.

@@ -8,24 +8,32 @@ use std::time::Instant;
 use audit::{Direction, Event, Operation, Record};
 use store::Ticket;
 
+use super::layer::Checked;
 use crate::config::Durability;
 use crate::exchange::{Exchange, Stage};
 use crate::message::Request;
 use crate::rejection::Rejection;
 
 /// Writes the begin frame and waits until it is durable.
-pub async fn begin(request: Request) -> Result<Request, Rejection> {
+pub fn begin(request: Request) -> Checked {
     let exchange = &request.exchange;
-    exchange.enter(Stage::Begin);
+    exchange.pass(Stage::Begin);
     if exchange.is_caller_gone() {
-        return Err(Rejection::Abandoned);
+        return Err(Rejection::Abandoned).into();
     }
-    if exchange.service().definition.durability == Durability::Strict && !exchange.routed().is_status {
-        let started = Instant::now();
-        append(exchange)?.await.map_err(|_| Rejection::Audit)?;
-        exchange.began(started.elapsed());
+    if exchange.service().definition.durability == Durability::Relaxed || exchange.routed().is_status {
+        return Ok(request).into();
     }
-    Ok(request)
+    exchange.enter(Stage::Begin);
+    let started = Instant::now();
+    match append(exchange) {
+        Err(rejection) => Err(rejection).into(),
+        Ok(ticket) => Checked::later(async move {
+            ticket.await.map_err(|_| Rejection::Audit)?;
+            request.exchange.began(started.elapsed());
+            Ok(request)
+        }),
+    }
 }
 
 /// Who asks for what, so that an orphan tells as much as is known.
@@ -42,7 +50,7 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     record.caller = Some(&authenticated.caller);
     record.trace = Some(exchange.trace);
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
-    let mut bytes = Vec::with_capacity(1024);
+    let mut bytes = exchange.worker.scratch();
     let record = record.to_jcs(&mut bytes).map_err(|error| {
         tracing::error!(exchange = %exchange.id, %error, "a begin frame could not be written");
         Rejection::Audit

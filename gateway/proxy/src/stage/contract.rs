@@ -3,23 +3,23 @@
 
 use std::sync::Arc;
 
-use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, ContractError, Payload, RequestParts, verdict};
+use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, Payload, RequestParts, verdict};
 use exchange::{Body, Call};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
-use super::aside::aside;
-use super::layer::Next;
+use super::aside::{aside, is_large};
+use super::layer::{Answering, Checked, Next};
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody, Response, ResponseBody};
 use crate::rejection::{AnswerError, Rejection};
 use crate::snapshot::EService;
 
 /// Holds the call against the operation.
-pub async fn contract_request(mut request: Request) -> Result<Request, Rejection> {
+pub fn contract_request(mut request: Request) -> Checked {
     let exchange = request.exchange.clone();
     exchange.enter(Stage::Contract);
-    let call = request.call.take().ok_or(Rejection::Internal)?;
+    let Some(call) = request.call.take() else { return Err(Rejection::Internal).into() };
     let path = std::mem::take(&mut *exchange.routed().path_parameters.lock());
     let payload = match &request.body {
         RequestBody::Held(bytes) if bytes.is_empty() => Payload::Nothing,
@@ -27,19 +27,29 @@ pub async fn contract_request(mut request: Request) -> Result<Request, Rejection
         RequestBody::Unread(body) if body.is_empty() => Payload::Nothing,
         RequestBody::Unread(_) => Payload::Streaming,
     };
-    let service = exchange.service().clone();
-    let (call, checked) = aside(length(&payload), move || check(&service, call, path, payload)).await?;
-    let CheckedRequest { parameters, body } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
-    request.call = Some(Call { parameters, body, ..call });
-    Ok(request)
+    let bytes = length(&payload);
+    if is_large(bytes) {
+        let service = exchange.service().clone();
+        return Checked::later(async move {
+            request.call = Some(aside(move || check(&service, call, path, payload)).await??);
+            Ok(request)
+        });
+    }
+    let checked = check(exchange.service(), call, path, payload);
+    checked
+        .map(|call| {
+            request.call = Some(call);
+            request
+        })
+        .into()
 }
 
-type Checked = (Call, Result<CheckedRequest, ContractError>);
-
-fn check(service: &EService, call: Call, path: Vec<(Arc<str>, String)>, payload: Payload) -> Checked {
+fn check(service: &EService, mut call: Box<Call>, path: Vec<(Arc<str>, String)>, payload: Payload) -> Result<Box<Call>, Rejection> {
     let parts = RequestParts { query: call.query.as_deref(), headers: &call.headers, path };
     let checked = service.definition.contract.check_request(call.operation, parts, payload);
-    (call, checked)
+    let CheckedRequest { parameters, body } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
+    (call.parameters, call.body) = (parameters, body);
+    Ok(call)
 }
 
 fn length(payload: &Payload) -> usize {
@@ -48,13 +58,17 @@ fn length(payload: &Payload) -> usize {
 
 /// Holds the answer against the operation. An undocumented error passes with its status and a problem of ours; a success that
 /// is not what the contract promises does not.
-pub async fn contract_answer(request: Request, next: Next) -> Result<Response, Rejection> {
-    let exchange = request.exchange.clone();
-    let response = next.pass(request).await?;
-    let mode = exchange.service().definition.answers;
+pub fn contract_answer(request: Request, next: &Next) -> Answering {
+    let mode = request.exchange.service().definition.answers;
     if mode == AnswerMode::Off {
-        return Ok(response);
+        return next.run(request);
     }
+    let exchange = request.exchange.clone();
+    let answering = next.run(request);
+    Box::pin(async move { check_answer(&exchange, mode, answering.await?).await })
+}
+
+async fn check_answer(exchange: &Exchange, mode: AnswerMode, response: Response) -> Result<Response, Rejection> {
     let Response { status, headers, body } = response;
     let payload = match &body {
         ResponseBody::Streamed(stream) if stream.is_end() => Payload::Nothing,
@@ -71,8 +85,8 @@ pub async fn contract_answer(request: Request, next: Next) -> Result<Response, R
         let check = service.definition.contract.check_answer(operation, status, &headers, payload);
         (headers, check)
     };
-    let (headers, check) = aside(bytes, checking).await?;
-    judge(&exchange, mode, status, &headers, &check)?;
+    let (headers, check) = if is_large(bytes) { aside(checking).await? } else { checking() };
+    judge(exchange, mode, status, &headers, &check)?;
     let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
     let body = match read {
         Body::Json(json) => ResponseBody::Json(json),

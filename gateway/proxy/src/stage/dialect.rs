@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use exchange::{Body, Call, Dialect, Parameters};
 
-use super::layer::Next;
+use super::layer::{Answering, Next, at_once};
 use crate::exchange::Stage;
-use crate::message::{Request, RequestBody, Response};
+use crate::message::{Request, RequestBody};
 use crate::rejection::Rejection;
 
 /// Makes the call that the message means. An e-service here speaks REST; a SOAP caller is told so in a fault of its version.
-pub async fn dialect(mut request: Request, next: Next) -> Result<Response, Rejection> {
+pub fn dialect(mut request: Request, next: &Next) -> Answering {
     let exchange = request.exchange.clone();
-    exchange.enter(Stage::Dialect);
+    exchange.pass(Stage::Dialect);
     if exchange.dialect != Dialect::Rest {
-        return Err(Rejection::Dialect);
+        return at_once(Err(Rejection::Dialect));
     }
     let routed = exchange.routed();
     let below = &request.uri.path()[routed.below..];
@@ -22,7 +22,7 @@ pub async fn dialect(mut request: Request, next: Next) -> Result<Response, Rejec
     adapter_http::remove_hop_by_hop(&mut headers);
     headers.remove(http::header::HOST);
     headers.remove(http::header::EXPECT);
-    request.call = Some(Call {
+    request.call = Some(Box::new(Call {
         operation: routed.operation,
         method: request.method.clone(),
         path: if below.is_empty() { "/".to_owned() } else { below.to_owned() },
@@ -35,6 +35,6 @@ pub async fn dialect(mut request: Request, next: Next) -> Result<Response, Rejec
             RequestBody::Unread(_) => Body::Streamed,
         },
         caller: Arc::clone(&exchange.authenticated().caller),
-    });
-    next.pass(request).await
+    }));
+    next.run(request)
 }

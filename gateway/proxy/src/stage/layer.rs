@@ -1,8 +1,11 @@
 //! The two shapes a stage can have, as tower layers.
 //!
-//! [`check`] runs on the way down only and either passes the request on or refuses it. [`around`] sees the answer too. Both
-//! hold the rest of the stack in an `Arc`: a request copies one pointer for each, and nothing below is ever cloned. A stage
-//! is always ready, because admission is a stage of its own and not a property of readiness.
+//! [`check`] runs on the way down only and either passes the request on or refuses it. [`around`] may see the answer too. Both
+//! hold the rest of the stack in an `Arc`: a request copies no more than one pointer for each, and nothing below is ever cloned.
+//! A stage is always ready, because admission is a stage of its own and not a property of readiness.
+//!
+//! A stage that has nothing to wait for calls the next one and gives back its future: only those that wait, or that change
+//! the answer, make one of their own.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,10 +20,33 @@ use crate::rejection::Rejection;
 /// A boxed future of a stage.
 pub type StageFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The rest of the stack, as an [`around`] stage sees it. It may be called once, more often or not at all.
-pub trait Below: Send + Sync + 'static {
-    /// Passes a request on.
-    fn pass(&self, request: Request) -> StageFuture<Result<Response, Rejection>>;
+/// What every stage below `respond` gives: an answer to come, or a refusal.
+pub type Answering = StageFuture<Result<Response, Rejection>>;
+
+/// An answer that is there, or a refusal.
+pub fn at_once(answer: Result<Response, Rejection>) -> Answering {
+    Box::pin(std::future::ready(answer))
+}
+
+/// What a [`check`] came to.
+pub enum Checked {
+    /// It had nothing to wait for.
+    Now(Result<Request, Rejection>),
+    /// It waits: for a key, a body, the disk, the pool.
+    Later(StageFuture<Result<Request, Rejection>>),
+}
+
+impl From<Result<Request, Rejection>> for Checked {
+    fn from(checked: Result<Request, Rejection>) -> Self {
+        Self::Now(checked)
+    }
+}
+
+impl Checked {
+    /// A check that waits.
+    pub fn later(checked: impl Future<Output = Result<Request, Rejection>> + Send + 'static) -> Self {
+        Self::Later(Box::pin(checked))
+    }
 }
 
 /// What every service of the stack is: it takes `&self`, so it can be shared.
@@ -29,12 +55,6 @@ pub trait Stage: Send + Sync + 'static {
     type Error: Send + 'static;
     /// Runs the stage.
     fn run(&self, request: Request) -> StageFuture<Result<Response, Self::Error>>;
-}
-
-impl<S: Stage<Error = Rejection>> Below for S {
-    fn pass(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
-        self.run(request)
-    }
 }
 
 /// A stage of the stack as tower sees it. Cloning it copies a pointer.
@@ -92,18 +112,23 @@ impl<S, F, R> Stage for Check<S, F>
 where
     S: Stage<Error = Rejection>,
     F: Fn(Request) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Request, Rejection>> + Send + 'static,
+    R: Into<Checked>,
 {
     type Error = Rejection;
 
-    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
-        let checked = (self.stage)(request);
-        let below = self.below.clone();
-        Box::pin(async move { below.run(checked.await?).await })
+    fn run(&self, request: Request) -> Answering {
+        match (self.stage)(request).into() {
+            Checked::Now(Ok(request)) => self.below.run(request),
+            Checked::Now(Err(rejection)) => at_once(Err(rejection)),
+            Checked::Later(checked) => {
+                let below = self.below.clone();
+                Box::pin(async move { below.run(checked.await?).await })
+            }
+        }
     }
 }
 
-/// A stage that sees the request and the answer.
+/// A stage that sees the request, and the answer if it wants to.
 pub fn around<F>(stage: F) -> AroundLayer<F> {
     AroundLayer(stage)
 }
@@ -114,35 +139,33 @@ pub struct AroundLayer<F>(F);
 
 impl<S, F> Layer<Shared<S>> for AroundLayer<F>
 where
+    S: Stage<Error = Rejection>,
     F: Clone,
 {
-    type Service = Shared<Around<S, F>>;
+    type Service = Shared<Around<F>>;
 
     fn layer(&self, below: Shared<S>) -> Self::Service {
         Shared(Arc::new(Around { stage: self.0.clone(), below: below.0 }))
     }
 }
 
+/// The rest of the stack, as an [`around`] stage sees it. It may run it once, more often or not at all.
+pub type Next = Arc<dyn Stage<Error = Rejection>>;
+
 /// The service that [`around`] makes.
-#[derive(Debug)]
-pub struct Around<S, F> {
+pub struct Around<F> {
     stage: F,
-    below: Arc<S>,
+    below: Next,
 }
 
-/// The rest of the stack, handed to an [`around`] stage.
-pub type Next = Arc<dyn Below>;
-
-impl<S, F, R> Stage for Around<S, F>
+impl<F> Stage for Around<F>
 where
-    S: Stage<Error = Rejection>,
-    F: Fn(Request, Next) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Response, Rejection>> + Send + 'static,
+    F: Fn(Request, &Next) -> Answering + Send + Sync + 'static,
 {
     type Error = Rejection;
 
-    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
-        Box::pin((self.stage)(request, self.below.clone()))
+    fn run(&self, request: Request) -> Answering {
+        (self.stage)(request, &self.below)
     }
 }
 
@@ -162,7 +185,7 @@ where
 {
     type Error = Rejection;
 
-    fn run(&self, request: Request) -> StageFuture<Result<Response, Rejection>> {
+    fn run(&self, request: Request) -> Answering {
         Box::pin((self.0)(request))
     }
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use http::header::{AGE, HeaderValue};
 use parking_lot::Mutex;
 
-use super::layer::Next;
+use super::layer::{Answering, Next};
 use crate::cache::{Kept, KeptBody, NotKept, Question, may_keep};
 use crate::config::CacheRules;
 use crate::exchange::{Exchange, Lookup, Stage};
@@ -20,14 +20,21 @@ use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 
 /// Serves from the cache, or loads once for all who ask.
-pub async fn lookup(request: Request, next: Next) -> Result<Response, Rejection> {
-    let exchange = request.exchange.clone();
-    exchange.enter(Stage::Lookup);
-    let definition = exchange.service().definition.clone();
-    let Some(rules) = &definition.operations[exchange.routed().operation].cache else {
+pub fn lookup(request: Request, next: &Next) -> Answering {
+    let exchange = &request.exchange;
+    if exchange.service().definition.operations[exchange.routed().operation].cache.is_none() {
+        exchange.pass(Stage::Lookup);
         let _ = exchange.lookup.set(Lookup::Bypass);
-        return next.pass(request).await;
-    };
+        return next.run(request);
+    }
+    exchange.enter(Stage::Lookup);
+    Box::pin(cached(request, next.clone()))
+}
+
+async fn cached(request: Request, next: Next) -> Result<Response, Rejection> {
+    let exchange = request.exchange.clone();
+    let definition = exchange.service().definition.clone();
+    let rules = definition.operations[exchange.routed().operation].cache.as_ref().ok_or(Rejection::Internal)?;
     let question = Question::of(&definition, exchange.authenticated().instance, request.call(), &rules.ignore);
     let max_age = exchange.decision.get().and_then(|decision| decision.obligations.max_cache_age);
     let asked = request.call().body.json().cloned();
@@ -35,8 +42,7 @@ pub async fn lookup(request: Request, next: Next) -> Result<Response, Rejection>
     if let Some(kept) = cache.find(&question, max_age).await {
         return hit(&exchange, &kept, rules, asked.as_ref());
     }
-    // Boxed, so that an operation that is not cached does not pay for what is.
-    Box::pin(load(request, next, &exchange, question, rules, asked.as_ref())).await
+    load(request, next, &exchange, question, rules, asked.as_ref()).await
 }
 
 /// One of those who ask asks the upstream; the others wait for its answer, and ask themselves if it may not be shared.
@@ -56,7 +62,7 @@ async fn load(
     let loading = async move {
         let request = taken.lock().take();
         let Some(request) = request else { return Err(NotKept::Uncacheable) };
-        match below.pass(request).await {
+        match below.run(request).await {
             Err(rejection) => {
                 *left.lock() = Some(Err(rejection.clone()));
                 Err(NotKept::Rejected(rejection))
@@ -94,7 +100,7 @@ async fn load(
         // Its answer was its own, or its record failed: ask for ourselves, without waiting for anybody.
         (NotKept::Uncacheable | NotKept::Rejected(Rejection::Audit), Some(request)) => {
             let _ = exchange.lookup.set(Lookup::Bypass);
-            next.pass(request).await
+            next.run(request).await
         }
         (NotKept::Rejected(rejection), _) => Err(rejection.clone()),
         (NotKept::Uncacheable, None) => Err(Rejection::Internal),

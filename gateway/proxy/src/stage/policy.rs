@@ -5,19 +5,23 @@
 use ::policy::{Effect, Facts};
 use exchange::json;
 
-use super::layer::Next;
+use super::layer::{Answering, Next, at_once};
 use crate::config::ChannelSource;
 use crate::exchange::{Exchange, Stage, Subjects};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 
 /// Decides, and cuts what is withheld.
-pub async fn policy(request: Request, next: Next) -> Result<Response, Rejection> {
+pub fn policy(request: Request, next: &Next) -> Answering {
     let exchange = request.exchange.clone();
-    exchange.enter(Stage::Policy);
     let definition = &exchange.service().definition;
+    if definition.policies.is_some() || !definition.subject.is_empty() {
+        exchange.enter(Stage::Policy);
+    } else {
+        exchange.pass(Stage::Policy);
+    }
     let _ = exchange.subjects.set(subjects(&exchange, &request));
-    let Some(policies) = &definition.policies else { return next.pass(request).await };
+    let Some(policies) = &definition.policies else { return next.run(request) };
     let authenticated = exchange.authenticated();
     let channel = channel(&exchange, &request);
     let facts = Facts {
@@ -33,13 +37,19 @@ pub async fn policy(request: Request, next: Next) -> Result<Response, Rejection>
         let _ = exchange.channel.set(channel);
     }
     if decision.effect != Effect::Permit {
-        return Err(Rejection::Policy { reasons: decision.reasons.clone(), error: decision.error });
+        return at_once(Err(Rejection::Policy { reasons: decision.reasons.clone(), error: decision.error }));
     }
-    let mut response = next.pass(request).await?;
-    if !decision.obligations.withhold.is_empty() {
-        withhold(&mut response, &decision.obligations.withhold)?;
+    let answering = next.run(request);
+    if decision.obligations.withhold.is_empty() {
+        return answering;
     }
-    Ok(response)
+    let exchange = exchange.clone();
+    Box::pin(async move {
+        let mut response = answering.await?;
+        let withheld = exchange.decision.get().map_or(&[][..], |decision| &decision.obligations.withhold);
+        withhold(&mut response, withheld)?;
+        Ok(response)
+    })
 }
 
 /// Headers that describe the exact bytes of a body.

@@ -3,38 +3,42 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use http::header::EXPECT;
 
-use crate::body::CallerBody;
+use super::integrity::DIGEST;
+use super::layer::Checked;
 use crate::budget::Gathering;
-use crate::exchange::{Exchange, Stage};
+use crate::exchange::Stage;
 use crate::message::{Request, RequestBody};
 use crate::rejection::Rejection;
 
 /// Reads the body if somebody needs it.
-pub async fn read(mut request: Request) -> Result<Request, Rejection> {
+pub fn read(mut request: Request) -> Checked {
     let exchange = request.exchange.clone();
-    exchange.enter(Stage::Read);
-    let RequestBody::Unread(mut body) = request.body else { return Ok(request) };
+    exchange.pass(Stage::Read);
+    let RequestBody::Unread(body) = &mut request.body else { return Ok(request).into() };
     if let Some(most) = exchange.service().definition.body_bytes {
         body.limit(most);
     }
-    body.check_announced()?;
-    let routed = exchange.routed();
-    let digested = request.headers.contains_key("digest");
-    request.body = if body.is_empty() {
-        RequestBody::Held(Bytes::new())
-    } else if routed.service.holds[routed.operation].request || digested {
-        RequestBody::Held(hold(body, &exchange).await?)
-    } else {
-        RequestBody::Unread(body)
-    };
-    if let RequestBody::Held(bytes) = &request.body {
-        exchange.request_bytes.store(bytes.len() as u64, Ordering::Relaxed);
+    if let Err(error) = body.check_announced() {
+        return Err(error.into()).into();
     }
-    Ok(request)
+    let routed = exchange.routed();
+    if routed.service.holds[routed.operation].request || request.headers.contains_key(DIGEST) {
+        return Checked::later(hold(request));
+    }
+    // Who asks whether to send its body is told so by whoever reads on.
+    if let (false, Some(bytes)) = (request.headers.contains_key(EXPECT), body.at_hand()) {
+        exchange.request_bytes.store(bytes.len() as u64, Ordering::Relaxed);
+        request.body = RequestBody::Held(bytes);
+    }
+    Ok(request).into()
 }
 
-async fn hold(mut body: CallerBody, exchange: &Exchange) -> Result<Bytes, Rejection> {
+async fn hold(mut request: Request) -> Result<Request, Rejection> {
+    let RequestBody::Unread(mut body) = std::mem::replace(&mut request.body, RequestBody::Held(Bytes::new())) else { return Ok(request) };
+    let exchange = &request.exchange;
+    exchange.enter(Stage::Read);
     let mut held = Gathering::begin(&exchange.worker.state.buffered, body.announced()).ok_or(Rejection::BufferedBytes)?;
     while let Some(piece) = body.next().await.transpose()? {
         if !held.add(piece) {
@@ -43,5 +47,7 @@ async fn hold(mut body: CallerBody, exchange: &Exchange) -> Result<Bytes, Reject
     }
     let (bytes, lease) = held.finish();
     exchange.hold(lease);
-    Ok(bytes)
+    exchange.request_bytes.store(bytes.len() as u64, Ordering::Relaxed);
+    request.body = RequestBody::Held(bytes);
+    Ok(request)
 }

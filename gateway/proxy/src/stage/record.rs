@@ -53,10 +53,11 @@ impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
 
     fn run(&self, request: Request) -> StageFuture<Result<Response, Infallible>> {
         let exchange = request.exchange.clone();
-        let answered = self.below.run(request);
+        let below = self.below.clone();
         Box::pin(async move {
             // A panic is a defect of ours; it must not cost the exchange its record, nor the worker its thread.
-            let response = match AssertUnwindSafe(answered).catch_unwind().await {
+            let answered = AssertUnwindSafe(async { below.run(request).await }).catch_unwind();
+            let response = match answered.await {
                 Ok(Ok(response)) => response,
                 Err(_) => refuse(&exchange, &Rejection::Internal),
             };
@@ -107,17 +108,17 @@ enum NotRecorded {
 }
 
 async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecorded> {
-    let mut bytes = Vec::with_capacity(1536);
-    let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
     let log = &exchange.worker.log;
     let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
-    let recorded = if relaxed {
-        log.end_unawaited(exchange.id, record).map_err(NotRecorded::from)
-    } else {
-        match log.end(exchange.id, record) {
-            Ok(ticket) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
-            Err(error) => Err(error.into()),
-        }
+    let appended = {
+        let mut bytes = exchange.worker.scratch();
+        let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
+        if relaxed { log.end_unawaited(exchange.id, record).map(|()| None) } else { log.end(exchange.id, record).map(Some) }
+    };
+    let recorded = match appended {
+        Ok(None) => Ok(()),
+        Ok(Some(ticket)) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
+        Err(error) => Err(error.into()),
     };
     match recorded {
         // The disk failed since the admission was looked at.
@@ -148,7 +149,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     let mut record = Record::new(Event::Exchange, &exchange.snapshot.installation, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
-    record.t1 = Some(clock::now());
+    record.t1 = Some(exchange.now());
     record.trace = Some(exchange.trace);
     record.configuration = Some(exchange.snapshot.hash);
     record.channel = exchange.channel.get().map(String::as_str);
@@ -167,8 +168,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     let Some(routed) = exchange.routed.get() else { return write(&record) };
     let definition = &routed.service.definition;
     let spec = &definition.contract.operations()[routed.operation];
-    let route = format!("{}{}", definition.base_path, spec.route);
-    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(&route), id: Some(&spec.id), crud: crud(&spec.method) };
+    let route = &routed.service.routes[routed.operation];
+    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(route), id: Some(&spec.id), crud: crud(&spec.method) };
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
         version: None,
@@ -246,7 +247,7 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
     const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
     const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-    if let Ok(id) = HeaderValue::try_from(exchange.id.to_string()) {
+    if let Ok(id) = HeaderValue::from_bytes(&exchange.id.to_text()) {
         headers.insert(EXCHANGE, id);
     }
     if let Some(measure) = exchange.measure.get() {
@@ -295,7 +296,7 @@ pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> Answe
                     digest: Some(closing.digest),
                     complete: closing.complete,
                 };
-                let mut bytes = Vec::with_capacity(512);
+                let mut bytes = worker.scratch();
                 let appended = closed
                     .to_jcs(&mut bytes)
                     .map_err(NotRecorded::from)

@@ -11,9 +11,9 @@ use crate::rejection::{Rejection, RouteError};
 use crate::snapshot::{EService, Listener};
 
 /// Refuses heads beyond the listener's limits, and finds the e-service and its operation.
-pub async fn route(request: Request) -> Result<Request, Rejection> {
+pub fn route(request: Request) -> Result<Request, Rejection> {
     let exchange = &request.exchange;
-    exchange.enter(Stage::Route);
+    exchange.pass(Stage::Route);
     within_limits(&request, &exchange.listener)?;
     let path = request.uri.path();
     let (service, below) = find(&exchange.listener, path).ok_or(RouteError::NoService)?;

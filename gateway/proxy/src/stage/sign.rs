@@ -8,19 +8,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-use super::layer::Next;
-use crate::message::{Request, Response};
-use crate::rejection::Rejection;
+use super::integrity::DIGEST;
+use super::layer::{Answering, Next};
+use crate::message::Request;
 
 /// Adds the digest of the answer.
-pub async fn sign(request: Request, next: Next) -> Result<Response, Rejection> {
+pub fn sign(request: Request, next: &Next) -> Answering {
     let wanted = request.exchange.service().definition.digest_answers;
-    let mut response = next.pass(request).await?;
-    if let (true, Some(body)) = (wanted, response.body.bytes()) {
-        let value = format!("SHA-256={}", STANDARD.encode(digest::digest(&digest::SHA256, body)));
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers.insert("digest", value);
-        }
+    let answering = next.run(request);
+    if !wanted {
+        return answering;
     }
-    Ok(response)
+    Box::pin(async move {
+        let mut response = answering.await?;
+        if let Some(body) = response.body.bytes() {
+            let value = format!("SHA-256={}", STANDARD.encode(digest::digest(&digest::SHA256, body)));
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers.insert(DIGEST, value);
+            }
+        }
+        Ok(response)
+    })
 }

@@ -4,19 +4,18 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::layer::Next;
+use super::layer::{Answering, Next, at_once};
 use crate::message::{Request, Response};
-use crate::rejection::Rejection;
 
 const ALIVE: &[u8] = br#"{"type":"about:blank","status":200,"title":"OK","detail":"service is running"}"#;
 
 /// Answers a status request of an e-service that does not leave it to its upstream.
-pub async fn status(request: Request, next: Next) -> Result<Response, Rejection> {
+pub fn status(request: Request, next: &Next) -> Answering {
     if !request.exchange.routed().is_status {
-        return next.pass(request).await;
+        return next.run(request);
     }
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(Response::new(StatusCode::OK, headers, Bytes::from_static(ALIVE)))
+    at_once(Ok(Response::new(StatusCode::OK, headers, Bytes::from_static(ALIVE))))
 }

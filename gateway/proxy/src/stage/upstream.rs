@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 
 use crate::exchange::Stage;
+use crate::listener::TRACEPARENT;
 use crate::message::{Request, RequestBody, RequestMessage, Response, ResponseBody};
 use crate::rejection::Rejection;
 use crate::upstream::{Outgoing, OutgoingBody};
@@ -21,8 +22,8 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     let rules = &service.definition.operations[exchange.routed().operation];
     let mut headers = asked.headers;
     // The trace goes on with our span; a caller's own traceparent was read when the exchange was opened.
-    if let Ok(value) = HeaderValue::try_from(exchange.trace.to_string()) {
-        headers.insert("traceparent", value);
+    if let Ok(value) = HeaderValue::from_bytes(&exchange.trace.to_text()) {
+        headers.insert(TRACEPARENT, value);
     }
     if service.holds[exchange.routed().operation].answer {
         // What is read here must come as it is.

@@ -39,8 +39,10 @@ pub enum Protocol {
 pub struct UpstreamRules {
     /// `http` or `https`.
     pub scheme: Scheme,
-    /// Host and port as in the URL: the `Host` header.
+    /// Host and port as in the URL.
     pub authority: Authority,
+    /// The same as the `Host` header.
+    pub host_header: HeaderValue,
     /// The host to connect to.
     pub host: String,
     /// The port to connect to.
@@ -158,7 +160,7 @@ pub enum OutgoingBody {
     /// Held whole, so it can be sent again.
     Held(Bytes),
     /// Passing through.
-    Streamed(CallerBody),
+    Streamed(Box<CallerBody>),
 }
 
 /// An answer whose head has come.
@@ -204,18 +206,20 @@ impl Upstream {
         };
         let deadline = Instant::now() + rules.total_timeout;
         self.state.budget.deposit();
-        let (head, mut body, repeatable) = outgoing.into_parts(rules)?;
+        let repeatable = outgoing.repeatable;
+        let mut request = outgoing.into_request(rules)?;
         loop {
             let passage = match self.state.breaker.ask(&rules.breaker, clock::millis()) {
                 Passage::Open(retry_after) => return Err(UpstreamError::CircuitOpen { retry_after }),
                 passage => passage,
             };
             *attempts += 1;
-            let (again, broken, send) = match body {
-                OutgoingBody::Held(bytes) => (Some(bytes.clone()), None, UpstreamRequestBody::Held(Some(bytes))),
-                OutgoingBody::Streamed(mut body) => (None, Some(body.broken()), UpstreamRequestBody::Streamed(body)),
+            let again = if repeatable && *attempts < rules.attempts { copy(&request) } else { None };
+            let broken = match request.body_mut() {
+                UpstreamRequestBody::Streamed(body) => Some(body.broken()),
+                UpstreamRequestBody::Held(_) => None,
             };
-            let sent = pools.of(self.slot, &self.state).exchange(rules, deadline, request(&head, send)).await;
+            let sent = pools.of(self.slot, &self.state).exchange(rules, deadline, request).await;
             let error = match sent {
                 Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
@@ -229,9 +233,8 @@ impl Upstream {
             };
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
             self.count_failure(passage, &error);
-            let may_repeat = repeatable && *attempts < rules.attempts && is_transient(&error);
             match again {
-                Some(bytes) if may_repeat && self.state.budget.withdraw() => body = OutgoingBody::Held(bytes),
+                Some(again) if is_transient(&error) && self.state.budget.withdraw() => request = again,
                 _ => return Err(error),
             }
         }
@@ -250,42 +253,45 @@ fn is_transient(error: &UpstreamError) -> bool {
     matches!(error, UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Reset(_))
 }
 
-/// The head of a request, from which each attempt is built.
-struct Head {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-}
+/// Boxed, because it is handed down several steps before a connection takes it.
+type Request = Box<http::Request<UpstreamRequestBody>>;
 
 impl Outgoing {
-    fn into_parts(self, rules: &UpstreamRules) -> Result<(Head, OutgoingBody, bool), UpstreamError> {
-        let Self { method, path_and_query, mut headers, body, repeatable } = self;
+    fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
+        let Self { method, path_and_query, mut headers, body, repeatable: _ } = self;
         headers.remove(CONTENT_LENGTH);
         let target = match (path_and_query.as_str(), rules.base_path.as_str()) {
             ("", "") => "/".to_owned(),
             ("", base) => base.to_owned(),
-            (path, "" | "/") => path.to_owned(),
+            (_, "" | "/") => path_and_query,
             (path, base) => format!("{}{path}", base.trim_end_matches('/')),
         };
-        let target =
-            PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|_| UpstreamError::Protocol("the target is no path".into()))?;
+        let no_path = |_| UpstreamError::Protocol("the target is no path".into());
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(no_path)?;
         let mut uri = http::uri::Parts::default();
         if rules.protocol == Protocol::Http2 {
             uri.scheme = Some(rules.scheme.clone());
             uri.authority = Some(rules.authority.clone());
-        } else if let Ok(host) = HeaderValue::from_str(rules.authority.as_str()) {
-            headers.insert(HOST, host);
+        } else {
+            headers.insert(HOST, rules.host_header.clone());
         }
         uri.path_and_query = Some(target);
         let uri = Uri::from_parts(uri).map_err(|_| UpstreamError::Protocol("the target is no path".into()))?;
-        Ok((Head { method, uri, headers }, body, repeatable))
+        let body = match body {
+            OutgoingBody::Held(bytes) => UpstreamRequestBody::Held(Some(bytes)),
+            OutgoingBody::Streamed(body) => UpstreamRequestBody::Streamed(body),
+        };
+        let mut request = Box::new(http::Request::new(body));
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
+        Ok(request)
     }
 }
 
-fn request(head: &Head, body: UpstreamRequestBody) -> http::Request<UpstreamRequestBody> {
-    let mut request = http::Request::new(body);
-    *request.method_mut() = head.method.clone();
-    *request.uri_mut() = head.uri.clone();
-    *request.headers_mut() = head.headers.clone();
-    request
+/// The same request once more, if its body is held.
+fn copy(request: &Request) -> Option<Request> {
+    let UpstreamRequestBody::Held(bytes) = request.body() else { return None };
+    let mut again = Box::new(http::Request::new(UpstreamRequestBody::Held(bytes.clone())));
+    (*again.method_mut(), *again.uri_mut(), *again.headers_mut()) =
+        (request.method().clone(), request.uri().clone(), request.headers().clone());
+    Some(again)
 }

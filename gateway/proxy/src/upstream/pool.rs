@@ -83,13 +83,13 @@ impl Pool {
         self: Arc<Self>,
         rules: &UpstreamRules,
         deadline: Instant,
-        mut request: Request,
+        mut request: Box<Request>,
     ) -> Result<(Answer, Option<Returned>), UpstreamError> {
         for _ in 0..MOST_STALE {
             let Some(connection) = self.take_idle(rules) else { break };
             match self.send(connection, rules, deadline, request).await? {
                 Sent::Answered(answer, connection) => return Ok((answer, connection)),
-                Sent::Unwritten(back) => request = *back,
+                Sent::Unwritten(back) => request = back,
             }
         }
         let connection = self.clone().connect(rules, deadline).await?;
@@ -161,16 +161,14 @@ impl Pool {
         mut connection: Connection,
         rules: &UpstreamRules,
         deadline: Instant,
-        request: Request,
+        request: Box<Request>,
     ) -> Result<Sent, UpstreamError> {
-        let sending = async {
-            match &mut connection.sender {
-                Sender::Http1(sender) => sender.try_send_request(request).await,
-                Sender::Http2(sender) => sender.try_send_request(request).await,
-            }
-        };
         let (until, late) = sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout, deadline);
-        let Ok(answer) = tokio::time::timeout_at(until.into(), sending).await else { return Err(late) };
+        let answer = match &mut connection.sender {
+            Sender::Http1(sender) => tokio::time::timeout_at(until.into(), sender.try_send_request(*request)).await,
+            Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await,
+        };
+        let Ok(answer) = answer else { return Err(late) };
         match answer {
             Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
             Err(error) => unwritten_or_error(error),

@@ -2,6 +2,10 @@ use http::header::{CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_
 
 /// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Most messages have none of them, and to see that is cheaper than to look for each.
+    if !headers.keys().any(|name| FIXED.contains(name)) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         let listed: Vec<HeaderName> = headers
             .get_all(CONNECTION)
@@ -14,11 +18,8 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    // Most messages have none of them, and to see that is cheaper than to look for each.
-    if headers.keys().any(|name| FIXED.contains(name)) {
-        for name in &FIXED {
-            headers.remove(name);
-        }
+    for name in &FIXED {
+        headers.remove(name);
     }
 }
 

@@ -17,9 +17,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// An interoperability gateway and integration hub for public administrations.
 #[derive(Debug, Parser)]
 #[command(name = "varco", version, about, max_term_width = 100)]

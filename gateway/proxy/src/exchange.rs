@@ -284,9 +284,9 @@ impl Exchange {
         Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
     }
 
-    /// The present by the wall clock that the exchange began with: the record's two instants cannot contradict its durations.
-    pub fn now(&self) -> Timestamp {
-        self.seen.plus_nanos(i64::try_from(self.started.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    /// Microseconds from the beginning to that of a stage which ran.
+    pub fn entered(&self, stage: Stage) -> u64 {
+        self.entered[stage as usize].load(Ordering::Relaxed).into()
     }
 
     /// Microseconds since the request was seen.

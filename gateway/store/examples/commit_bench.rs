@@ -1,4 +1,5 @@
-//! What group commit is worth on this disk: records a second with 64 exchanges at once, against one fdatasync a record.
+//! What group commit is worth on this disk: records a second with 64 and with 256 exchanges at once, against one fdatasync a
+//! record.
 //!
 //! Rounds of both alternate in the same folder, so that what else the machine does troubles them alike; the ratio is the median
 //! of the rounds'. Usage: `commit_bench [folder] [seconds a round] [rounds]`; it prints one line of JSON.
@@ -13,7 +14,8 @@ use exchange::{ExchangeId, Timestamp};
 use store::{AuditLog, Options, WorkerLog};
 
 const RECORD: usize = 512;
-const EXCHANGES: u64 = 64;
+/// How many exchanges wait for their records at once: a quiet gateway, and one that has something to do.
+const EXCHANGES: [u64; 2] = [64, 256];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -23,21 +25,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&folder)?;
     let span = Duration::from_secs_f64(seconds);
     let mut single = Vec::new();
-    let mut group = Vec::new();
-    let mut ratios = Vec::new();
+    let mut group = EXCHANGES.map(|_| Vec::new());
+    let mut ratios = EXCHANGES.map(|_| Vec::new());
     for _ in 0..rounds {
         let one = single_rate(&folder, span)?;
-        let many = group_rate(&folder, span)?;
         single.push(one);
-        group.push(many);
-        ratios.push(many / one);
+        for (at, exchanges) in EXCHANGES.into_iter().enumerate() {
+            let many = group_rate(&folder, span, exchanges)?;
+            group[at].push(many);
+            ratios[at].push(many / one);
+        }
     }
-    println!(
-        "{{\"single_fdatasync_per_s\":{:.0},\"group_commit_per_s\":{:.0},\"ratio\":{:.1}}}",
-        median(&mut single),
-        median(&mut group),
-        median(&mut ratios)
-    );
+    let groups: Vec<String> = EXCHANGES
+        .iter()
+        .zip(group.iter_mut().zip(&mut ratios))
+        .map(|(exchanges, (rates, ratios))| {
+            format!("{{\"exchanges\":{exchanges},\"per_s\":{:.0},\"ratio\":{:.1}}}", median(rates), median(ratios))
+        })
+        .collect();
+    println!("{{\"single_fdatasync_per_s\":{:.0},\"group_commit\":[{}]}}", median(&mut single), groups.join(","));
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
@@ -67,8 +73,8 @@ fn single_rate(folder: &Path, span: Duration) -> std::io::Result<f64> {
     Ok(rate)
 }
 
-/// The same records through the log, from one worker's runtime with 64 exchanges at once.
-fn group_rate(folder: &Path, span: Duration) -> Result<f64, Box<dyn std::error::Error>> {
+/// The same records through the log, from one worker's runtime with so many exchanges at once.
+fn group_rate(folder: &Path, span: Duration, exchanges: u64) -> Result<f64, Box<dyn std::error::Error>> {
     let path = folder.join("log");
     let log = AuditLog::open(&path, Options::new("varco.example/log/bench", "bench"))?;
     let worker = log.worker();
@@ -76,7 +82,7 @@ fn group_rate(folder: &Path, span: Duration) -> Result<f64, Box<dyn std::error::
     let start = Instant::now();
     let written: u64 = runtime.block_on(async {
         let pump = tokio::spawn(worker.pump());
-        let tasks: Vec<_> = (0..EXCHANGES).map(|_| tokio::spawn(append_until(worker.clone(), start + span))).collect();
+        let tasks: Vec<_> = (0..exchanges).map(|_| tokio::spawn(append_until(worker.clone(), start + span))).collect();
         let mut written = 0;
         for task in tasks {
             written += task.await.unwrap_or(0);

@@ -29,7 +29,7 @@ pub(crate) struct Committer {
 }
 
 /// How long records that nobody waits for may gather into one batch.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 
 /// One worker's queue, taken from it, and how far it was read.
 struct Inlet {

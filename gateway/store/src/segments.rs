@@ -15,8 +15,9 @@ pub(crate) const UNPUBLISHED: &str = ".new";
 const LAST_WORDS: u64 = 2 * SECTOR as u64;
 
 /// How far zeros are written ahead of the records. Allocated blocks that were never written cost a journal commit when they are:
-/// measured, that is a third of a batch's time. Zeros written a mebibyte at a time cost it once a mebibyte.
-static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+/// measured, that is a third of a batch's time. Zeros written a quarter of a mebibyte at a time cost it as rarely, and no more
+/// of them count as the process's memory.
+static ZEROS: [u8; 1 << 18] = [0; 1 << 18];
 
 /// The segment that is written to, and how the next one is begun.
 pub(crate) struct Segments {

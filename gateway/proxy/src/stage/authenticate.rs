@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use trust::{Instances, Presented, Scheme, TrustError, Verified, Voucher, bearer};
+use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
 use super::layer::Checked;
 use crate::config::Security;
@@ -17,23 +17,23 @@ use crate::snapshot::EService;
 
 /// Believes the caller or refuses it.
 pub fn authenticate(mut request: Request) -> Checked {
-    let exchange = request.exchange.clone();
+    let exchange = &request.exchange;
     match &exchange.service().definition.security {
         Security::Open => {
             exchange.pass(Stage::Authenticate);
             // Credentials that nobody asked for are nobody's business below.
             request.headers.remove(AUTHORIZATION);
-            let _ = exchange.caller.set(nobody(&exchange));
+            let _ = exchange.caller.set(nobody(exchange));
             Ok(request).into()
         }
         Security::Upstream => {
             exchange.pass(Stage::Authenticate);
-            let _ = exchange.caller.set(nobody(&exchange));
+            let _ = exchange.caller.set(nobody(exchange));
             Ok(request).into()
         }
-        Security::Voucher(instances) => {
+        Security::Voucher(_) => {
             exchange.enter(Stage::Authenticate);
-            voucher(request, &exchange, instances)
+            voucher(request)
         }
     }
 }
@@ -42,7 +42,8 @@ fn nobody(exchange: &Exchange) -> Authenticated {
     Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, evidence: &[] }
 }
 
-fn voucher(mut request: Request, exchange: &Arc<Exchange>, instances: &Instances) -> Checked {
+fn voucher(mut request: Request) -> Checked {
+    let exchange = request.exchange.clone();
     let service = exchange.service();
     let vouchers = &exchange.worker.state.vouchers;
     let (scheme, token) = match bearer(request.headers.get_all(AUTHORIZATION).iter().map(http::HeaderValue::as_bytes)) {
@@ -51,22 +52,21 @@ fn voucher(mut request: Request, exchange: &Arc<Exchange>, instances: &Instances
     };
     let key = VoucherMemory::key(token);
     if let Some(voucher) = vouchers.recall(&key).filter(|voucher| is_current(voucher, service, exchange.seen)) {
-        return believe(&mut request, instances, &voucher, scheme).map(|()| request).into();
+        return believe(&mut request, &voucher, scheme).map(|()| request).into();
     }
     let token = token.to_owned();
     Checked::later(async move {
-        let exchange = request.exchange.clone();
         let voucher = Arc::new(verify(&token, exchange.service(), exchange.seen).await?);
         exchange.worker.state.vouchers.remember(key, voucher.clone());
-        let Security::Voucher(instances) = &exchange.service().definition.security else { return Err(Rejection::Internal) };
-        believe(&mut request, instances, &voucher, scheme)?;
+        believe(&mut request, &voucher, scheme)?;
         Ok(request)
     })
 }
 
 /// Whether a voucher that was verified opens this e-service now, and in whose name.
-fn believe(request: &mut Request, instances: &Instances, voucher: &Voucher, scheme: Scheme) -> Result<(), Rejection> {
-    let (instance, verified) = accept(instances, voucher, scheme, request.exchange.seen)?;
+fn believe(request: &mut Request, voucher: &Voucher, scheme: Scheme) -> Result<(), Rejection> {
+    let Security::Voucher(instances) = &request.exchange.service().definition.security else { return Err(Rejection::Internal) };
+    let (instance, verified) = instances.accept(voucher, scheme, request.exchange.seen)?;
     // Consumed here: no upstream ever sees a credential that opens the gateway.
     request.headers.remove(AUTHORIZATION);
     let evidence: &[&str] = if verified.digest().is_some() { &["voucher", "voucher-digest"] } else { &["voucher"] };
@@ -95,8 +95,4 @@ fn choose<'a>(presented: &Presented<'_>, issuers: &'a [Arc<Issuer>]) -> Result<&
     }
     let claimed = presented.claimed_issuer()?.ok_or(TrustError::MissingClaim { claim: "iss" })?;
     issuers.iter().find(|issuer| **issuer.rules.issuer() == *claimed).ok_or(TrustError::WrongIssuer)
-}
-
-fn accept(instances: &Instances, voucher: &Voucher, scheme: Scheme, now: exchange::Timestamp) -> Result<(usize, Verified), TrustError> {
-    instances.accept(voucher, scheme, now)
 }

@@ -46,7 +46,12 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
     record.tenant = definition.instances.get(authenticated.instance).map(|instance| instance.tenant.name());
-    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(&spec.route), id: Some(&spec.id), crud: None };
+    record.operation = Operation {
+        method: Some(spec.method.as_str()),
+        route: Some(&routed.service.routes[routed.operation]),
+        id: Some(&spec.id),
+        crud: None,
+    };
     record.caller = Some(&authenticated.caller);
     record.trace = Some(exchange.trace);
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));

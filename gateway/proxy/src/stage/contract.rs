@@ -17,7 +17,7 @@ use crate::snapshot::EService;
 
 /// Holds the call against the operation.
 pub fn contract_request(mut request: Request) -> Checked {
-    let exchange = request.exchange.clone();
+    let exchange = &request.exchange;
     exchange.enter(Stage::Contract);
     let Some(call) = request.call.take() else { return Err(Rejection::Internal).into() };
     let path = std::mem::take(&mut *exchange.routed().path_parameters.lock());

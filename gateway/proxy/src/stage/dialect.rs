@@ -11,7 +11,7 @@ use crate::rejection::Rejection;
 
 /// Makes the call that the message means. An e-service here speaks REST; a SOAP caller is told so in a fault of its version.
 pub fn dialect(mut request: Request, next: &Next) -> Answering {
-    let exchange = request.exchange.clone();
+    let exchange = &request.exchange;
     exchange.pass(Stage::Dialect);
     if exchange.dialect != Dialect::Rest {
         return at_once(Err(Rejection::Dialect));

@@ -13,15 +13,20 @@ use crate::rejection::Rejection;
 
 /// Decides, and cuts what is withheld.
 pub fn policy(request: Request, next: &Next) -> Answering {
-    let exchange = request.exchange.clone();
+    let exchange = &request.exchange;
     let definition = &exchange.service().definition;
     if definition.policies.is_some() || !definition.subject.is_empty() {
         exchange.enter(Stage::Policy);
     } else {
         exchange.pass(Stage::Policy);
     }
-    let _ = exchange.subjects.set(subjects(&exchange, &request));
-    let Some(policies) = &definition.policies else { return next.run(request) };
+    let _ = exchange.subjects.set(subjects(exchange, &request));
+    if definition.policies.is_none() { next.run(request) } else { decide(request, next) }
+}
+
+fn decide(request: Request, next: &Next) -> Answering {
+    let exchange = request.exchange.clone();
+    let Some(policies) = &exchange.service().definition.policies else { return at_once(Err(Rejection::Internal)) };
     let authenticated = exchange.authenticated();
     let channel = channel(&exchange, &request);
     let facts = Facts {

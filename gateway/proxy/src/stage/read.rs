@@ -14,7 +14,7 @@ use crate::rejection::Rejection;
 
 /// Reads the body if somebody needs it.
 pub fn read(mut request: Request) -> Checked {
-    let exchange = request.exchange.clone();
+    let exchange = &request.exchange;
     exchange.pass(Stage::Read);
     let RequestBody::Unread(body) = &mut request.body else { return Ok(request).into() };
     if let Some(most) = exchange.service().definition.body_bytes {

@@ -149,7 +149,9 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     let mut record = Record::new(Event::Exchange, &exchange.snapshot.installation, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
-    record.t1 = Some(exchange.now());
+    // By the clock that the exchange began with, so that the two instants cannot contradict the durations.
+    let total = exchange.entered(Stage::Record);
+    record.t1 = Some(exchange.seen.plus_nanos(total as i64 * 1000));
     record.trace = Some(exchange.trace);
     record.configuration = Some(exchange.snapshot.hash);
     record.channel = exchange.channel.get().map(String::as_str);
@@ -205,7 +207,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
 
 fn latencies(exchange: &Exchange) -> Latencies {
     Latencies {
-        total: Some(exchange.micros()),
+        total: Some(exchange.entered(Stage::Record)),
         authentication: exchange.between(Stage::Authenticate, Stage::Admit).map(u64::from),
         policy: exchange.between(Stage::Policy, Stage::Lookup).map(u64::from),
         upstream: exchange.between(Stage::Upstream, Stage::Answer).map(u64::from),
@@ -269,12 +271,13 @@ fn count(exchange: &Exchange, outcome: Outcome) {
             }
         }
     }
+    let end = exchange.micros();
     if let Some(watcher) = exchange.worker.state.watcher.get() {
-        let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(exchange.micros()).collect() });
+        let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(end).collect() });
     }
     let Some(routed) = exchange.routed.get() else { return };
     let metrics = &routed.service.metrics;
-    metrics.ended(routed.operation, outcome, exchange.stages(exchange.micros()));
+    metrics.ended(routed.operation, outcome, exchange.stages(end));
     if let Some(lookup) = exchange.lookup.get() {
         metrics.looked_up(lookup);
     }

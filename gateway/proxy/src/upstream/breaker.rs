@@ -46,11 +46,14 @@ pub enum Passage {
 impl Breaker {
     /// Asks before a request. Whoever gets [`Passage::Probe`] must report [`Breaker::succeeded`] or [`Breaker::failed`], or
     /// [`Breaker::abandoned`].
-    pub fn ask(&self, rules: &BreakerRules, now: u64) -> Passage {
+    ///
+    /// The time is asked for only if it matters.
+    pub fn ask(&self, rules: &BreakerRules, now: impl FnOnce() -> u64) -> Passage {
         let until = self.open_until.load(Ordering::Acquire);
         if until == 0 {
             return Passage::Closed;
         }
+        let now = now();
         if now < until {
             return Passage::Open(until - now);
         }
@@ -113,24 +116,24 @@ mod tests {
         let rules = BreakerRules { failures: 3, open_for: Duration::from_millis(100), probes: 1 };
         let breaker = Breaker::default();
         for now in 0..2 {
-            assert_eq!(breaker.ask(&rules, now), Passage::Closed);
+            assert_eq!(breaker.ask(&rules, || now), Passage::Closed);
             breaker.failed(Passage::Closed, &rules, now);
         }
         breaker.succeeded(Passage::Closed);
         for now in 10..13 {
-            assert_eq!(breaker.ask(&rules, now), Passage::Closed, "a success in between starts the count anew");
+            assert_eq!(breaker.ask(&rules, || now), Passage::Closed, "a success in between starts the count anew");
             breaker.failed(Passage::Closed, &rules, now);
         }
-        assert_eq!(breaker.ask(&rules, 50), Passage::Open(62));
+        assert_eq!(breaker.ask(&rules, || 50), Passage::Open(62));
         assert_eq!(breaker.level(50), 2);
-        assert_eq!(breaker.ask(&rules, 112), Passage::Probe);
-        assert_eq!(breaker.ask(&rules, 112), Passage::Open(1000), "one probe at a time");
+        assert_eq!(breaker.ask(&rules, || 112), Passage::Probe);
+        assert_eq!(breaker.ask(&rules, || 112), Passage::Open(1000), "one probe at a time");
         breaker.failed(Passage::Probe, &rules, 120);
-        assert_eq!(breaker.ask(&rules, 121), Passage::Open(99));
-        assert_eq!(breaker.ask(&rules, 220), Passage::Probe);
+        assert_eq!(breaker.ask(&rules, || 121), Passage::Open(99));
+        assert_eq!(breaker.ask(&rules, || 220), Passage::Probe);
         breaker.abandoned(Passage::Probe);
-        assert_eq!(breaker.ask(&rules, 220), Passage::Probe);
+        assert_eq!(breaker.ask(&rules, || 220), Passage::Probe);
         breaker.succeeded(Passage::Probe);
-        assert_eq!((breaker.ask(&rules, 221), breaker.level(221)), (Passage::Closed, 0));
+        assert_eq!((breaker.ask(&rules, || 221), breaker.level(221)), (Passage::Closed, 0));
     }
 }

@@ -34,7 +34,7 @@ where
     let io = TokioIo::new(stream);
     match rules.protocol {
         Protocol::Http1 => {
-            let (sender, connection) = http1::Builder::new().handshake(io).await?;
+            let (sender, connection) = http1::Builder::new().writev(false).handshake(io).await?;
             tokio::spawn(connection);
             Ok(Sender::Http1(sender))
         }

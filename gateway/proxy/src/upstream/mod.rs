@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Uri};
 use rustls_pki_types::ServerName;
@@ -23,6 +23,7 @@ use crate::clock;
 
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
+use pool::Due;
 pub use pool::{Pools, Returned};
 
 /// How an upstream is spoken to.
@@ -204,22 +205,23 @@ impl Upstream {
         let Some(in_flight) = InFlight::enter(&self.state, rules.in_flight) else {
             return Err(UpstreamError::Saturated);
         };
-        let deadline = Instant::now() + rules.total_timeout;
+        let mut now = Instant::now();
+        let deadline = now + rules.total_timeout;
         self.state.budget.deposit();
         let repeatable = outgoing.repeatable;
         let mut request = outgoing.into_request(rules)?;
         loop {
-            let passage = match self.state.breaker.ask(&rules.breaker, clock::millis()) {
+            let passage = match self.state.breaker.ask(&rules.breaker, clock::millis) {
                 Passage::Open(retry_after) => return Err(UpstreamError::CircuitOpen { retry_after }),
                 passage => passage,
             };
             *attempts += 1;
-            let again = if repeatable && *attempts < rules.attempts { copy(&request) } else { None };
+            let again = if repeatable && *attempts < rules.attempts { Again::of(&request) } else { None };
             let broken = match request.body_mut() {
                 UpstreamRequestBody::Streamed(body) => Some(body.broken()),
                 UpstreamRequestBody::Held(_) => None,
             };
-            let sent = pools.of(self.slot, &self.state).exchange(rules, deadline, request).await;
+            let sent = pools.of(self.slot, &self.state).exchange(rules, Due { now, deadline }, request).await;
             let error = match sent {
                 Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
@@ -234,7 +236,9 @@ impl Upstream {
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
             self.count_failure(passage, &error);
             match again {
-                Some(again) if is_transient(&error) && self.state.budget.withdraw() => request = again,
+                Some(again) if is_transient(&error) && self.state.budget.withdraw() => {
+                    (now, request) = (Instant::now(), again.into_request());
+                }
                 _ => return Err(error),
             }
         }
@@ -264,7 +268,7 @@ impl Outgoing {
             ("", "") => "/".to_owned(),
             ("", base) => base.to_owned(),
             (_, "" | "/") => path_and_query,
-            (path, base) => format!("{}{path}", base.trim_end_matches('/')),
+            (path, base) => [base.trim_end_matches('/'), path].concat(),
         };
         let no_path = |_| UpstreamError::Protocol("the target is no path".into());
         let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(no_path)?;
@@ -287,11 +291,28 @@ impl Outgoing {
     }
 }
 
-/// The same request once more, if its body is held.
-fn copy(request: &Request) -> Option<Request> {
-    let UpstreamRequestBody::Held(bytes) = request.body() else { return None };
-    let mut again = Box::new(http::Request::new(UpstreamRequestBody::Held(bytes.clone())));
-    (*again.method_mut(), *again.uri_mut(), *again.headers_mut()) =
-        (request.method().clone(), request.uri().clone(), request.headers().clone());
-    Some(again)
+/// What it takes to send a request once more. Hardly any is, so this is made to be copied: a list of headers, not a map.
+struct Again {
+    method: Method,
+    uri: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Bytes,
+}
+
+impl Again {
+    /// Only of a request whose body is held.
+    fn of(request: &Request) -> Option<Self> {
+        let UpstreamRequestBody::Held(Some(bytes)) = request.body() else { return None };
+        let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(Self { method: request.method().clone(), uri: request.uri().clone(), headers, body: bytes.clone() })
+    }
+
+    fn into_request(self) -> Request {
+        let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(self.body))));
+        (*request.method_mut(), *request.uri_mut()) = (self.method, self.uri);
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value);
+        }
+        request
+    }
 }

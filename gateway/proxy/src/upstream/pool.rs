@@ -73,6 +73,13 @@ impl Returned {
     }
 }
 
+/// When a request sets out, and when its answer must be whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) now: Instant,
+    pub(super) deadline: Instant,
+}
+
 /// How many connections that turned out to be closed a request may meet before it gets a new one.
 const MOST_STALE: usize = 4;
 
@@ -82,27 +89,28 @@ impl Pool {
     pub(super) async fn exchange(
         self: Arc<Self>,
         rules: &UpstreamRules,
-        deadline: Instant,
+        mut due: Due,
         mut request: Box<Request>,
     ) -> Result<(Answer, Option<Returned>), UpstreamError> {
         for _ in 0..MOST_STALE {
-            let Some(connection) = self.take_idle(rules) else { break };
-            match self.send(connection, rules, deadline, request).await? {
+            let Some(connection) = self.take_idle(rules, due.now) else { break };
+            match self.send(connection, rules, due, request).await? {
                 Sent::Answered(answer, connection) => return Ok((answer, connection)),
                 Sent::Unwritten(back) => request = back,
             }
         }
-        let connection = self.clone().connect(rules, deadline).await?;
-        match self.send(connection, rules, deadline, request).await? {
+        let connection = self.clone().connect(rules, due).await?;
+        due.now = Instant::now();
+        match self.send(connection, rules, due, request).await? {
             Sent::Answered(answer, connection) => Ok((answer, connection)),
             Sent::Unwritten(_) => Err(UpstreamError::Reset("it closed a new connection".into())),
         }
     }
 
-    async fn connect(self: Arc<Self>, rules: &UpstreamRules, deadline: Instant) -> Result<Connection, UpstreamError> {
+    async fn connect(self: Arc<Self>, rules: &UpstreamRules, due: Due) -> Result<Connection, UpstreamError> {
         // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
         let connecting = Box::pin(super::connect::connect(rules));
-        let (until, late) = sooner(rules.connect_timeout, UpstreamError::ConnectTimeout, deadline);
+        let (until, late) = due.sooner(rules.connect_timeout, UpstreamError::ConnectTimeout);
         match tokio::time::timeout_at(until.into(), connecting).await {
             Ok(connection) => {
                 self.state.opened.fetch_add(1, Ordering::Relaxed);
@@ -114,8 +122,7 @@ impl Pool {
 
     /// The freshest connection that is neither closed nor too old. One whose last answer hyper has not quite finished is
     /// left for the next request.
-    fn take_idle(&self, rules: &UpstreamRules) -> Option<Connection> {
-        let now = Instant::now();
+    fn take_idle(&self, rules: &UpstreamRules, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.lock();
         let mut at = idle.len();
         while at > 0 {
@@ -160,10 +167,10 @@ impl Pool {
         self: &Arc<Self>,
         mut connection: Connection,
         rules: &UpstreamRules,
-        deadline: Instant,
+        due: Due,
         request: Box<Request>,
     ) -> Result<Sent, UpstreamError> {
-        let (until, late) = sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout, deadline);
+        let (until, late) = due.sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout);
         let answer = match &mut connection.sender {
             Sender::Http1(sender) => tokio::time::timeout_at(until.into(), sender.try_send_request(*request)).await,
             Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await,
@@ -184,10 +191,12 @@ impl Pool {
     }
 }
 
-/// The sooner of a step's own limit and the deadline of the whole, and what it is to have missed it: one timer instead of two.
-fn sooner(limit: Duration, missed: UpstreamError, deadline: Instant) -> (Instant, UpstreamError) {
-    let own = Instant::now() + limit;
-    if own <= deadline { (own, missed) } else { (deadline, UpstreamError::TotalTimeout) }
+impl Due {
+    /// The sooner of a step's own limit and the deadline of the whole, and what it is to have missed it: one timer instead of two.
+    fn sooner(&self, limit: Duration, missed: UpstreamError) -> (Instant, UpstreamError) {
+        let own = self.now + limit;
+        if own <= self.deadline { (own, missed) } else { (self.deadline, UpstreamError::TotalTimeout) }
+    }
 }
 
 enum Sent {

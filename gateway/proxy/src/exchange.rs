@@ -1,6 +1,6 @@
 //! One exchange: what each stage learned of it, until the record closes it.
 //!
-//! It is shared between the task that runs it, the connection that awaits its answer and the body that is being sent, so
+//! It is shared between the way that runs, the connection that awaits its answer and the body that is being sent, so
 //! every field is set once, by the one stage that learns it, and read by those that come later.
 
 use std::any::Any;

@@ -40,7 +40,7 @@ pub struct Serving {
     pub pulses: Arc<Pulses>,
     /// Set when the worker begins to drain.
     pub draining: CancellationToken,
-    /// The tasks that a drain waits for: connections and exchanges.
+    /// The tasks that a drain waits for: connections, and exchanges whose callers went away.
     pub tasks: TaskTracker,
 }
 

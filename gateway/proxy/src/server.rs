@@ -154,6 +154,7 @@ async fn work(
 ) -> bool {
     let worker = Arc::new(Worker::new(state));
     tokio::spawn(worker.log.pump());
+    tokio::spawn(worker.clone().tidy());
     let pulses = Arc::new(Pulses::default());
     tokio::spawn(pulses.clone().watch());
     let tasks = TaskTracker::new();

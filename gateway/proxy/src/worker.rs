@@ -1,12 +1,16 @@
 //! What a worker has of its own, beside what it shares.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use exchange::Caller;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::state::State;
 use crate::upstream::Pools;
+
+/// How often idle connections are looked at.
+const TIDY: Duration = Duration::from_secs(1);
 
 /// A worker's own part: its connections to upstreams, its handle of the log, its source of ids.
 pub struct Worker {
@@ -40,6 +44,15 @@ impl Worker {
             scratch: Mutex::default(),
             random: Mutex::new(Random { bytes: [0; 4096], used: 4096 }),
             state,
+        }
+    }
+
+    /// Closes upstream connections that nobody uses any more, for ever: a task of the worker.
+    pub async fn tidy(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(TIDY);
+        loop {
+            ticks.tick().await;
+            self.pools.tidy(Instant::now());
         }
     }
 

@@ -29,6 +29,14 @@ impl Pools {
         }
         pools[slot].get_or_insert_with(|| Arc::new(Pool { idle: Mutex::default(), state: state.clone() })).clone()
     }
+
+    /// Closes idle connections whose time is over, whether or not anybody asks for one again.
+    pub fn tidy(&self, now: Instant) {
+        let pools: Vec<_> = self.0.lock().iter().flatten().cloned().collect();
+        for pool in &pools {
+            pool.tidy(now);
+        }
+    }
 }
 
 /// Idle connections, the most recently used last.
@@ -41,7 +49,8 @@ pub(super) struct Pool {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    since: Instant,
+    /// When it has been idle for too long, or has grown too old.
+    until: Instant,
 }
 
 /// A connection with the moment it was made.
@@ -62,14 +71,14 @@ pub(super) enum Sender {
 pub struct Returned {
     connection: Connection,
     pool: Arc<Pool>,
-    most: usize,
+    rules: Arc<UpstreamRules>,
 }
 
 impl Returned {
     /// The answer has been read to its end: the connection can be used again.
     pub fn give_back(self) {
-        let Self { connection, pool, most } = self;
-        pool.keep(connection, most);
+        let Self { connection, pool, rules } = self;
+        pool.keep(connection, &rules);
     }
 }
 
@@ -88,12 +97,12 @@ impl Pool {
     /// an idle connection at that moment, is sent again whatever its method: nothing of it was seen.
     pub(super) async fn exchange(
         self: Arc<Self>,
-        rules: &UpstreamRules,
+        rules: &Arc<UpstreamRules>,
         mut due: Due,
         mut request: Box<Request>,
     ) -> Result<(Answer, Option<Returned>), UpstreamError> {
         for _ in 0..MOST_STALE {
-            let Some(connection) = self.take_idle(rules, due.now) else { break };
+            let Some(connection) = self.take_idle(due.now) else { break };
             match self.send(connection, rules, due, request).await? {
                 Sent::Answered(answer, connection) => return Ok((answer, connection)),
                 Sent::Unwritten(back) => request = back,
@@ -122,13 +131,13 @@ impl Pool {
 
     /// The freshest connection that is neither closed nor too old. One whose last answer hyper has not quite finished is
     /// left for the next request.
-    fn take_idle(&self, rules: &UpstreamRules, now: Instant) -> Option<Connection> {
+    fn take_idle(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.lock();
         let mut at = idle.len();
         while at > 0 {
             at -= 1;
-            let Idle { connection, since } = &idle[at];
-            let stale = now.duration_since(*since) > rules.idle || now.duration_since(connection.made) > rules.max_age;
+            let Idle { connection, until } = &idle[at];
+            let stale = now > *until;
             match &connection.sender {
                 Sender::Http2(sender) if !stale && !sender.is_closed() => {
                     // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
@@ -148,25 +157,39 @@ impl Pool {
         None
     }
 
-    fn keep(&self, connection: Connection, most: usize) {
+    fn tidy(&self, now: Instant) {
+        let mut idle = self.idle.lock();
+        let before = idle.len();
+        idle.retain(|Idle { connection, until }| {
+            let is_closed = match &connection.sender {
+                Sender::Http1(sender) => sender.is_closed(),
+                Sender::Http2(sender) => sender.is_closed(),
+            };
+            now <= *until && !is_closed
+        });
+        self.state.idle.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
+    }
+
+    fn keep(&self, connection: Connection, rules: &UpstreamRules) {
+        let until = (Instant::now() + rules.idle).min(connection.made + rules.max_age);
         let mut idle = self.idle.lock();
         if matches!(connection.sender, Sender::Http2(_))
             && let Some(kept) = idle.iter_mut().find(|idle| idle.connection.made == connection.made)
         {
-            kept.since = Instant::now();
+            kept.until = until;
             return;
         }
-        if idle.len() >= most && idle.pop_front().is_some() {
+        if idle.len() >= rules.idle_connections && idle.pop_front().is_some() {
             self.state.idle.fetch_sub(1, Ordering::Relaxed);
         }
         self.state.idle.fetch_add(1, Ordering::Relaxed);
-        idle.push_back(Idle { connection, since: Instant::now() });
+        idle.push_back(Idle { connection, until });
     }
 
     async fn send(
         self: &Arc<Self>,
         mut connection: Connection,
-        rules: &UpstreamRules,
+        rules: &Arc<UpstreamRules>,
         due: Due,
         request: Box<Request>,
     ) -> Result<Sent, UpstreamError> {
@@ -182,12 +205,12 @@ impl Pool {
         }
     }
 
-    fn returned(self: &Arc<Self>, connection: Connection, rules: &UpstreamRules) -> Option<Returned> {
+    fn returned(self: &Arc<Self>, connection: Connection, rules: &Arc<UpstreamRules>) -> Option<Returned> {
         if matches!(connection.sender, Sender::Http2(_)) {
-            self.keep(connection, rules.idle_connections);
+            self.keep(connection, rules);
             return None;
         }
-        Some(Returned { connection, pool: self.clone(), most: rules.idle_connections })
+        Some(Returned { connection, pool: self.clone(), rules: rules.clone() })
     }
 }
 

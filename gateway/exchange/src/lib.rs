@@ -19,4 +19,4 @@ pub use party::{Caller, Channel, Tenant};
 pub use pointer::{Pointer, PointerError, Step};
 pub use problem::Problem;
 pub use time::Timestamp;
-pub use trace::TraceContext;
+pub use trace::{TraceContext, write_hex};

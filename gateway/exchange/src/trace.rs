@@ -48,7 +48,8 @@ impl fmt::Display for TraceContext {
     }
 }
 
-fn write_hex(text: &mut [u8], bytes: &[u8]) {
+/// Writes bytes as lower-case hex, two characters each; what there is no room for is left out.
+pub fn write_hex(text: &mut [u8], bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
         *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];

@@ -3,10 +3,12 @@
 //! A caller's body is bounded in bytes and must come at a minimum rate; an upstream's is bounded in bytes and in total time.
 //! Both apply backpressure by being polled only when the other side can take more.
 
+mod intake;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
@@ -20,6 +22,7 @@ use crate::budget::{ByteBudget, Gathering, Lease};
 use crate::exchange::Exchange;
 use crate::listener::Answering;
 use crate::upstream::{InFlight, Returned};
+use intake::{Intake, IntakeError};
 
 /// An error of a body, for hyper.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -41,6 +44,15 @@ pub enum BodyError {
     Incomplete,
 }
 
+impl From<IntakeError> for BodyError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::TooLarge { limit } => Self::TooLarge { limit },
+            IntakeError::Incomplete => Self::Incomplete,
+        }
+    }
+}
+
 /// How a caller's body must come.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -52,18 +64,11 @@ pub struct Pace {
     pub minimum_rate: u64,
 }
 
-/// The most bytes of a body that is looked for beside its head.
-const SHORT: u64 = 16 << 10;
-
 /// A caller's body that nobody has read yet.
 #[derive(Debug)]
 pub struct CallerBody {
-    incoming: Incoming,
-    multiplexed: bool,
+    intake: Intake,
     pace: Pace,
-    read: u64,
-    /// Read, and not passed on yet.
-    first: Option<Result<Bytes, BodyError>>,
     began: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     broken: Option<Broken>,
@@ -84,7 +89,7 @@ impl Broken {
 impl CallerBody {
     /// Wraps hyper's body of a request of this protocol version, whose head came at `began`.
     pub fn new(incoming: Incoming, version: Version, pace: Pace, began: Instant) -> Self {
-        Self { incoming, multiplexed: version == Version::HTTP_2, pace, read: 0, first: None, began, timer: None, broken: None }
+        Self { intake: Intake::new(incoming, version, pace.most_bytes), pace, began, timer: None, broken: None }
     }
 
     /// Tells later whether it broke.
@@ -94,39 +99,27 @@ impl CallerBody {
 
     /// The same body with another limit: the e-service's, once it is known.
     pub fn limit(&mut self, most_bytes: u64) {
-        self.pace.most_bytes = self.pace.most_bytes.min(most_bytes);
+        self.intake.limit(most_bytes);
     }
 
     /// Whether there is certainly nothing (more) in it.
     pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.incoming.is_end_stream()
+        self.intake.is_end()
     }
 
     /// The length of what is still to come, if the caller announced it.
     pub fn announced(&self) -> Option<u64> {
-        announced(self.first.as_ref(), &self.incoming)
+        self.intake.announced()
     }
 
-    /// All of it, if it is short and has come already: what arrived together with its head need not pass through by itself.
+    /// All of it, if it is short and has come already.
     pub fn at_hand(&mut self) -> Option<Bytes> {
-        if self.announced().is_none_or(|length| length > SHORT) {
-            return None;
-        }
-        // Nobody is woken by this: whoever reads on asks again.
-        match self.poll_incoming(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Some(Ok(piece))) if self.is_empty() => return Some(piece),
-            Poll::Ready(piece) => self.first = piece,
-            Poll::Pending => {}
-        }
-        None
+        self.intake.at_hand()
     }
 
     /// Refuses at once what announces more than the limit.
     pub fn check_announced(&self) -> Result<(), BodyError> {
-        match self.announced() {
-            Some(length) if length > self.pace.most_bytes => Err(BodyError::TooLarge { limit: self.pace.most_bytes }),
-            _ => Ok(()),
-        }
+        Ok(self.intake.check_announced()?)
     }
 
     /// The next piece of data; trailers are passed over.
@@ -143,34 +136,15 @@ impl CallerBody {
     }
 
     fn poll_within_limits(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
-        }
-        match self.poll_incoming(cx) {
-            Poll::Ready(data) => Poll::Ready(data),
+        match self.intake.poll(cx) {
+            Poll::Ready(data) => Poll::Ready(data.map(|data| data.map_err(Into::into))),
             Poll::Pending => self.poll_pace(cx),
-        }
-    }
-
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        loop {
-            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
-                let whole = is_whole(&self.incoming, self.multiplexed);
-                return Poll::Ready((!whole).then_some(Err(BodyError::Incomplete)));
-            };
-            let Ok(frame) = frame else { return Poll::Ready(Some(Err(BodyError::Incomplete))) };
-            let Ok(data) = frame.into_data() else { continue };
-            self.read += data.len() as u64;
-            if self.read > self.pace.most_bytes {
-                return Poll::Ready(Some(Err(BodyError::TooLarge { limit: self.pace.most_bytes })));
-            }
-            return Poll::Ready(Some(Ok(data)));
         }
     }
 
     /// The timer is armed only when data is really awaited, which for ordinary bodies is never.
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let earned = self.read.saturating_mul(1000).checked_div(self.pace.minimum_rate);
+        let earned = self.intake.read().saturating_mul(1000).checked_div(self.pace.minimum_rate);
         let earned = Duration::from_millis(earned.unwrap_or(u64::from(u32::MAX)));
         let deadline = self.began + self.pace.grace + earned;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
@@ -180,18 +154,6 @@ impl CallerBody {
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Some(Err(BodyError::TooSlow)))
     }
-}
-
-/// Whether a body that has ended is all of it. hyper ends an h2 body at `RST_STREAM(NO_ERROR)` as if `END_STREAM` had come; in
-/// HTTP/1.1 a body that was cut is an error already.
-fn is_whole(ended: &Incoming, multiplexed: bool) -> bool {
-    !multiplexed || ended.is_end_stream()
-}
-
-/// How much is still to come of a body, if it was announced, beside a piece that was read and not passed on.
-fn announced<E>(first: Option<&Result<Bytes, E>>, incoming: &Incoming) -> Option<u64> {
-    let first = first.map_or(0, |piece| piece.as_ref().map_or(0, |bytes| bytes.len() as u64));
-    incoming.size_hint().exact().map(|rest| rest + first)
 }
 
 /// The body of an upstream request.
@@ -252,17 +214,21 @@ pub enum StreamError {
     NoRoom,
 }
 
+impl From<IntakeError> for StreamError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::TooLarge { limit } => Self::TooLarge { limit },
+            IntakeError::Incomplete => Self::Incomplete,
+        }
+    }
+}
+
 /// An upstream's answer, passing through.
 #[derive(Debug)]
 pub struct UpstreamStream {
-    incoming: Incoming,
-    multiplexed: bool,
-    most_bytes: u64,
+    intake: Intake,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
-    read: u64,
-    /// Read, and not passed on yet.
-    first: Option<Result<Bytes, StreamError>>,
     /// Goes back to its pool when the body has been read to its end; else it is closed with it.
     connection: Option<Returned>,
     /// Its place among the requests under way.
@@ -279,10 +245,9 @@ impl UpstreamStream {
         connection: Option<Returned>,
         in_flight: InFlight,
     ) -> Self {
-        let multiplexed = version == Version::HTTP_2;
-        let mut stream =
-            Self { incoming, multiplexed, most_bytes, deadline, timer: None, read: 0, first: None, connection, _in_flight: in_flight };
-        if stream.incoming.is_end_stream() {
+        let intake = Intake::new(incoming, version, most_bytes);
+        let mut stream = Self { intake, deadline, timer: None, connection, _in_flight: in_flight };
+        if stream.is_end() {
             stream.finish();
         }
         stream
@@ -296,35 +261,26 @@ impl UpstreamStream {
 
     /// Whether there is nothing (more) in it.
     pub fn is_end(&self) -> bool {
-        self.first.is_none() && self.incoming.is_end_stream()
+        self.intake.is_end()
     }
 
     /// The exact length of what is still to come, if the upstream announced it.
     pub fn announced(&self) -> Option<u64> {
-        announced(self.first.as_ref(), &self.incoming)
+        self.intake.announced()
     }
 
     /// Refuses at once what announces more than the limit.
     pub fn check_announced(&self) -> Result<(), StreamError> {
-        match self.announced() {
-            Some(length) if length > self.most_bytes => Err(StreamError::TooLarge { limit: self.most_bytes }),
-            _ => Ok(()),
-        }
+        Ok(self.intake.check_announced()?)
     }
 
-    /// All of it, if it is short and has come already: what arrived together with its head need not pass through by itself.
+    /// All of it, if it is short and has come already.
     pub fn at_hand(&mut self) -> Option<Bytes> {
-        if self.announced().is_none_or(|length| length > SHORT) {
-            return None;
+        let whole = self.intake.at_hand();
+        if whole.is_some() {
+            self.finish();
         }
-        // Nobody is woken by this: whoever reads on asks again.
-        match self.poll_incoming(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(None) => return Some(Bytes::new()),
-            Poll::Ready(Some(Ok(piece))) if self.is_end() => return Some(piece),
-            Poll::Ready(Some(piece)) => self.first = Some(piece),
-            Poll::Pending => {}
-        }
-        None
+        whole
     }
 
     /// Reads it whole, taking its bytes from the budget; the lease is to be held for as long as they are.
@@ -344,38 +300,17 @@ impl UpstreamStream {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(first));
-        }
-        if let Poll::Ready(data) = self.poll_incoming(cx) {
-            return Poll::Ready(data);
+        if let Poll::Ready(data) = self.intake.poll(cx) {
+            let is_last = data.as_ref().is_none_or(|data| data.is_ok() && self.is_end());
+            if is_last {
+                self.finish();
+            }
+            return Poll::Ready(data.map(|data| data.map_err(Into::into)));
         }
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Some(Err(StreamError::TooLate)))
-    }
-
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
-        loop {
-            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
-                if !is_whole(&self.incoming, self.multiplexed) {
-                    return Poll::Ready(Some(Err(StreamError::Incomplete)));
-                }
-                self.finish();
-                return Poll::Ready(None);
-            };
-            let Ok(frame) = frame else { return Poll::Ready(Some(Err(StreamError::Incomplete))) };
-            let Ok(data) = frame.into_data() else { continue };
-            self.read += data.len() as u64;
-            if self.read > self.most_bytes {
-                return Poll::Ready(Some(Err(StreamError::TooLarge { limit: self.most_bytes })));
-            }
-            if self.incoming.is_end_stream() {
-                self.finish();
-            }
-            return Poll::Ready(Some(Ok(data)));
-        }
     }
 }
 

@@ -159,8 +159,8 @@ impl Question {
     }
 }
 
-/// Headers that say something about the message or its way, not about what is asked.
-const BESIDE_THE_QUESTION: [&str; 6] = ["content-length", "traceparent", "tracestate", "x-request-id", "x-correlation-id", "host"];
+/// Headers that no upstream gets as the caller sent them.
+const BESIDE_THE_QUESTION: [&str; 3] = ["content-length", "traceparent", "host"];
 
 /// Whether an upstream allows its answer to be kept (RFC 9111 §5.2.2): `no-store` and `private` forbid it, `Vary: *` too. A
 /// cookie is somebody's own, so an answer that sets one is nobody else's either.

@@ -102,7 +102,7 @@ fn each_part_of_a_question_is_part_of_its_key() {
     let body = lookup("1", LUCIA);
     let mut other_body = body.clone();
     other_body["datiRichiesta"]["motivoRichiesta"] = json!("altra pratica");
-    let cases: [(&str, &str, &str, &Value, bool); 8] = [
+    let cases: [(&str, &str, &str, &Value, bool); 9] = [
         ("the first", &voucher, "x-lingua: it", &body, false),
         ("the same", &voucher, "x-lingua: it", &body, true),
         ("another voucher for the same purpose", &other_voucher, "x-lingua: it", &body, true),
@@ -111,6 +111,7 @@ fn each_part_of_a_question_is_part_of_its_key() {
         ("another tenant", &other_tenant, "x-lingua: it", &body, false),
         ("another purpose", &other_purpose, "x-lingua: it", &body, false),
         ("a header that is forwarded", &voucher, "x-lingua: de", &body, false),
+        ("another that is forwarded", &voucher, "x-request-id: 7", &body, false),
     ];
     for (name, voucher, header, body, hit) in cases {
         let before = shop.rest.asked().len();

@@ -156,12 +156,9 @@ fn push_decimal(out: &mut Vec<u8>, mut value: u64) {
 
 /// Lower-case hex.
 pub(crate) fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for part in bytes.chunks(32) {
         let mut text = [0; 64];
-        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(part) {
-            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-        }
+        exchange::write_hex(&mut text, part);
         out.extend_from_slice(&text[..2 * part.len()]);
     }
 }

@@ -75,20 +75,20 @@ pub(super) fn finish(
     }
 }
 
-pub(super) fn instant(o: &mut Object<'_>, name: &'static str, at: Option<Timestamp>) {
+pub(super) fn instant(o: &mut Object<'_>, key: &'static str, at: Option<Timestamp>) {
     if let Some(at) = at {
-        o.plain(name, |out| out.extend_from_slice(&at.to_text()));
+        o.plain(key, |out| out.extend_from_slice(&at.to_text()));
     }
 }
 
-pub(super) fn id(o: &mut Object<'_>, name: &'static str, id: Option<ExchangeId>) {
+pub(super) fn id(o: &mut Object<'_>, key: &'static str, id: Option<ExchangeId>) {
     let Some(id) = id else { return };
-    o.plain(name, |out| out.extend_from_slice(&id.to_text()));
+    o.plain(key, |out| out.extend_from_slice(&id.to_text()));
 }
 
-pub(super) fn hash(o: &mut Object<'_>, name: &'static str, digest: Option<&[u8; 32]>) {
+pub(super) fn hash(o: &mut Object<'_>, key: &'static str, digest: Option<&[u8; 32]>) {
     let Some(digest) = digest else { return };
-    o.plain(name, |out| {
+    o.plain(key, |out| {
         out.extend_from_slice(b"sha256:");
         push_hex(out, digest);
     });
@@ -139,7 +139,7 @@ fn latencies(o: &mut Object<'_>, latencies: &Latencies) {
         (key!("upstream"), latencies.upstream),
     ];
     if parts.iter().any(|(_, value)| value.is_some()) {
-        o.object(key!("lat"), |o| parts.into_iter().for_each(|(name, value)| o.integer(name, value)));
+        o.object(key!("lat"), |o| parts.into_iter().for_each(|(key, value)| o.integer(key, value)));
     }
 }
 

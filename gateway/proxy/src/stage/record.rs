@@ -177,7 +177,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         version: None,
         attempts: Some(u64::from(exchange.attempts.load(Ordering::Relaxed))),
     });
-    let mut obligations: Vec<String> = Vec::new();
+    let mut obligations: Vec<&str> = Vec::new();
     let mut withheld: Vec<String> = Vec::new();
     if let Some(authenticated) = exchange.caller.get() {
         let instance = definition.instances.get(authenticated.instance);
@@ -191,14 +191,14 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     }
     if let Some(decision) = exchange.decision.get() {
         withheld.extend(decision.obligations.withhold.iter().map(ToString::to_string));
-        obligations.extend((!withheld.is_empty()).then(|| "withhold".to_owned()));
-        obligations.extend(decision.obligations.max_cache_age.map(|_| "max_cache_age".to_owned()));
+        obligations.extend((!withheld.is_empty()).then_some("withhold"));
+        obligations.extend(decision.obligations.max_cache_age.map(|_| "max_cache_age"));
         record.policy = Some(PolicyUse {
             id: None,
             effect: if decision.effect == policy::Effect::Permit { Effect::Permit } else { Effect::Deny },
             reasons: Strings::Shared(&decision.reasons),
             set: definition.policies.as_ref().map(|policies| *policies.hash()),
-            obligations: Strings::Owned(&obligations),
+            obligations: Strings::Slices(&obligations),
         });
         record.withheld = Strings::Owned(&withheld);
     }

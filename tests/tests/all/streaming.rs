@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use tests::{Connection, Peer, Site, Witness, curl, eventually};
+use tests::{Connection, Peer, Rest, Scene, Site, Witness, curl, eventually, open};
 
 const MIB: usize = 1 << 20;
 /// More than everything that may stand in buffers between a caller and an upstream: sockets, TLS, hyper.
@@ -156,4 +156,24 @@ fn an_answer_announced_too_large_does_not_begin() {
     let gateway = site.gateway("", "", &witness.url(), "    upstream: { answer_bytes: 64KiB }\n");
     let answer = curl(&[&gateway.url("web", "/c/v1/flussi")]);
     assert_eq!((answer.status, answer.problem().as_str()), (502, "bad-upstream-answer"), "{answer:?}");
+}
+
+#[test]
+fn a_body_that_nobody_needs_is_not_read_whether_it_is_short_or_long() {
+    // The contract says nothing of what is in these bodies, so neither do we: not even that a name stands twice.
+    let scene = Scene::new();
+    let short = r#"{"n":1,"n":2}"#.to_owned();
+    let long = format!(r#"{{"n":"{}","n":2}}"#, "n".repeat(100_000));
+    for body in [short, long] {
+        let department = Rest::start(&body);
+        let adapter = format!("{{ http: {{ url: \"http://{}\" }} }}", department.address);
+        let gateway = scene.gateway_of(1, &[open("opaco", "tests/bench/pass.yaml", &adapter, "")]);
+        let mut caller = Connection::to(gateway.address("pdnd"));
+        let head =
+            format!("POST /opaco/item HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        caller.send([head.as_bytes(), body.as_bytes()].concat().as_slice()).expect("the connection stands");
+        let answer = caller.answer().expect("an answer");
+        assert_eq!((answer.status, answer.body == body.as_bytes()), (200, true), "{}", answer.head);
+        assert!(department.asked()[0].body == body.as_bytes(), "{} bytes", body.len());
+    }
 }

@@ -136,6 +136,21 @@ struct Reader<'a> {
 /// The `next` of a container whose end has not been read yet.
 const OPEN: u32 = u32::MAX;
 
+/// How many names of an object are compared pair by pair.
+const FEW: usize = 16;
+
+/// The first of eight bytes, read from the lowest, that is a quote, a backslash or a control character.
+fn first_special(word: u64) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // A byte below n borrows into its own highest bit. A borrow may run on into higher bytes, never into a lower one, so the
+    // lowest bit that is set is right.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let special = (below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH;
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
+}
+
 impl Reader<'_> {
     fn document(&mut self) -> Result<()> {
         self.blank();
@@ -284,16 +299,28 @@ impl Reader<'_> {
     fn string(&mut self) -> Result<()> {
         let start = self.at;
         self.at += 1;
-        loop {
-            match self.peek()? {
-                b'"' => break,
-                b'\\' => return self.escaped_string(start),
-                0..0x20 => return Err(JsonErrorKind::ControlCharacter),
-                _ => self.at += 1,
+        self.skip_plain();
+        match self.peek()? {
+            b'"' => {
+                self.at += 1;
+                self.push(Kind::String, start).map(drop)
+            }
+            b'\\' => self.escaped_string(start),
+            _ => Err(JsonErrorKind::ControlCharacter),
+        }
+    }
+
+    /// Goes on to the first byte that is not simply part of a string.
+    fn skip_plain(&mut self) {
+        let rest = &self.text[self.at..];
+        let (words, tail) = rest.as_chunks::<8>();
+        for (at, word) in words.iter().enumerate() {
+            if let Some(special) = first_special(u64::from_le_bytes(*word)) {
+                self.at += 8 * at + special;
+                return;
             }
         }
-        self.at += 1;
-        self.push(Kind::String, start).map(drop)
+        self.at += 8 * words.len() + tail.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count();
     }
 
     /// A string from its first escape on: what stood before it is copied, then the rest unescaped.
@@ -302,13 +329,10 @@ impl Reader<'_> {
         let from = self.unescaped.len();
         let mut plain = start + 1;
         loop {
+            self.skip_plain();
             let byte = self.peek()?;
             if byte < 0x20 {
                 return Err(JsonErrorKind::ControlCharacter);
-            }
-            if byte != b'"' && byte != b'\\' {
-                self.at += 1;
-                continue;
             }
             // Only ASCII bytes end a run, so the run is whole characters of a text that is known to be UTF-8.
             self.unescaped.push_str(self.whole.get(plain..self.at).unwrap_or_default());
@@ -375,12 +399,20 @@ impl Reader<'_> {
     /// Names are compared unescaped, so `"a"` and `"\u0061"` are the same name. Small objects, nearly all of them, are
     /// compared pair by pair; large ones through a set whose hash the sender cannot predict.
     fn refuse_duplicates(&mut self, opened: usize) -> Result<()> {
-        let names = self.names(opened);
-        let duplicate = if names.len() <= 16 {
-            (1..names.len()).find(|&at| names[..at].iter().any(|(name, _)| *name == names[at].0))
-        } else {
-            let mut seen = HashSet::with_capacity(names.len());
-            (0..names.len()).find(|&at| !seen.insert(names[at].0))
+        let mut few = [("", 0); FEW];
+        let many: Vec<(&str, usize)>;
+        let (names, duplicate) = match self.entries[opened].extra as usize {
+            0 | 1 => return Ok(()),
+            held @ ..=FEW => {
+                few.iter_mut().zip(self.names(opened)).for_each(|(slot, name)| *slot = name);
+                let names = &few[..held];
+                (names, (1..held).find(|&at| names[..at].iter().any(|(name, _)| *name == names[at].0)))
+            }
+            held => {
+                many = self.names(opened).collect();
+                let mut seen = HashSet::with_capacity(held);
+                (&many[..], many.iter().position(|(name, _)| !seen.insert(*name)))
+            }
         };
         let Some(duplicate) = duplicate else { return Ok(()) };
         // The error stands at the second of the two names, inside the object that is then open again.
@@ -391,14 +423,13 @@ impl Reader<'_> {
         Err(JsonErrorKind::DuplicateName)
     }
 
-    fn names(&self, opened: usize) -> Vec<(&str, usize)> {
-        let mut names = Vec::with_capacity(self.entries[opened].extra as usize);
-        let mut at = opened + 1;
-        for _ in 0..self.entries[opened].extra {
-            names.push((self.text_of(at), at));
-            at = self.entries[at + 1].next as usize;
-        }
-        names
+    fn names(&self, opened: usize) -> impl Iterator<Item = (&str, usize)> {
+        let mut next = opened + 1;
+        (0..self.entries[opened].extra).map(move |_| {
+            let at = next;
+            next = self.entries[at + 1].next as usize;
+            (self.text_of(at), at)
+        })
     }
 
     fn text_of(&self, at: usize) -> &str {
@@ -452,6 +483,14 @@ mod tests {
 
     fn read(text: &str) -> std::result::Result<Json, JsonError> {
         Json::read(Bytes::copy_from_slice(text.as_bytes()), &JsonLimits::default())
+    }
+
+    proptest! {
+        #[test]
+        fn finds_the_first_special_byte_of_eight(bytes in prop::array::uniform8(prop_oneof![any::<u8>(), 0x1f..=0x23_u8, 0x5b..=0x5d_u8])) {
+            let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            prop_assert_eq!(first_special(u64::from_le_bytes(bytes)), expected);
+        }
     }
 
     #[test]

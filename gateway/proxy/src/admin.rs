@@ -36,6 +36,9 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     for service in admin.snapshot.listeners.iter().flat_map(|listener| &listener.services) {
         service.metrics.read(&service.upstream.state);
     }
+    for (upstream, connections) in admin.state.idle_connections() {
+        metrics.idle(upstream, connections);
+    }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
 }
 

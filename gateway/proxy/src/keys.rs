@@ -18,7 +18,7 @@ use trust::{DatedKeys, IssuerRules, Jwks, KeyLook, KeyRing, Presented, TrustErro
 use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{IssuerConfig, KeySource};
-use crate::upstream::{Outgoing, OutgoingBody, Pools, Upstream};
+use crate::upstream::{Outgoing, OutgoingBody, PoolPlace, Pools, Upstream};
 
 /// An issuer with its keys.
 pub struct Issuer {
@@ -116,7 +116,7 @@ impl Issuer {
     /// Fetches whenever it is due or asked for, for ever: a task of the control thread.
     pub async fn keep_fresh(self: Arc<Self>) {
         let upstream = match &self.source {
-            KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), slot: 0 }),
+            KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), pool: PoolPlace::default() }),
             KeySource::File(_) => None,
         };
         let pools = Pools::default();

@@ -41,7 +41,7 @@ pub struct Metrics {
     pub audit_commits: Times,
     breakers: Family<ServiceLabels, Gauge>,
     in_flight: Family<ServiceLabels, Gauge>,
-    idle: Family<ServiceLabels, Gauge>,
+    idle: Family<UpstreamLabels, Gauge>,
     opened: Family<ServiceLabels, Gauge>,
 }
 
@@ -67,6 +67,11 @@ struct CacheLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ServiceLabels {
     eservice: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UpstreamLabels {
+    upstream: String,
 }
 
 /// The cause of something that is counted.
@@ -116,7 +121,7 @@ impl Metrics {
         registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());
         registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
         registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
-        registry.register("upstream_idle_connections", "Idle connections to an upstream", metrics.idle.clone());
+        registry.register("upstream_idle_connections", "Idle connections to an upstream, by its address", metrics.idle.clone());
         registry.register("upstream_connections_opened", "Connections made to an upstream so far", metrics.opened.clone());
         *metrics.registry.lock() = registry;
         metrics
@@ -142,10 +147,14 @@ impl Metrics {
             bypass: cache("bypass"),
             breaker: self.breakers.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
-            idle: self.idle.get_or_create_owned(&labels),
             opened: self.opened.get_or_create_owned(&labels),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
         }
+    }
+
+    /// So many connections to an upstream stand idle now.
+    pub fn idle(&self, upstream: String, connections: i64) {
+        self.idle.get_or_create_owned(&UpstreamLabels { upstream }).set(connections);
     }
 
     /// All of it, as Prometheus reads it.
@@ -168,7 +177,6 @@ pub struct ServiceMetrics {
     bypass: Counter,
     breaker: Gauge,
     in_flight: Gauge,
-    idle: Gauge,
     opened: Gauge,
     /// Answers to `/status`.
     pub status_answers: Counter,
@@ -179,7 +187,6 @@ impl ServiceMetrics {
     pub fn read(&self, upstream: &UpstreamState) {
         self.breaker.set(i64::from(upstream.breaker.level(clock::millis())));
         self.in_flight.set(i64::from(upstream.in_flight.load(Ordering::Relaxed)));
-        self.idle.set(upstream.idle.load(Ordering::Relaxed));
         self.opened.set(upstream.opened.load(Ordering::Relaxed) as i64);
     }
 

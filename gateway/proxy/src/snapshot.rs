@@ -10,7 +10,7 @@ use crate::config::{Configuration, Definition, ListenerRules};
 use crate::keys::Issuer;
 use crate::metrics::ServiceMetrics;
 use crate::state::State;
-use crate::upstream::Upstream;
+use crate::upstream::{PoolKey, Upstream};
 
 /// A compiled configuration in use.
 pub struct Snapshot {
@@ -100,7 +100,11 @@ impl EService {
         let limits = &definition.limits;
         Self {
             index,
-            upstream: Upstream { rules: definition.upstream.clone(), state: state.upstream(name), slot: state.slot(name) },
+            upstream: Upstream {
+                rules: definition.upstream.clone(),
+                state: state.upstream(name),
+                pool: state.pool(PoolKey::new(name, &definition.upstream)),
+            },
             limits: ServiceLimits {
                 total: limits.total,
                 total_state: state.party(name),

@@ -3,8 +3,8 @@
 //! Limiters, breakers, voucher memory, keys, cache, audit log and metrics live here. A snapshot takes handles out of it when
 //! it is bound, so that no exchange looks anything up by name.
 
-use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +18,7 @@ use crate::config::Configuration;
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::Metrics;
-use crate::upstream::UpstreamState;
+use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
 
 /// What is shared by all workers and all snapshots.
 pub struct State {
@@ -54,7 +54,7 @@ pub struct Way {
 /// What is kept by configured name.
 #[derive(Default)]
 struct Named {
-    slots: HashMap<Arc<str>, usize>,
+    pools: HashMap<PoolKey, PoolPlace>,
     upstreams: HashMap<Arc<str>, Arc<UpstreamState>>,
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
@@ -78,11 +78,20 @@ impl State {
         }
     }
 
-    /// The place of an e-service's upstream in each worker's pools.
-    pub fn slot(&self, name: &Arc<str>) -> usize {
+    /// The place of an e-service's connections in each worker's pools.
+    pub fn pool(&self, key: PoolKey) -> PoolPlace {
         let mut named = self.named.lock();
-        let next = named.slots.len();
-        *named.slots.entry(name.clone()).or_insert(next)
+        let slot = named.pools.len();
+        named.pools.entry(key).or_insert_with(|| PoolPlace { slot, idle: Arc::default() }).clone()
+    }
+
+    /// How many connections stand idle, by the upstream's address.
+    pub fn idle_connections(&self) -> BTreeMap<String, i64> {
+        let mut idle = BTreeMap::new();
+        for (key, place) in &self.named.lock().pools {
+            *idle.entry(key.address()).or_default() += place.idle.load(Ordering::Relaxed);
+        }
+        idle
     }
 
     /// What is counted of an e-service's upstream.

@@ -25,11 +25,24 @@ fn connections_are_kept_until_they_are_idle_too_long() {
     let url = gateway.url("pdnd", "/cose/cosa");
     curl(&[&format!("{url}?n=[1-20]")]);
     assert_eq!((stub.requests(), stub.connections()), (20, 1), "one connection for all of them");
-    let idle = || gateway.metric("varco_upstream_idle_connections{eservice=\"cose\"}");
+    let idle = || gateway.metric(&format!("varco_upstream_idle_connections{{upstream=\"{}\"}}", stub.url().trim_start_matches("http://")));
     assert!(idle() > 0.0, "it is kept");
     eventually("it is closed when its time is over, whether or not anybody asks again", || (idle() < 1.0).then_some(()));
     assert_eq!(curl(&[&url]).status, 200);
     assert_eq!(stub.connections(), 2);
+}
+
+#[test]
+fn e_services_before_one_upstream_share_its_connections_if_they_keep_them_alike() {
+    for (other, expected) in [("{}", 1), ("{ answer_bytes: 1MiB, attempts: 1 }", 1), ("{ idle: 7s }", 2)] {
+        let scene = Scene::new();
+        let stub = Stub::start(&scene.runtime, |_| Reply::json(THING));
+        let gateway = scene.gateway_of(1, &[things("cose", &stub.url(), "{}", ""), things("altre", &stub.url(), other, "")]);
+        for name in ["cose", "altre", "cose", "altre"] {
+            assert_eq!(curl(&[&gateway.url("pdnd", &format!("/{name}/cosa"))]).status, 200);
+        }
+        assert_eq!((stub.requests(), stub.connections()), (4, expected), "{other}");
+    }
 }
 
 #[test]

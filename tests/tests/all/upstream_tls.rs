@@ -1,7 +1,7 @@
 //! TLS to a department run by nginx: its own roots, our certificate, HTTP/1.1 and h2.
 
 use serde_json::Value;
-use tests::{Peer, Site, assert_problem, curl, eventually};
+use tests::{Peer, Scene, Site, assert_problem, curl, eventually, things};
 
 use crate::authority::Authority;
 
@@ -43,5 +43,21 @@ fn the_upstream_must_prove_itself_and_so_must_we() {
         assert_eq!((seen["protocol"].as_str(), seen["tls"].as_str()), (Some(protocol), Some("TLSv1.3")), "{rules}: {seen}");
         assert_eq!(seen["client"], if rules.contains("client.pem") { "CN=test client" } else { "" }, "{rules}");
         assert_eq!(seen["host"], "127.0.0.1", "{rules}");
+    }
+}
+
+#[test]
+fn nobody_speaks_over_a_connection_that_proves_somebody_else() {
+    let scene = Scene::new();
+    let nginx = Peer::nginx(scene.path());
+    let keys = scene.path().display();
+    let roots = format!("roots: {keys}/ca.pem");
+    let known = format!("{{ tls: {{ {roots}, certificate: {keys}/client.pem, key: {keys}/client.key }} }}");
+    let url = format!("https://127.0.0.1:{}", nginx.ports[2]);
+    let gateway =
+        scene.gateway_of(1, &[things("noti", &url, &known, ""), things("ignoti", &url, &format!("{{ tls: {{ {roots} }} }}"), "")]);
+    // nginx knows no `/cosa`, and tells so only those who have a certificate.
+    for (name, status) in [("noti", 404), ("ignoti", 403), ("noti", 404), ("ignoti", 403)] {
+        assert_eq!(curl(&[&gateway.url("pdnd", &format!("/{name}/cosa"))]).status, status, "{name}");
     }
 }

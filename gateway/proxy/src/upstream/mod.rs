@@ -9,7 +9,7 @@ mod connect;
 mod pool;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,10 +24,10 @@ use crate::clock;
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
 use pool::Due;
-pub use pool::{Pools, Returned};
+pub use pool::{PoolKey, PoolPlace, Pools, Returned};
 
 /// How an upstream is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP/1.1, one request at a time on a connection.
     Http1,
@@ -85,21 +85,19 @@ pub struct UpstreamState {
     pub in_flight: AtomicU32,
     /// What may still be retried.
     pub budget: RetryBudget,
-    /// Connections that stand idle in the workers' pools.
-    pub idle: AtomicI64,
     /// Connections made so far.
     pub opened: AtomicU64,
 }
 
-/// An upstream of the snapshot: its rules, its state, and its place in each worker's pools.
+/// An upstream of the snapshot: its rules, its state, and the pool of each worker that it uses.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// How it is spoken to.
     pub rules: Arc<UpstreamRules>,
     /// What is counted.
     pub state: Arc<UpstreamState>,
-    /// The place of its pool in [`Pools`].
-    pub slot: usize,
+    /// Where its connections are kept.
+    pub pool: PoolPlace,
 }
 
 /// Why an upstream gave no answer.
@@ -221,7 +219,7 @@ impl Upstream {
                 UpstreamRequestBody::Streamed(body) => Some(body.broken()),
                 UpstreamRequestBody::Held(_) => None,
             };
-            let sent = pools.of(self.slot, &self.state).exchange(rules, Due { now, deadline }, request).await;
+            let sent = pools.of(&self.pool).exchange(self, Due { now, deadline }, request).await;
             let error = match sent {
                 Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);

@@ -3,31 +3,70 @@
 use std::collections::VecDeque;
 use std::error::Error as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use parking_lot::Mutex;
 
-use super::{UpstreamError, UpstreamRules, UpstreamState};
+use super::{Protocol, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
 
 type Request = http::Request<UpstreamRequestBody>;
 type Answer = http::Response<Incoming>;
 
-/// All pools of one worker, by the slot of the upstream. The lock is the worker's own and never contended.
+/// Which connections are as good as each other: e-services that speak in the clear to one address, by the same rules, share
+/// them. A TLS connection may prove who asks and whom they believe, so it is one e-service's own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    host: String,
+    port: u16,
+    protocol: Protocol,
+    keeping: (Duration, Duration, usize),
+    /// The e-service, where it does not share.
+    owner: Option<Arc<str>>,
+}
+
+impl PoolKey {
+    /// The pool of an e-service with these rules.
+    pub fn new(eservice: &Arc<str>, rules: &UpstreamRules) -> Self {
+        Self {
+            host: rules.host.clone(),
+            port: rules.port,
+            protocol: rules.protocol,
+            keeping: (rules.idle, rules.max_age, rules.idle_connections),
+            owner: rules.tls.is_some().then(|| eservice.clone()),
+        }
+    }
+
+    /// The address, for metrics.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+/// The place of a pool among those of each worker, and how many connections stand idle in it, over all workers.
+#[derive(Clone, Debug, Default)]
+pub struct PoolPlace {
+    /// Its number.
+    pub slot: usize,
+    /// Idle connections.
+    pub idle: Arc<AtomicI64>,
+}
+
+/// All pools of one worker, by their slots. The lock is the worker's own and never contended.
 #[derive(Debug, Default)]
 pub struct Pools(Mutex<Vec<Option<Arc<Pool>>>>);
 
 impl Pools {
-    /// The pool of a slot; what it does is counted in `state`.
-    pub(super) fn of(&self, slot: usize, state: &Arc<UpstreamState>) -> Arc<Pool> {
+    /// The pool of a place.
+    pub(super) fn of(&self, place: &PoolPlace) -> Arc<Pool> {
         let mut pools = self.0.lock();
-        if pools.len() <= slot {
-            pools.resize_with(slot + 1, || None);
+        if pools.len() <= place.slot {
+            pools.resize_with(place.slot + 1, || None);
         }
-        pools[slot].get_or_insert_with(|| Arc::new(Pool { idle: Mutex::default(), state: state.clone() })).clone()
+        pools[place.slot].get_or_insert_with(|| Arc::new(Pool { idle: Mutex::default(), count: place.idle.clone() })).clone()
     }
 
     /// Closes idle connections whose time is over, whether or not anybody asks for one again.
@@ -43,7 +82,8 @@ impl Pools {
 #[derive(Debug)]
 pub(super) struct Pool {
     idle: Mutex<VecDeque<Idle>>,
-    state: Arc<UpstreamState>,
+    /// How many idle ones there are, over all workers.
+    count: Arc<AtomicI64>,
 }
 
 #[derive(Debug)]
@@ -97,10 +137,11 @@ impl Pool {
     /// an idle connection at that moment, is sent again whatever its method: nothing of it was seen.
     pub(super) async fn exchange(
         self: Arc<Self>,
-        rules: &Arc<UpstreamRules>,
+        upstream: &Upstream,
         mut due: Due,
         mut request: Box<Request>,
     ) -> Result<(Answer, Option<Returned>), UpstreamError> {
+        let rules = &upstream.rules;
         for _ in 0..MOST_STALE {
             let Some(connection) = self.take_idle(due.now) else { break };
             match self.send(connection, rules, due, request).await? {
@@ -108,24 +149,11 @@ impl Pool {
                 Sent::Unwritten(back) => request = back,
             }
         }
-        let connection = self.clone().connect(rules, due).await?;
+        let connection = connect(upstream, due).await?;
         due.now = Instant::now();
         match self.send(connection, rules, due, request).await? {
             Sent::Answered(answer, connection) => Ok((answer, connection)),
             Sent::Unwritten(_) => Err(UpstreamError::Reset("it closed a new connection".into())),
-        }
-    }
-
-    async fn connect(self: Arc<Self>, rules: &UpstreamRules, due: Due) -> Result<Connection, UpstreamError> {
-        // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
-        let connecting = Box::pin(super::connect::connect(rules));
-        let (until, late) = due.sooner(rules.connect_timeout, UpstreamError::ConnectTimeout);
-        match tokio::time::timeout_at(until.into(), connecting).await {
-            Ok(connection) => {
-                self.state.opened.fetch_add(1, Ordering::Relaxed);
-                connection
-            }
-            Err(_) => Err(late),
         }
     }
 
@@ -144,12 +172,12 @@ impl Pool {
                     return Some(Connection { sender: Sender::Http2(sender.clone()), made: connection.made });
                 }
                 Sender::Http1(sender) if !stale && sender.is_ready() => {
-                    self.state.idle.fetch_sub(1, Ordering::Relaxed);
+                    self.count.fetch_sub(1, Ordering::Relaxed);
                     return idle.remove(at).map(|idle| idle.connection);
                 }
                 Sender::Http1(sender) if !stale && !sender.is_closed() => {}
                 _ => {
-                    self.state.idle.fetch_sub(1, Ordering::Relaxed);
+                    self.count.fetch_sub(1, Ordering::Relaxed);
                     drop(idle.remove(at));
                 }
             }
@@ -167,7 +195,7 @@ impl Pool {
             };
             now <= *until && !is_closed
         });
-        self.state.idle.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
+        self.count.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
     }
 
     fn keep(&self, connection: Connection, rules: &UpstreamRules) {
@@ -180,9 +208,9 @@ impl Pool {
             return;
         }
         if idle.len() >= rules.idle_connections && idle.pop_front().is_some() {
-            self.state.idle.fetch_sub(1, Ordering::Relaxed);
+            self.count.fetch_sub(1, Ordering::Relaxed);
         }
-        self.state.idle.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
         idle.push_back(Idle { connection, until });
     }
 
@@ -212,6 +240,16 @@ impl Pool {
         }
         Some(Returned { connection, pool: self.clone(), rules: rules.clone() })
     }
+}
+
+async fn connect(upstream: &Upstream, due: Due) -> Result<Connection, UpstreamError> {
+    let rules = &upstream.rules;
+    // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
+    let connecting = Box::pin(super::connect::connect(rules));
+    let (until, late) = due.sooner(rules.connect_timeout, UpstreamError::ConnectTimeout);
+    let connection = tokio::time::timeout_at(until.into(), connecting).await.unwrap_or(Err(late))?;
+    upstream.state.opened.fetch_add(1, Ordering::Relaxed);
+    Ok(connection)
 }
 
 impl Due {

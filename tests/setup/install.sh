@@ -2,7 +2,7 @@
 # Installs what the tests need beside Rust, and nothing that is there already: Debian packages by apt-get, PyPI packages
 # into .work/venv. Run again, it takes a second.
 #
-#   install.sh --build   only what compiling needs (a C compiler, for the cryptographic library)
+#   install.sh --build   only what compiling needs (a C compiler and make, for the cryptographic library and the allocator)
 #   install.sh           that, and the software which the end-to-end tests talk to
 #   install.sh --bench   that, and the proxies which `make bench` measures beside the gateway
 set -euo pipefail
@@ -30,6 +30,7 @@ wants() {
 command -v cargo >/dev/null || { say "no cargo found: install Rust 1.95 or later first" >&2; exit 1; }
 wants gcc cc
 wants libc6-dev cc
+wants make make
 if [ "$what" != --build ]; then
     wants python3 python3
     wants curl curl

@@ -1,5 +1,6 @@
 mod correlation;
 mod events;
+mod fixed;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use exchange::{Caller, ExchangeId, Timestamp, TraceContext};
 
 pub use correlation::is_safe_correlation;
 pub use events::{Closed, RefusalCount, RefusalsSummary, Suspension};
+pub use fixed::Fixed;
 pub use parts::{
     AdapterUse, CacheState, CacheUse, Commitments, Direction, Effect, Event, Latencies, ModiUse, Operation, Outcome, PolicyUse, Seal,
     Strings,
@@ -48,7 +50,7 @@ pub struct Record<'a> {
     /// The caller's correlation id (`corr`); written only if [`is_safe_correlation`].
     pub correlation: Option<&'a str>,
     /// Which operation (`op`).
-    pub operation: Operation<'a>,
+    pub operation: Option<&'a Fixed>,
     /// Bytes of the request's body (`req.len`).
     pub request_bytes: Option<u64>,
     /// Bytes of the answer's body (`res.len`).
@@ -66,7 +68,7 @@ pub struct Record<'a> {
     /// The policy's decision (`pol`).
     pub policy: Option<PolicyUse<'a>>,
     /// SHA-256 of the configuration in force (`cfg`).
-    pub configuration: Option<[u8; 32]>,
+    pub configuration: Option<&'a Fixed>,
     /// How it ended (`out`).
     pub outcome: Option<Outcome>,
     /// The kind of the problem answered (`err`).
@@ -102,7 +104,7 @@ impl<'a> Record<'a> {
             t1: None,
             trace: None,
             correlation: None,
-            operation: Operation::default(),
+            operation: None,
             request_bytes: None,
             answer_bytes: None,
             status: None,

@@ -34,10 +34,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
     metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
     for service in admin.snapshot.listeners.iter().flat_map(|listener| &listener.services) {
-        service.metrics.read(&service.upstream.state);
-    }
-    for (upstream, connections) in admin.state.idle_connections() {
-        metrics.idle(upstream, connections);
+        service.metrics.read(&service.upstream);
     }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
 }

@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::clock;
 use crate::config::Definition;
 use crate::exchange::{Outcome, Stage};
-use crate::upstream::UpstreamState;
+use crate::upstream::Upstream;
 
 pub use times::Times;
 
@@ -25,7 +25,7 @@ pub use times::Times;
 pub struct Metrics {
     registry: Mutex<Registry>,
     exchanges: Family<ExchangeLabels, Counter>,
-    stages: Family<StageLabels, Times>,
+    stages: Family<StageLabels, Times, PerWorker>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
     pub connections: Gauge,
@@ -41,7 +41,7 @@ pub struct Metrics {
     pub audit_commits: Times,
     breakers: Family<ServiceLabels, Gauge>,
     in_flight: Family<ServiceLabels, Gauge>,
-    idle: Family<UpstreamLabels, Gauge>,
+    idle: Family<ServiceLabels, Gauge>,
     opened: Family<ServiceLabels, Gauge>,
 }
 
@@ -69,11 +69,6 @@ struct ServiceLabels {
     eservice: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct UpstreamLabels {
-    upstream: String,
-}
-
 /// The cause of something that is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CauseLabels {
@@ -84,26 +79,30 @@ pub struct CauseLabels {
 /// How an exchange can end while the process lives, by their own order.
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Refused, Outcome::Failed, Outcome::Abandoned];
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
+/// Makes histograms that so many workers count in.
+#[derive(Clone, Copy, Debug)]
+struct PerWorker(usize);
+
+impl MetricConstructor<Times> for PerWorker {
+    fn new_metric(&self) -> Times {
+        Times::new(self.0)
     }
 }
 
 impl Metrics {
-    /// All at zero.
-    pub fn new() -> Self {
+    /// All at zero, for so many workers.
+    pub fn new(workers: usize) -> Self {
         let mut registry = Registry::with_prefix("varco");
         let metrics = Self {
             exchanges: Family::default(),
-            stages: Family::default(),
+            stages: Family::new_with_constructor(PerWorker(workers)),
             cache: Family::default(),
             connections: Gauge::default(),
             failed_connections: Family::default(),
             unrecorded: Family::default(),
             buffered_bytes: Gauge::default(),
             audit_queue: Gauge::default(),
-            audit_commits: Times::default(),
+            audit_commits: Times::new(1),
             breakers: Family::default(),
             in_flight: Family::default(),
             idle: Family::default(),
@@ -121,7 +120,11 @@ impl Metrics {
         registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());
         registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
         registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
-        registry.register("upstream_idle_connections", "Idle connections to an upstream, by its address", metrics.idle.clone());
+        registry.register(
+            "upstream_idle_connections",
+            "Idle connections that an e-service may use; those before one upstream may share them",
+            metrics.idle.clone(),
+        );
         registry.register("upstream_connections_opened", "Connections made to an upstream so far", metrics.opened.clone());
         *metrics.registry.lock() = registry;
         metrics
@@ -147,14 +150,10 @@ impl Metrics {
             bypass: cache("bypass"),
             breaker: self.breakers.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
+            idle: self.idle.get_or_create_owned(&labels),
             opened: self.opened.get_or_create_owned(&labels),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
         }
-    }
-
-    /// So many connections to an upstream stand idle now.
-    pub fn idle(&self, upstream: String, connections: i64) {
-        self.idle.get_or_create_owned(&UpstreamLabels { upstream }).set(connections);
     }
 
     /// All of it, as Prometheus reads it.
@@ -177,6 +176,7 @@ pub struct ServiceMetrics {
     bypass: Counter,
     breaker: Gauge,
     in_flight: Gauge,
+    idle: Gauge,
     opened: Gauge,
     /// Answers to `/status`.
     pub status_answers: Counter,
@@ -184,20 +184,22 @@ pub struct ServiceMetrics {
 
 impl ServiceMetrics {
     /// What is read when somebody asks, rather than counted as it happens.
-    pub fn read(&self, upstream: &UpstreamState) {
-        self.breaker.set(i64::from(upstream.breaker.level(clock::millis())));
-        self.in_flight.set(i64::from(upstream.in_flight.load(Ordering::Relaxed)));
-        self.opened.set(upstream.opened.load(Ordering::Relaxed) as i64);
+    pub fn read(&self, upstream: &Upstream) {
+        let state = &upstream.state;
+        self.breaker.set(i64::from(state.breaker.level(clock::millis())));
+        self.in_flight.set(i64::from(state.in_flight.load(Ordering::Relaxed)));
+        self.idle.set(upstream.pool.idle.load(Ordering::Relaxed));
+        self.opened.set(state.opened.load(Ordering::Relaxed) as i64);
     }
 
-    /// An exchange ended.
-    pub fn ended(&self, operation: usize, outcome: Outcome, stages: impl Iterator<Item = (Stage, u32)>) {
+    /// An exchange of this worker ended.
+    pub fn ended(&self, worker: usize, operation: usize, outcome: Outcome, stages: impl Iterator<Item = (Stage, u32)>) {
         let at = OUTCOMES.iter().position(|known| *known == outcome);
         if let Some(counter) = self.operations.get(operation).and_then(|counters| counters.get(at?)) {
             counter.inc();
         }
         for (stage, micros) in stages {
-            self.stages[stage as usize].took(micros);
+            self.stages[stage as usize].took(worker, micros);
         }
     }
 
@@ -226,7 +228,7 @@ impl CommitObserver {
 impl store::Observer for CommitObserver {
     fn committed(&self, commit: &store::Commit) {
         if let Some(times) = self.0.get() {
-            times.took(u32::try_from(commit.duration.as_micros()).unwrap_or(u32::MAX));
+            times.took(0, u32::try_from(commit.duration.as_micros()).unwrap_or(u32::MAX));
         }
     }
 }

@@ -115,7 +115,7 @@ pub fn start(configuration: &Configuration) -> Result<Running, StartError> {
 /// Which configuration came into force is a record of its own, so that every later decision can be traced to its text.
 fn note_configuration(state: &State, snapshot: &Snapshot) -> Result<(), StartError> {
     let mut record = Record::new(Event::ConfigLoaded, &snapshot.installation, clock::now());
-    record.configuration = Some(snapshot.hash);
+    record.configuration = Some(&snapshot.hash);
     let mut bytes = Vec::new();
     let log = state.audit.worker();
     let written = record.to_jcs(&mut bytes).map_err(|error| error.to_string());
@@ -135,9 +135,10 @@ fn spawn_workers(
     for number in 0..configuration.workers {
         let sockets: Vec<_> = bound.iter_mut().map(|bound| std::mem::take(&mut bound.sockets[number])).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(POOL).build()?;
-        let (state, snapshot, permits, draining) = (state.clone(), snapshot.clone(), permits.to_vec(), draining.clone());
+        let worker = Worker::new(number, state.clone());
+        let (snapshot, permits, draining) = (snapshot.clone(), permits.to_vec(), draining.clone());
         let drain = configuration.drain;
-        let run = move || runtime.block_on(work(state, snapshot, sockets, permits, draining, drain));
+        let run = move || runtime.block_on(work(Arc::new(worker), snapshot, sockets, permits, draining, drain));
         threads.push(std::thread::Builder::new().name(format!("varco-worker-{number}")).spawn(run)?);
     }
     Ok(threads)
@@ -145,14 +146,13 @@ fn spawn_workers(
 
 /// A worker's life: it accepts until it drains, then waits for what is under way. `true`: all of it finished in time.
 async fn work(
-    state: Arc<State>,
+    worker: Arc<Worker>,
     snapshot: Arc<Snapshot>,
     sockets: Vec<Vec<std::net::TcpListener>>,
     permits: Vec<Arc<Semaphore>>,
     draining: CancellationToken,
     drain: Duration,
 ) -> bool {
-    let worker = Arc::new(Worker::new(state));
     tokio::spawn(worker.log.pump());
     tokio::spawn(worker.clone().tidy());
     let pulses = Arc::new(Pulses::default());

@@ -5,6 +5,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use adapter_api::OperationSpec;
+use audit::{Fixed, Operation};
+use http::Method;
+
 use crate::admission::{PartyLimits, ServiceLimits};
 use crate::config::{Configuration, Definition, ListenerRules};
 use crate::keys::Issuer;
@@ -17,7 +21,7 @@ pub struct Snapshot {
     /// The name of the installation: `node` of a record.
     pub installation: Arc<str>,
     /// SHA-256 of the configuration.
-    pub hash: [u8; 32],
+    pub hash: Fixed,
     /// What a problem's kind is appended to.
     pub problem_base: String,
     /// The listeners.
@@ -50,8 +54,10 @@ pub struct EService {
     pub issuers: Vec<Arc<Issuer>>,
     /// Where its exchanges are counted.
     pub metrics: ServiceMetrics,
-    /// The routes of the operations, base path included, as records and people call them.
-    pub routes: Vec<String>,
+    /// The operations as records name them: their routes with the base path.
+    pub operations: Vec<Fixed>,
+    /// The policy set, likewise.
+    pub policies: Option<Fixed>,
     /// Operations whose bodies somebody needs whole.
     pub holds: Vec<Holds>,
 }
@@ -87,7 +93,7 @@ impl Snapshot {
         });
         Self {
             installation: configuration.installation.clone(),
-            hash: configuration.hash,
+            hash: Fixed::digest(&configuration.hash),
             problem_base: configuration.problem_base.clone(),
             listeners: listeners.collect(),
         }
@@ -113,10 +119,29 @@ impl EService {
             },
             issuers: state.issuers.clone(),
             metrics: state.metrics.service(definition),
-            routes: definition.contract.operations().iter().map(|spec| format!("{}{}", definition.base_path, spec.route)).collect(),
+            operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec)).collect(),
+            policies: definition.policies.as_ref().map(|policies| Fixed::digest(policies.hash())),
             holds: (0..definition.operations.len()).map(|operation| holds(definition, operation)).collect(),
             definition: definition.clone(),
         }
+    }
+}
+
+fn recorded(definition: &Definition, spec: &OperationSpec) -> Fixed {
+    let route = format!("{}{}", definition.base_path, spec.route);
+    let (method, id) = (Some(spec.method.as_str()), Some(&*spec.id));
+    Fixed::operation(&Operation { method, route: Some(&route), id, crud: crud(&spec.method) })
+}
+
+/// 1 create, 2 read, 3 update, 4 delete. A POST is said to create, although look-ups are posted too: what it does is the
+/// operation's id to tell.
+fn crud(method: &Method) -> Option<u8> {
+    match *method {
+        Method::POST => Some(1),
+        Method::GET | Method::HEAD => Some(2),
+        Method::PUT | Method::PATCH => Some(3),
+        Method::DELETE => Some(4),
+        _ => None,
     }
 }
 

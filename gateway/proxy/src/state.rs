@@ -3,8 +3,8 @@
 //! Limiters, breakers, voucher memory, keys, cache, audit log and metrics live here. A snapshot takes handles out of it when
 //! it is bound, so that no exchange looks anything up by name.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 
@@ -70,7 +70,7 @@ impl State {
             cache: AnswerCache::new(configuration.cache_bytes),
             buffered: ByteBudget::new(configuration.buffered_bytes),
             audit,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(configuration.workers),
             draining: AtomicBool::new(false),
             watcher: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
@@ -83,15 +83,6 @@ impl State {
         let mut named = self.named.lock();
         let slot = named.pools.len();
         named.pools.entry(key).or_insert_with(|| PoolPlace { slot, idle: Arc::default() }).clone()
-    }
-
-    /// How many connections stand idle, by the upstream's address.
-    pub fn idle_connections(&self) -> BTreeMap<String, i64> {
-        let mut idle = BTreeMap::new();
-        for (key, place) in &self.named.lock().pools {
-            *idle.entry(key.address()).or_default() += place.idle.load(Ordering::Relaxed);
-        }
-        idle
     }
 
     /// What is counted of an e-service's upstream.

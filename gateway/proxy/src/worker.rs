@@ -14,6 +14,8 @@ const TIDY: Duration = Duration::from_secs(1);
 
 /// A worker's own part: its connections to upstreams, its handle of the log, its source of ids.
 pub struct Worker {
+    /// Its number.
+    pub index: usize,
     /// What all workers share.
     pub state: Arc<State>,
     /// Its connections to upstreams.
@@ -34,10 +36,11 @@ struct Random {
 }
 
 impl Worker {
-    /// A worker of this state.
-    pub fn new(state: Arc<State>) -> Self {
+    /// The worker of this number.
+    pub fn new(index: usize, state: Arc<State>) -> Self {
         let log = state.audit.worker();
         Self {
+            index,
             pools: Pools::default(),
             log,
             nobody: Arc::default(),

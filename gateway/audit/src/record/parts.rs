@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use exchange::ExchangeId;
 
+use super::Fixed;
+
 /// What a record tells of (`ev`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -114,7 +116,7 @@ pub struct PolicyUse<'a> {
     /// The ids of the policies that decided.
     pub reasons: Strings<'a>,
     /// SHA-256 of the policy set.
-    pub set: Option<[u8; 32]>,
+    pub set: Option<&'a Fixed>,
     /// The obligations applied: names only.
     pub obligations: Strings<'a>,
 }

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use exchange::{Caller, ExchangeId, Json, JsonLimits, Timestamp, TraceContext};
 
@@ -59,13 +61,16 @@ fn the_example_record_comes_out_to_the_byte() {
         purpose: Some("1cafea11-08a0-4eaf-a3ee-3e9839c8c2a9".into()),
         ..Caller::default()
     };
+    let operation = Operation { method: Some("POST"), route: Some("/anagrafe/v1/residenze"), id: Some("leggiResidenza"), crud: Some(2) };
+    let operation = Fixed::operation(&operation);
+    let set = Fixed::digest(&hex("0ac53c8f3cf1dd0fce7dde6c9585287653d66c45ce3db7f93a0c62163e3d9b73"));
     let t0 = Timestamp::from_nanos(1_795_281_139_103_456_789);
     let record = Record {
         id: Some(id("019ab1c2-7d3e-7a10-9c55-3f2b8e6d1a04")),
         direction: Some(Direction::Inbound),
         t1: Some(t0.plus_nanos(2_231_001)),
         trace: TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-        operation: Operation { method: Some("POST"), route: Some("/anagrafe/v1/residenze"), id: Some("leggiResidenza"), crud: Some(2) },
+        operation: Some(&operation),
         request_bytes: Some(212),
         answer_bytes: Some(811),
         status: Some(200),
@@ -81,7 +86,7 @@ fn the_example_record_comes_out_to_the_byte() {
             id: Some(id("019ab1c2-7d40-7b3e-8a11-5f0c2d9e4b66")),
             effect: Effect::Permit,
             reasons: Strings::Slices(&["anagrafe.residenza.tributi"]),
-            set: Some(hex("0ac53c8f3cf1dd0fce7dde6c9585287653d66c45ce3db7f93a0c62163e3d9b73")),
+            set: Some(&set),
             obligations: Strings::default(),
         }),
         outcome: Some(Outcome::Success),
@@ -95,6 +100,9 @@ fn the_example_record_comes_out_to_the_byte() {
     assert_eq!(leaf_hash(expected.as_bytes()), hex("8a15d6460c39f5d146a9133caa2ba0690c3004a2816cf5cec3f0e4eb61b35d51"));
 }
 
+static CONFIGURATION: LazyLock<Fixed> = LazyLock::new(|| Fixed::digest(&[0xab; 32]));
+static OPERATION: LazyLock<Fixed> = LazyLock::new(|| Fixed::operation(&Operation { crud: Some(4), ..Operation::default() }));
+
 /// The rest of the fields, with values that need every kind of escape.
 fn crowded() -> Record<'static> {
     Record {
@@ -102,13 +110,13 @@ fn crowded() -> Record<'static> {
         tenant: Some("comune-x"),
         channel: Some("sportello \"è\"\u{1}\u{8}\u{1f}\\/\u{2028}😂"),
         correlation: Some("abc-123"),
-        configuration: Some([0xab; 32]),
+        configuration: Some(&CONFIGURATION),
         outcome: Some(Outcome::Refused),
         error: Some("contract-violated"),
         stage: Some("contract"),
         withheld: Strings::Slices(&["/lista/*/indirizzo"]),
         drift: Strings::Slices(&["/residenza/cap", "status 418"]),
-        operation: Operation { crud: Some(4), ..Operation::default() },
+        operation: Some(&OPERATION),
         latencies: Latencies { upstream: Some(u64::from(u32::MAX)), ..Latencies::default() },
         cache: Some(CacheUse { state: CacheState::Bypass, age: None, origin: None }),
         ..Record::new(Event::Exchange, "gw01", Timestamp::from_seconds(0))

@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use exchange::{Caller, ExchangeId, Timestamp, TraceContext};
 
-use super::{AdapterUse, CacheUse, Commitments, Latencies, MAX_RECORD, ModiUse, Operation, PolicyUse, Record, RecordError, Seal};
+use super::{AdapterUse, CacheUse, Commitments, Fixed, Latencies, MAX_RECORD, ModiUse, PolicyUse, Record, RecordError, Seal};
 use crate::jcs::{Canonical, Object, key, push_hex};
 use crate::record::Effect;
 
@@ -13,7 +13,7 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         let o = &mut members;
         adapter(o, record.adapter.as_ref());
         cache(o, record.cache.as_ref());
-        hash(o, key!("cfg"), record.configuration.as_ref());
+        fixed(o, key!("cfg"), record.configuration);
         o.string(key!("chan"), record.channel);
         commitments(o, &record.commitments);
         o.string(key!("corr"), record.correlation.filter(|value| super::is_safe_correlation(value)));
@@ -27,7 +27,7 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         o.strings(key!("minim"), record.withheld.iter());
         modi(o, &record.modi);
         o.string(key!("node"), Some(record.node));
-        operation(o, &record.operation);
+        fixed(o, key!("op"), record.operation);
         o.string(key!("out"), record.outcome.map(super::Outcome::name));
         caller(o, record.caller);
         policy(o, record.policy.as_ref());
@@ -94,6 +94,12 @@ pub(super) fn hash(o: &mut Object<'_>, key: &'static str, digest: Option<&[u8; 3
     });
 }
 
+fn fixed(o: &mut Object<'_>, key: &'static str, value: Option<&Fixed>) {
+    if let Some(value) = value {
+        o.name(key).extend_from_slice(value.bytes());
+    }
+}
+
 fn adapter(o: &mut Object<'_>, adapter: Option<&AdapterUse<'_>>) {
     let Some(adapter) = adapter else { return };
     o.object(key!("ad"), |o| {
@@ -153,19 +159,6 @@ fn modi(o: &mut Object<'_>, modi: &ModiUse<'_>) {
     });
 }
 
-fn operation(o: &mut Object<'_>, operation: &Operation<'_>) {
-    let strings = [operation.method, operation.route, operation.id];
-    if strings.iter().all(Option::is_none) && operation.crud.is_none() {
-        return;
-    }
-    o.object(key!("op"), |o| {
-        o.integer(key!("crud"), operation.crud.map(u64::from));
-        o.string(key!("id"), operation.id);
-        o.string(key!("method"), operation.method);
-        o.string(key!("route"), operation.route);
-    });
-}
-
 fn caller(o: &mut Object<'_>, caller: Option<&Caller>) {
     let Some(caller) = caller.filter(|caller| **caller != Caller::default()) else { return };
     // A NumericDate before 1970 is no voucher's; the trust stage refuses it long before.
@@ -192,7 +185,7 @@ fn policy(o: &mut Object<'_>, policy: Option<&PolicyUse<'_>>) {
         id(o, key!("id"), policy.id);
         o.strings(key!("obl"), policy.obligations.iter());
         o.strings(key!("reasons"), policy.reasons.iter());
-        hash(o, key!("set"), policy.set.as_ref());
+        fixed(o, key!("set"), policy.set);
     });
 }
 

@@ -7,6 +7,7 @@
 
 mod edit;
 mod read;
+mod scan;
 mod write;
 
 use std::ops::Range;

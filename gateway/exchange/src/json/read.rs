@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::scan::plain_length;
 use super::{Entry, Index, Json, Kind, Text};
 use crate::pointer::push_token;
 
@@ -138,18 +139,6 @@ const OPEN: u32 = u32::MAX;
 
 /// How many names of an object are compared pair by pair.
 const FEW: usize = 16;
-
-/// The first of eight bytes, read from the lowest, that is a quote, a backslash or a control character.
-fn first_special(word: u64) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    // A byte below n borrows into its own highest bit. A borrow may run on into higher bytes, never into a lower one, so the
-    // lowest bit that is set is right.
-    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let special = (below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH;
-    (special != 0).then(|| special.trailing_zeros() as usize / 8)
-}
 
 impl Reader<'_> {
     fn document(&mut self) -> Result<()> {
@@ -312,15 +301,7 @@ impl Reader<'_> {
 
     /// Goes on to the first byte that is not simply part of a string.
     fn skip_plain(&mut self) {
-        let rest = &self.text[self.at..];
-        let (words, tail) = rest.as_chunks::<8>();
-        for (at, word) in words.iter().enumerate() {
-            if let Some(special) = first_special(u64::from_le_bytes(*word)) {
-                self.at += 8 * at + special;
-                return;
-            }
-        }
-        self.at += 8 * words.len() + tail.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count();
+        self.at += plain_length(&self.text[self.at..]);
     }
 
     /// A string from its first escape on: what stood before it is copied, then the rest unescaped.
@@ -483,14 +464,6 @@ mod tests {
 
     fn read(text: &str) -> std::result::Result<Json, JsonError> {
         Json::read(Bytes::copy_from_slice(text.as_bytes()), &JsonLimits::default())
-    }
-
-    proptest! {
-        #[test]
-        fn finds_the_first_special_byte_of_eight(bytes in prop::array::uniform8(prop_oneof![any::<u8>(), 0x1f..=0x23_u8, 0x5b..=0x5d_u8])) {
-            let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-            prop_assert_eq!(first_special(u64::from_le_bytes(bytes)), expected);
-        }
     }
 
     #[test]

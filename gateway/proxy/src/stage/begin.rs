@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use audit::{Direction, Event, Operation, Record};
+use audit::{Direction, Event, Record};
 use store::Ticket;
 
 use super::layer::Checked;
@@ -41,17 +41,11 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     let routed = exchange.routed();
     let definition = &routed.service.definition;
     let authenticated = exchange.authenticated();
-    let spec = &definition.contract.operations()[routed.operation];
     let mut record = Record::new(Event::Begun, &exchange.snapshot.installation, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
     record.tenant = definition.instances.get(authenticated.instance).map(|instance| instance.tenant.name());
-    record.operation = Operation {
-        method: Some(spec.method.as_str()),
-        route: Some(&routed.service.routes[routed.operation]),
-        id: Some(&spec.id),
-        crud: None,
-    };
+    record.operation = Some(&routed.service.operations[routed.operation]);
     record.caller = Some(&authenticated.caller);
     record.trace = Some(exchange.trace);
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use audit::{
-    AdapterUse, CacheState, CacheUse, Closed, Direction, Effect, Event, Latencies, ModiUse, Operation, PolicyUse, Record, RecordError,
-    Strings,
+    AdapterUse, CacheState, CacheUse, Closed, Direction, Effect, Event, Fixed, Latencies, ModiUse, Operation, PolicyUse, Record,
+    RecordError, Strings,
 };
 use futures_util::FutureExt as _;
 use http::Method;
@@ -153,7 +153,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     let total = exchange.entered(Stage::Record);
     record.t1 = Some(exchange.seen.plus_nanos(total as i64 * 1000));
     record.trace = Some(exchange.trace);
-    record.configuration = Some(exchange.snapshot.hash);
+    record.configuration = Some(&exchange.snapshot.hash);
     record.channel = exchange.channel.get().map(String::as_str);
     record.request_bytes = Some(exchange.request_bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
     record.answer_bytes = response.body.bytes().map(|bytes| bytes.len() as u64);
@@ -166,12 +166,13 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.cache = exchange.lookup.get().map(cache);
     let drift: Vec<String> = exchange.drift.get().map(|drift| drift.chars().take(500).collect()).into_iter().collect();
     record.drift = Strings::Owned(&drift);
-    record.operation.method = Some(method(&exchange.method));
-    let Some(routed) = exchange.routed.get() else { return write(&record) };
+    let Some(routed) = exchange.routed.get() else {
+        let unrouted = Fixed::operation(&Operation { method: Some(method(&exchange.method)), ..Operation::default() });
+        record.operation = Some(&unrouted);
+        return write(&record);
+    };
     let definition = &routed.service.definition;
-    let spec = &definition.contract.operations()[routed.operation];
-    let route = &routed.service.routes[routed.operation];
-    record.operation = Operation { method: Some(spec.method.as_str()), route: Some(route), id: Some(&spec.id), crud: crud(&spec.method) };
+    record.operation = Some(&routed.service.operations[routed.operation]);
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
         version: None,
@@ -197,7 +198,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
             id: None,
             effect: if decision.effect == policy::Effect::Permit { Effect::Permit } else { Effect::Deny },
             reasons: Strings::Shared(&decision.reasons),
-            set: definition.policies.as_ref().map(|policies| *policies.hash()),
+            set: routed.service.policies.as_ref(),
             obligations: Strings::Slices(&obligations),
         });
         record.withheld = Strings::Owned(&withheld);
@@ -220,18 +221,6 @@ fn cache(lookup: &Lookup) -> CacheUse {
         Lookup::Miss => CacheUse { state: CacheState::Miss, age: None, origin: None },
         Lookup::Bypass => CacheUse { state: CacheState::Bypass, age: None, origin: None },
         Lookup::Hit { origin, age } => CacheUse { state: CacheState::Hit, age: Some(age), origin: Some(origin) },
-    }
-}
-
-/// 1 create, 2 read, 3 update, 4 delete. A POST is said to create, although look-ups are posted too: what it does is the
-/// operation's id to tell.
-fn crud(method: &Method) -> Option<u8> {
-    match *method {
-        Method::POST => Some(1),
-        Method::GET | Method::HEAD => Some(2),
-        Method::PUT | Method::PATCH => Some(3),
-        Method::DELETE => Some(4),
-        _ => None,
     }
 }
 
@@ -277,7 +266,7 @@ fn count(exchange: &Exchange, outcome: Outcome) {
     }
     let Some(routed) = exchange.routed.get() else { return };
     let metrics = &routed.service.metrics;
-    metrics.ended(routed.operation, outcome, exchange.stages(end));
+    metrics.ended(exchange.worker.index, routed.operation, outcome, exchange.stages(end));
     if let Some(lookup) = exchange.lookup.get() {
         metrics.looked_up(lookup);
     }

@@ -36,7 +36,7 @@ where
         Protocol::Http1 => {
             let (sender, connection) = http1::Builder::new().writev(false).handshake(io).await?;
             tokio::spawn(connection);
-            Ok(Sender::Http1(sender))
+            Ok(Sender::Http1(sender, Box::pin(tokio::time::sleep(rules.first_byte_timeout))))
         }
         Protocol::Http2 => {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new()).handshake(io).await?;

@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 use std::error::Error as _;
+use std::future::Future as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use parking_lot::Mutex;
+use tokio::time::Sleep;
 
 use super::{Protocol, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
@@ -38,11 +42,6 @@ impl PoolKey {
             keeping: (rules.idle, rules.max_age, rules.idle_connections),
             owner: rules.tls.is_some().then(|| eservice.clone()),
         }
-    }
-
-    /// The address, for metrics.
-    pub fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
     }
 }
 
@@ -102,7 +101,8 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 pub(super) enum Sender {
-    Http1(http1::SendRequest<UpstreamRequestBody>),
+    /// With its timer, which stays set from one request to the next: to put it off costs next to nothing.
+    Http1(http1::SendRequest<UpstreamRequestBody>, Pin<Box<Sleep>>),
     Http2(http2::SendRequest<UpstreamRequestBody>),
 }
 
@@ -171,11 +171,11 @@ impl Pool {
                     // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
                     return Some(Connection { sender: Sender::Http2(sender.clone()), made: connection.made });
                 }
-                Sender::Http1(sender) if !stale && sender.is_ready() => {
+                Sender::Http1(sender, _) if !stale && sender.is_ready() => {
                     self.count.fetch_sub(1, Ordering::Relaxed);
                     return idle.remove(at).map(|idle| idle.connection);
                 }
-                Sender::Http1(sender) if !stale && !sender.is_closed() => {}
+                Sender::Http1(sender, _) if !stale && !sender.is_closed() => {}
                 _ => {
                     self.count.fetch_sub(1, Ordering::Relaxed);
                     drop(idle.remove(at));
@@ -190,7 +190,7 @@ impl Pool {
         let before = idle.len();
         idle.retain(|Idle { connection, until }| {
             let is_closed = match &connection.sender {
-                Sender::Http1(sender) => sender.is_closed(),
+                Sender::Http1(sender, _) => sender.is_closed(),
                 Sender::Http2(sender) => sender.is_closed(),
             };
             now <= *until && !is_closed
@@ -223,10 +223,18 @@ impl Pool {
     ) -> Result<Sent, UpstreamError> {
         let (until, late) = due.sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout);
         let answer = match &mut connection.sender {
-            Sender::Http1(sender) => tokio::time::timeout_at(until.into(), sender.try_send_request(*request)).await,
-            Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await,
+            Sender::Http1(sender, timer) => {
+                timer.as_mut().reset(until.into());
+                let mut answering = std::pin::pin!(sender.try_send_request(*request));
+                std::future::poll_fn(|cx| match answering.as_mut().poll(cx) {
+                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                    Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+                })
+                .await
+            }
+            Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await.ok(),
         };
-        let Ok(answer) = answer else { return Err(late) };
+        let Some(answer) = answer else { return Err(late) };
         match answer {
             Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
             Err(error) => unwritten_or_error(error),
@@ -260,6 +268,7 @@ impl Due {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly every one is the large one, and to box it would cost each of them")]
 enum Sent {
     Answered(Answer, Option<Returned>),
     Unwritten(Box<Request>),

@@ -189,6 +189,9 @@ fn control_thread(
             for issuer in &state.issuers {
                 tokio::spawn(issuer.clone().keep_fresh());
             }
+            // The cryptographic library gathers entropy when it is first asked for any, which takes it a tenth of a second:
+            // here, so that no worker stands still at its first handshake.
+            tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0]));
             let routes = admin::routes(Admin { state, snapshot });
             let serving = async {
                 match admin {

@@ -70,8 +70,9 @@ impl Worker {
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut random = self.random.lock();
         if random.used + N > random.bytes.len() {
-            // The system's generator does not fail once it runs; if it ever did, ids would still be unique by their time.
-            let _ = aws_lc_rs::rand::fill(&mut random.bytes);
+            // The system's generator itself, because the library's first needs a tenth of a second to gather entropy of its own.
+            // It does not fail once it runs; if it ever did, ids would still be unique by their time.
+            let _ = getrandom::fill(&mut random.bytes);
             random.used = 0;
         }
         let mut out = [0; N];

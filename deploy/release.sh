@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Builds the gateway as it is meant to run: in release, laid out by a profile of its own exchanges, which takes about a quarter
+# of a pass-through's instructions away. First a binary that counts, then the benchmark's traffic through it, then the
+# binary that is wanted. Prints its path. Takes some twenty minutes; a second run with nothing changed takes a second.
+#
+#   release.sh            with the profile, where a matching llvm-profdata is at hand; else without, and says so
+#   release.sh --plain    without
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "release: $*" >&2; }
+
+plain() {
+    cargo build --release --locked --package cli >&2
+    echo "$PWD/target/release/varco"
+    exit 0
+}
+case "${1:-}" in
+    "") ;;
+    --plain) plain ;;
+    *) echo "usage: release.sh [--plain]" >&2; exit 2 ;;
+esac
+
+host="$(rustc -vV | sed -n 's/^host: //p')"
+llvm="$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')"
+profdata="$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata"
+# Only the LLVM that wrote a profile reads it: rustup's component llvm-tools, or the distribution's of the same version.
+[ -x "$profdata" ] || profdata="$(command -v "llvm-profdata-$llvm" || true)"
+if [ -z "$profdata" ]; then
+    say "no llvm-profdata of LLVM $llvm (rustup component add llvm-tools, or Debian's llvm-$llvm): built without a profile"
+    plain
+fi
+
+work="$PWD/target/profiled"
+# A profile is of one state of the sources; under its name cargo sees that there is a new one.
+sources="$({ rustc -vV; find Cargo.toml Cargo.lock gateway adapters tests/bench -type f -not -name '*.md' -not -name '*.pyc' \
+    | sort | xargs cat; } | sha256sum | cut -c 1-16)"
+profile="$work/$sources.profdata"
+# With a target named, build scripts and macros are left alone.
+build() { CARGO_TARGET_DIR="$work" RUSTFLAGS="$1" cargo build --release --locked --package cli --target "$host" >&2; }
+binary="$work/$host/release/varco"
+
+if [ ! -e "$profile" ]; then
+    rm -rf "$work"
+    say "building the binary that counts"
+    build "-Cprofile-generate=$work/counts"
+    cargo build --release --locked --package tests --example traffic >&2
+    say "sending the benchmark's traffic through it"
+    rm -rf "$work/counts"
+    python3 tests/bench/bench.py --peers varco --rounds 2 --seconds 2 --no-audit --varco "$binary" \
+        --traffic target/release/examples/traffic --output "$work/training.md" >&2
+    "$profdata" merge --output "$profile" "$work/counts"
+fi
+say "building the binary that is wanted"
+build "-Cprofile-use=$profile"
+echo "$binary"

@@ -76,6 +76,18 @@ if [ "${#missing[@]}" -gt 0 ]; then
     debian "${missing[@]}"
 fi
 
+# What reads the profile that `deploy/release.sh` lays the binary out by; without it there is a binary all the same.
+profiler() {
+    local llvm host
+    llvm="$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')"
+    host="$(rustc -vV | sed -n 's/^host: //p')"
+    [ -x "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata" ] && return
+    command -v "llvm-profdata-$llvm" >/dev/null && return
+    say "Debian package: llvm-$llvm"
+    debian "llvm-$llvm" || say "there is no llvm-$llvm: the release will be built without a profile"
+}
+[ "$what" != --bench ] || profiler
+
 # python PINS…: a virtual environment that holds exactly what the files of pins name, remade when they change.
 python() {
     local venv=.work/venv stamp=.work/venv/installed-from wanted

@@ -1,32 +1,33 @@
-use http::header::{CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Most messages have none of them, and to see that is cheaper than to look for each.
-    if !headers.keys().any(|name| FIXED.contains(name)) {
+    if !headers.keys().any(is_fixed) {
         return;
     }
-    if headers.contains_key(CONNECTION) {
-        let listed: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-            .collect();
-        for name in listed {
-            headers.remove(name);
-        }
-    }
-    for name in &FIXED {
+    let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let listed = listed.filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
+    let fixed = headers.keys().filter(|name| is_fixed(name)).cloned();
+    for name in listed.chain(fixed).collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-static FIXED: [HeaderName; 9] =
-    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+fn is_fixed(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 #[cfg(test)]
 mod tests {

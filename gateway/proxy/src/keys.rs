@@ -4,7 +4,7 @@
 //! that names an unknown key waits, and one fetch serves all that wait.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::digest;
@@ -160,7 +160,7 @@ async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
         body: OutgoingBody::Held(Bytes::new()),
         repeatable: true,
     };
-    let (answer, _) = upstream.send(pools, outgoing).await;
+    let (answer, _) = upstream.send(pools, Instant::now(), outgoing).await;
     let answer = answer.map_err(|error| error.to_string())?;
     if answer.head.status != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.head.status.as_u16()));

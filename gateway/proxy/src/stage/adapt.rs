@@ -1,6 +1,6 @@
 //! The adapter: what the call means to the upstream, and what its answer means to the caller.
 
-use adapter_api::{AnswerBody, Body, UpstreamAnswer};
+use adapter_api::{AnswerBody, Body, Needs, UpstreamAnswer};
 use bytes::Bytes;
 
 use super::aside::{aside, is_large};
@@ -16,10 +16,15 @@ pub fn adapt(request: Request, next: &Next) -> Answering {
 
 async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection> {
     let exchange = request.exchange.clone();
-    exchange.enter(Stage::Adapt);
     let service = exchange.service();
     let adapter = service.definition.adapter.clone();
     let needs = adapter.needs(exchange.routed().operation);
+    // Where no body is read there is nothing to do that could be measured.
+    if needs == Needs::default() {
+        exchange.pass(Stage::Adapt);
+    } else {
+        exchange.enter(Stage::Adapt);
+    }
     let holds = service.holds[exchange.routed().operation];
     // The call is needed again on the way up; the request goes on without it.
     let mut call = request.call.take().ok_or(Rejection::Internal)?;
@@ -49,7 +54,11 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
         }
         held => (held.bytes().map_or(Body::Streamed, |bytes: &Bytes| Body::Bytes(bytes.clone())), held),
     };
-    exchange.enter(Stage::Answer);
+    if holds.answer {
+        exchange.enter(Stage::Answer);
+    } else {
+        exchange.pass(Stage::Answer);
+    }
     let bytes = if needs.answer { received.bytes().map_or(0, Bytes::len) } else { 0 };
     let answered = UpstreamAnswer { status: response.status, headers: response.headers, body };
     let map = move || adapter.answer(&call, answered);

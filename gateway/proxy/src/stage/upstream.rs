@@ -1,6 +1,7 @@
 //! The upstream: the end of the way down.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::upstream::{Outgoing, OutgoingBody};
 pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     let RequestMessage { exchange, upstream, body, .. } = *request;
     exchange.enter(Stage::Upstream);
+    let began = exchange.started + Duration::from_micros(exchange.entered(Stage::Upstream));
     let service = exchange.service();
     let asked = upstream.ok_or(Rejection::Internal)?;
     let rules = &service.definition.operations[exchange.routed().operation];
@@ -36,7 +38,7 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     };
     let outgoing =
         Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable: rules.safe || rules.idempotent };
-    let (answer, attempts) = service.upstream.send(&exchange.worker.pools, outgoing).await;
+    let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
     Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(Box::new(answer.body)) })

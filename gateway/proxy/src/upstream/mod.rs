@@ -192,18 +192,23 @@ impl Drop for InFlight {
 
 impl Upstream {
     /// Sends a request and waits for the head of the answer. Also tells how often it was sent, for the record.
-    pub async fn send(&self, pools: &Pools, outgoing: Outgoing) -> (Result<Arriving, UpstreamError>, u32) {
+    pub async fn send(&self, pools: &Pools, now: Instant, outgoing: Outgoing) -> (Result<Arriving, UpstreamError>, u32) {
         let mut attempts = 0;
-        let answer = self.send_counted(pools, outgoing, &mut attempts).await;
+        let answer = self.send_counted(pools, now, outgoing, &mut attempts).await;
         (answer, attempts)
     }
 
-    async fn send_counted(&self, pools: &Pools, outgoing: Outgoing, attempts: &mut u32) -> Result<Arriving, UpstreamError> {
+    async fn send_counted(
+        &self,
+        pools: &Pools,
+        mut now: Instant,
+        outgoing: Outgoing,
+        attempts: &mut u32,
+    ) -> Result<Arriving, UpstreamError> {
         let rules = &self.rules;
         let Some(in_flight) = InFlight::enter(&self.state, rules.in_flight) else {
             return Err(UpstreamError::Saturated);
         };
-        let mut now = Instant::now();
         let deadline = now + rules.total_timeout;
         self.state.budget.deposit();
         let repeatable = outgoing.repeatable;
@@ -235,7 +240,7 @@ impl Upstream {
             self.count_failure(passage, &error);
             match again {
                 Some(again) if is_transient(&error) && self.state.budget.withdraw() => {
-                    (now, request) = (Instant::now(), again.into_request());
+                    (now, request) = (Instant::now(), again.into_request(rules)?);
                 }
                 _ => return Err(error),
             }
@@ -268,17 +273,10 @@ impl Outgoing {
             (_, "" | "/") => path_and_query,
             (path, base) => [base.trim_end_matches('/'), path].concat(),
         };
-        let no_path = |_| UpstreamError::Protocol("the target is no path".into());
-        let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(no_path)?;
-        let mut uri = http::uri::Parts::default();
-        if rules.protocol == Protocol::Http2 {
-            uri.scheme = Some(rules.scheme.clone());
-            uri.authority = Some(rules.authority.clone());
-        } else {
+        if rules.protocol == Protocol::Http1 {
             headers.insert(HOST, rules.host_header.clone());
         }
-        uri.path_and_query = Some(target);
-        let uri = Uri::from_parts(uri).map_err(|_| UpstreamError::Protocol("the target is no path".into()))?;
+        let uri = uri(target.into(), rules)?;
         let body = match body {
             OutgoingBody::Held(bytes) => UpstreamRequestBody::Held(Some(bytes)),
             OutgoingBody::Streamed(body) => UpstreamRequestBody::Streamed(body),
@@ -289,11 +287,23 @@ impl Outgoing {
     }
 }
 
-/// What it takes to send a request once more. Hardly any is, so this is made to be copied: a list of headers, not a map.
+/// The URI of a request: h2 names the host in it.
+fn uri(target: Bytes, rules: &UpstreamRules) -> Result<Uri, UpstreamError> {
+    let no_path = || UpstreamError::Protocol("the target is no path".into());
+    let mut uri = http::uri::Parts::default();
+    if rules.protocol == Protocol::Http2 {
+        uri.scheme = Some(rules.scheme.clone());
+        uri.authority = Some(rules.authority.clone());
+    }
+    uri.path_and_query = Some(PathAndQuery::from_maybe_shared(target).map_err(|_| no_path())?);
+    Uri::from_parts(uri).map_err(|_| no_path())
+}
+
+/// What it takes to send a request once more. Hardly any is, so this is made to be written, in one piece, and not to be read.
 struct Again {
     method: Method,
-    uri: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The target and then the headers, each after a line feed, which neither can hold: `name:value`.
+    head: Vec<u8>,
     body: Bytes,
 }
 
@@ -301,16 +311,73 @@ impl Again {
     /// Only of a request whose body is held.
     fn of(request: &Request) -> Option<Self> {
         let UpstreamRequestBody::Held(Some(bytes)) = request.body() else { return None };
-        let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Some(Self { method: request.method().clone(), uri: request.uri().clone(), headers, body: bytes.clone() })
+        let mut head = Vec::with_capacity(512);
+        head.extend_from_slice(request.uri().path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
+        for (name, value) in request.headers() {
+            head.push(b'\n');
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.push(b':');
+            head.extend_from_slice(value.as_bytes());
+        }
+        Some(Self { method: request.method().clone(), head, body: bytes.clone() })
     }
 
-    fn into_request(self) -> Request {
+    fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
+        let mut lines = self.head.split(|&byte| byte == b'\n');
+        let target = Bytes::copy_from_slice(lines.next().unwrap_or_default());
         let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(self.body))));
-        (*request.method_mut(), *request.uri_mut()) = (self.method, self.uri);
-        for (name, value) in self.headers {
-            request.headers_mut().append(name, value);
+        (*request.method_mut(), *request.uri_mut()) = (self.method, uri(target, rules)?);
+        for line in lines {
+            let (name, value) = line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len()));
+            if let (Ok(name), Some(Ok(value))) = (HeaderName::from_bytes(name), value.get(1..).map(HeaderValue::from_bytes)) {
+                request.headers_mut().append(name, value);
+            }
         }
-        request
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> UpstreamRules {
+        let forever = Duration::from_hours(1);
+        UpstreamRules {
+            scheme: Scheme::HTTP,
+            authority: Authority::from_static("anagrafe.example"),
+            host_header: HeaderValue::from_static("anagrafe.example"),
+            host: "anagrafe.example".into(),
+            port: 80,
+            base_path: String::new(),
+            tls: None,
+            protocol: Protocol::Http1,
+            connect_timeout: forever,
+            first_byte_timeout: forever,
+            total_timeout: forever,
+            idle: forever,
+            max_age: forever,
+            idle_connections: 1,
+            in_flight: 1,
+            answer_bytes: 1,
+            attempts: 2,
+            breaker: BreakerRules::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_is_what_was_sent() {
+        let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).expect("a header value");
+        let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(Bytes::from_static(b"{}")))));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = "/cose/a%20b?q=1:2".parse().expect("a URI");
+        for (name, bytes) in
+            [("accept", &b"*/*"[..]), ("x-vuota", b""), ("x-due", b"a: b\tc"), ("x-due", b"\xe8,:"), ("host", b"[::1]:8080")]
+        {
+            request.headers_mut().append(name, value(bytes));
+        }
+        let sent = Again::of(&request).expect("its body is held").into_request(&rules()).expect("a request");
+        assert_eq!((sent.method(), sent.uri(), sent.headers()), (request.method(), request.uri(), request.headers()));
+        assert!(matches!(sent.body(), UpstreamRequestBody::Held(Some(bytes)) if bytes == "{}"));
     }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the gateway as it is meant to run: in release, laid out by a profile of its own exchanges, which takes about a quarter
 # of a pass-through's instructions away. First a binary that counts, then the benchmark's traffic through it, then the
-# binary that is wanted. Prints its path. Takes some twenty minutes; a second run with nothing changed takes a second.
+# binary that is wanted. Prints its path. Takes some twenty-five minutes; a second run with nothing changed takes a second.
 #
 #   release.sh            with the profile, where a matching llvm-profdata is at hand; else without, and says so
 #   release.sh --plain    without
@@ -31,13 +31,18 @@ if [ -z "$profdata" ]; then
     plain
 fi
 
+for needed in .work/venv/bin/python "$(command -v taskset)" "$(command -v openssl)"; do
+    [ -x "$needed" ] || { say "the benchmark's traffic needs what \`make release\` installs: built without a profile"; plain; }
+done
+taskset -c 0,1 true 2>/dev/null || { say "the benchmark's traffic needs CPUs 0 and 1: built without a profile"; plain; }
+
 work="$PWD/target/profiled"
 # A profile is of one state of the sources; under its name cargo sees that there is a new one.
 sources="$({ rustc -vV; find Cargo.toml Cargo.lock gateway adapters tests/bench -type f -not -name '*.md' -not -name '*.pyc' \
     | sort | xargs cat; } | sha256sum | cut -c 1-16)"
 profile="$work/$sources.profdata"
-# With a target named, build scripts and macros are left alone.
-build() { CARGO_TARGET_DIR="$work" RUSTFLAGS="$1" cargo build --release --locked --package cli --target "$host" >&2; }
+# With a target named, build scripts and macros are left alone. Encoded, a flag may hold a path with blanks.
+build() { CARGO_TARGET_DIR="$work" CARGO_ENCODED_RUSTFLAGS="$1" cargo build --release --locked --package cli --target "$host" >&2; }
 binary="$work/$host/release/varco"
 
 if [ ! -e "$profile" ]; then
@@ -47,7 +52,8 @@ if [ ! -e "$profile" ]; then
     say "sending the benchmark's traffic through it"
     rm -rf "$work/counts"
     python3 tests/bench/bench.py --peers varco --rounds 2 --seconds 2 --no-audit --varco "$binary" --output "$work/training.md" >&2
-    "$profdata" merge --output "$profile" "$work/counts"
+    "$profdata" merge --output "$profile.new" "$work/counts"
+    mv "$profile.new" "$profile"
 fi
 say "building the binary that is wanted"
 build "-Cprofile-use=$profile"

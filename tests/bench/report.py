@@ -112,7 +112,8 @@ def facts(bench, load_before):
     if load_before > 0.5:
         noise = f" **Other work was running: the load average was {load_before:.1f} at the start. Do not quote these figures.**"
     machine = f"{processor}, {os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.release()}"
-    return f"""{datetime.date.today()}; {machine}; {versions}.
+    built = "laid out by a profile of this same traffic (`deploy/release.sh`)" if "/profiled/" in str(given.varco) else "a plain release"
+    return f"""{datetime.date.today()}; {machine}; {versions}. The gateway is {built}, the others are as they were packaged.
 
 Proxy on CPU {PROXY_CPU} with one worker, load and upstream on CPU {LOAD_CPU}, loopback, {CONNECTIONS} connections, {given.rounds} rounds of
 {given.seconds:g} s, every body checked. The same peer drifts by a fifth and more from minute to minute on a shared machine: only ratios

@@ -84,7 +84,7 @@ profiler() {
     [ -x "$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata" ] && return
     command -v "llvm-profdata-$llvm" >/dev/null && return
     say "Debian package: llvm-$llvm"
-    debian "llvm-$llvm" || say "there is no llvm-$llvm: the release will be built without a profile"
+    (debian "llvm-$llvm") || say "there is no llvm-$llvm: the release will be built without a profile"
 }
 [ "$what" != --bench ] || profiler
 

@@ -29,7 +29,7 @@ pub enum Payload {
     Nothing,
     /// Held whole.
     Held(Bytes),
-    /// It streams past: its presence and media type are checked, what is in it is not.
+    /// It streams past, or nobody reads it: its presence and media type are checked, what is in it is not.
     Streaming,
 }
 

@@ -68,7 +68,8 @@ pub struct Pace {
 #[derive(Debug)]
 pub struct CallerBody {
     intake: Intake,
-    pace: Pace,
+    grace: Duration,
+    minimum_rate: u64,
     began: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     broken: Option<Broken>,
@@ -89,7 +90,8 @@ impl Broken {
 impl CallerBody {
     /// Wraps hyper's body of a request of this protocol version, whose head came at `began`.
     pub fn new(incoming: Incoming, version: Version, pace: Pace, began: Instant) -> Self {
-        Self { intake: Intake::new(incoming, version, pace.most_bytes), pace, began, timer: None, broken: None }
+        let Pace { most_bytes, grace, minimum_rate } = pace;
+        Self { intake: Intake::new(incoming, version, most_bytes), grace, minimum_rate, began, timer: None, broken: None }
     }
 
     /// Tells later whether it broke.
@@ -144,9 +146,9 @@ impl CallerBody {
 
     /// The timer is armed only when data is really awaited, which for ordinary bodies is never.
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let earned = self.intake.read().saturating_mul(1000).checked_div(self.pace.minimum_rate);
+        let earned = self.intake.read().saturating_mul(1000).checked_div(self.minimum_rate);
         let earned = Duration::from_millis(earned.unwrap_or(u64::from(u32::MAX)));
-        let deadline = self.began + self.pace.grace + earned;
+        let deadline = self.began + self.grace + earned;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         if timer.deadline().into_std() != deadline {
             timer.as_mut().reset(deadline.into());

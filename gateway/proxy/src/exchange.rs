@@ -50,7 +50,7 @@ pub struct Exchange {
     stage: AtomicU8,
     /// Nothing was done since the last stage began.
     idle: AtomicBool,
-    entered: [AtomicU32; Stage::COUNT],
+    entered: [AtomicU64; Stage::COUNT],
     begin_wait: AtomicU32,
     begun: AtomicBool,
     gone: AtomicBool,
@@ -255,7 +255,7 @@ impl Exchange {
             refusal: OnceLock::new(),
             stage: AtomicU8::new(Stage::Route as u8),
             idle: AtomicBool::new(true),
-            entered: std::array::from_fn(|_| AtomicU32::new(0)),
+            entered: std::array::from_fn(|_| AtomicU64::new(0)),
             begin_wait: AtomicU32::new(0),
             begun: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -267,7 +267,7 @@ impl Exchange {
     pub fn enter(&self, stage: Stage) {
         let last = self.entered[usize::from(self.stage.load(Ordering::Relaxed))].load(Ordering::Relaxed);
         // 0 means never, so the first microsecond counts as the second.
-        let at = if self.idle.load(Ordering::Relaxed) { last } else { self.micros() as u32 }.max(1);
+        let at = if self.idle.load(Ordering::Relaxed) { last } else { self.micros() }.max(1);
         self.idle.store(false, Ordering::Relaxed);
         self.stage.store(stage as u8, Ordering::Relaxed);
         self.entered[stage as usize].store(at, Ordering::Relaxed);
@@ -286,7 +286,7 @@ impl Exchange {
 
     /// Microseconds from the beginning to that of a stage which ran.
     pub fn entered(&self, stage: Stage) -> u64 {
-        self.entered[stage as usize].load(Ordering::Relaxed).into()
+        self.entered[stage as usize].load(Ordering::Relaxed)
     }
 
     /// Microseconds since the request was seen.
@@ -301,15 +301,15 @@ impl Exchange {
         // They run in their own order, so the one that began next is the next that ran.
         std::iter::from_fn(move || {
             let (stage, at) = ran.next()?;
-            let until = ran.peek().map_or(end as u32, |(_, next)| *next);
-            Some((stage, until.saturating_sub(at)))
+            let until = ran.peek().map_or(end, |(_, next)| *next);
+            Some((stage, short(until.saturating_sub(at))))
         })
     }
 
     /// Microseconds from the beginning of one stage to the beginning of another, if both ran.
     pub fn between(&self, from: Stage, to: Stage) -> Option<u32> {
         let at = |stage: Stage| Some(self.entered[stage as usize].load(Ordering::Relaxed)).filter(|&at| at > 0);
-        Some(at(to)?.saturating_sub(at(from)?))
+        Some(short(at(to)?.saturating_sub(at(from)?)))
     }
 
     /// The e-service and operation, which every stage below `route` may rely on.
@@ -357,4 +357,9 @@ impl Exchange {
     pub fn begin_wait(&self) -> Option<u32> {
         self.begun.load(Ordering::Acquire).then(|| self.begin_wait.load(Ordering::Relaxed))
     }
+}
+
+/// Microseconds of one stage: what takes over an hour is said to take an hour and eleven minutes.
+fn short(micros: u64) -> u32 {
+    u32::try_from(micros).unwrap_or(u32::MAX)
 }

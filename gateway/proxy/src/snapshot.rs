@@ -10,7 +10,7 @@ use audit::{Fixed, Operation};
 use http::Method;
 
 use crate::admission::{PartyLimits, ServiceLimits};
-use crate::config::{Configuration, Definition, ListenerRules};
+use crate::config::{Configuration, Definition, ListenerRules, Security};
 use crate::keys::Issuer;
 use crate::metrics::ServiceMetrics;
 use crate::state::State;
@@ -109,7 +109,7 @@ impl EService {
             upstream: Upstream {
                 rules: definition.upstream.clone(),
                 state: state.upstream(name),
-                pool: state.pool(PoolKey::new(name, &definition.upstream)),
+                pool: state.pool(PoolKey::new(name, &definition.upstream, matches!(definition.security, Security::Upstream))),
             },
             limits: ServiceLimits {
                 total: limits.total,

@@ -1,4 +1,4 @@
-//! The state: what outlives a reload, keyed by configured names.
+//! The state: what outlives a reload, keyed by what is configured, mostly names.
 //!
 //! Limiters, breakers, voucher memory, keys, cache, audit log and metrics live here. A snapshot takes handles out of it when
 //! it is bound, so that no exchange looks anything up by name.
@@ -51,7 +51,8 @@ pub struct Way {
     pub stages: Vec<(Stage, u32)>,
 }
 
-/// What is kept by configured name.
+/// What is kept by what is configured. Nothing is taken out again: a reload will have to, and to see that a replaced client
+/// certificate makes another pool.
 #[derive(Default)]
 struct Named {
     pools: HashMap<PoolKey, PoolPlace>,

@@ -64,7 +64,7 @@ pub struct UpstreamRules {
     pub idle: Duration,
     /// How old a connection may grow, so that a change of address is followed.
     pub max_age: Duration,
-    /// The most idle connections a worker keeps.
+    /// The most idle connections a worker keeps, for all e-services that share them.
     pub idle_connections: usize,
     /// The most requests at a time, over all workers.
     pub in_flight: u32,
@@ -363,6 +363,19 @@ mod tests {
             attempts: 2,
             breaker: BreakerRules::default(),
         }
+    }
+
+    #[test]
+    fn only_plain_http1_that_carries_nobodys_credentials_is_shared() {
+        let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, credentials);
+        let (plain, http2) = (rules(), UpstreamRules { protocol: Protocol::Http2, ..rules() });
+        assert_eq!(key("a", &plain, false), key("b", &UpstreamRules { attempts: 9, base_path: "/b".into(), ..rules() }, false));
+        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { port: 81, ..rules() }, false));
+        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { idle_connections: 2, ..rules() }, false));
+        assert_ne!(key("a", &http2, false), key("b", &http2, false));
+        assert_ne!(key("a", &plain, true), key("b", &plain, true));
+        assert_ne!(key("a", &plain, true), key("b", &plain, false));
+        assert_eq!(key("a", &http2, true), key("a", &http2, true));
     }
 
     #[test]

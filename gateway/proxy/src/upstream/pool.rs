@@ -20,8 +20,9 @@ use crate::body::{BodyError, UpstreamRequestBody};
 type Request = http::Request<UpstreamRequestBody>;
 type Answer = http::Response<Incoming>;
 
-/// Which connections are as good as each other: e-services that speak in the clear to one address, by the same rules, share
-/// them. A TLS connection may prove who asks and whom they believe, so it is one e-service's own.
+/// Which connections are as good as each other: e-services that speak HTTP/1.1 in the clear to one address, and keep connections
+/// alike, share them. Everything else is one e-service's own: a TLS connection may prove who asks and whom they believe, one that
+/// carries callers' own credentials may have been logged in with them, and of an h2 connection one could take all streams.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
     host: String,
@@ -33,14 +34,15 @@ pub struct PoolKey {
 }
 
 impl PoolKey {
-    /// The pool of an e-service with these rules.
-    pub fn new(eservice: &Arc<str>, rules: &UpstreamRules) -> Self {
+    /// The pool of an e-service with these rules; `credentials`: whether callers' own pass through to the upstream.
+    pub fn new(eservice: &Arc<str>, rules: &UpstreamRules, credentials: bool) -> Self {
+        let own = credentials || rules.tls.is_some() || rules.protocol == Protocol::Http2;
         Self {
             host: rules.host.clone(),
             port: rules.port,
             protocol: rules.protocol,
             keeping: (rules.idle, rules.max_age, rules.idle_connections),
-            owner: rules.tls.is_some().then(|| eservice.clone()),
+            owner: own.then(|| eservice.clone()),
         }
     }
 }

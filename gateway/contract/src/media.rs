@@ -60,8 +60,7 @@ impl<'a> MediaType<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';');
         let (kind, subtype) = parts.next()?.trim().split_once('/')?;
-        let token =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte));
+        let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| TOKEN[usize::from(byte)]);
         if !token(kind) || !token(subtype) {
             return None;
         }
@@ -83,6 +82,17 @@ impl<'a> MediaType<'a> {
         self.charset.is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
     }
 }
+
+/// What a token is made of (RFC 9110 §5.6.2). One look-up a byte: every message is looked at.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] = !matches!(byte, b'"' | b'(' | b')' | b',' | b'/' | b':'..=b'@' | b'['..=b']' | b'{' | b'}');
+        byte += 1;
+    }
+    table
+};
 
 fn is_json(subtype: &str) -> bool {
     let suffix = subtype.len().checked_sub(5).and_then(|at| subtype.get(at..));

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::admission::Measure;
 use crate::listener::Place;
-use crate::snapshot::{EService, Listener, Snapshot};
+use crate::snapshot::{EService, Holds, Listener, Snapshot};
 use crate::worker::Worker;
 
 /// An exchange under way. What it began with is read as if it were its own.
@@ -320,6 +320,12 @@ impl Exchange {
     /// The e-service, likewise.
     pub fn service(&self) -> &Arc<EService> {
         &self.routed().service
+    }
+
+    /// Which bodies of the operation anybody reads, likewise.
+    pub fn holds(&self) -> Holds {
+        let routed = self.routed();
+        routed.service.holds[routed.operation]
     }
 
     /// Who calls, which every stage below `authenticate` may rely on.

@@ -1,5 +1,6 @@
 use super::Operation;
-use crate::jcs::{Object, key, push_hex};
+use super::write::push_digest;
+use crate::jcs::{Object, key};
 
 /// A value of a record in canonical form, written once where many records hold the same.
 #[derive(Clone, Debug)]
@@ -8,8 +9,8 @@ pub struct Fixed(Box<[u8]>);
 impl Fixed {
     /// A SHA-256 (`sha256:` and lower-case hex).
     pub fn digest(digest: &[u8; 32]) -> Self {
-        let mut out = b"\"sha256:".to_vec();
-        push_hex(&mut out, digest);
+        let mut out = b"\"".to_vec();
+        push_digest(&mut out, digest);
         out.push(b'"');
         Self(out.into())
     }

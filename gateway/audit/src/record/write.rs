@@ -88,10 +88,13 @@ pub(super) fn id(o: &mut Object<'_>, key: &'static str, id: Option<ExchangeId>) 
 
 pub(super) fn hash(o: &mut Object<'_>, key: &'static str, digest: Option<&[u8; 32]>) {
     let Some(digest) = digest else { return };
-    o.plain(key, |out| {
-        out.extend_from_slice(b"sha256:");
-        push_hex(out, digest);
-    });
+    o.plain(key, |out| push_digest(out, digest));
+}
+
+/// `sha256:` and lower-case hex.
+pub(super) fn push_digest(out: &mut Vec<u8>, digest: &[u8; 32]) {
+    out.extend_from_slice(b"sha256:");
+    push_hex(out, digest);
 }
 
 fn fixed(o: &mut Object<'_>, key: &'static str, value: Option<&Fixed>) {

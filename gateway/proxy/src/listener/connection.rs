@@ -79,7 +79,7 @@ impl Connection {
         match tokio::time::timeout(self.listener.rules.limits.handshake_time, tls.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                if http2 { Box::pin(self.http2(stream, pulse)).await } else { Box::pin(self.http1(stream, pulse)).await }
+                if http2 { Box::pin(self.http2(stream, pulse)).await } else { self.http1(stream, pulse).await }
             }
             Ok(Err(error)) => self.failed("tls", &error),
             Err(_) => self.failed("handshake-too-slow", &"no TLS handshake in time"),

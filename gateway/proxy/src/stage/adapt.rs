@@ -25,7 +25,7 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
     } else {
         exchange.enter(Stage::Adapt);
     }
-    let holds = service.holds[exchange.routed().operation];
+    let holds = exchange.holds();
     // The call is needed again on the way up; the request goes on without it.
     let mut call = request.call.take().ok_or(Rejection::Internal)?;
     // What the adapter does not read costs it nothing, however large.

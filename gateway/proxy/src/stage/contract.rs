@@ -13,7 +13,7 @@ use super::layer::{Answering, Checked, Next};
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody, Response, ResponseBody};
 use crate::rejection::{AnswerError, Rejection};
-use crate::snapshot::{EService, Holds};
+use crate::snapshot::EService;
 
 /// Holds the call against the operation.
 pub fn contract_request(mut request: Request) -> Checked {
@@ -21,7 +21,7 @@ pub fn contract_request(mut request: Request) -> Checked {
     exchange.enter(Stage::Contract);
     let Some(call) = request.call.take() else { return Err(Rejection::Internal).into() };
     let path = std::mem::take(&mut *exchange.routed().path_parameters.lock());
-    let is_needed = holds(exchange).request;
+    let is_needed = exchange.holds().request;
     let payload = match &request.body {
         RequestBody::Held(bytes) if bytes.is_empty() => Payload::Nothing,
         RequestBody::Unread(body) if body.is_empty() => Payload::Nothing,
@@ -54,11 +54,6 @@ fn check(service: &EService, mut call: Box<Call>, path: Vec<(Arc<str>, String)>,
     Ok(call)
 }
 
-/// Which bodies of the operation anybody reads.
-fn holds(exchange: &Exchange) -> Holds {
-    exchange.service().holds[exchange.routed().operation]
-}
-
 fn length(payload: &Payload) -> usize {
     if let Payload::Held(bytes) = payload { bytes.len() } else { 0 }
 }
@@ -81,7 +76,7 @@ async fn check_answer(exchange: &Exchange, mode: AnswerMode, response: Response)
         ResponseBody::Streamed(stream) if stream.is_end() => Payload::Nothing,
         ResponseBody::Streamed(_) => Payload::Streaming,
         held => match held.bytes() {
-            Some(bytes) if !bytes.is_empty() && holds(exchange).answer => Payload::Held(bytes.clone()),
+            Some(bytes) if !bytes.is_empty() && exchange.holds().answer => Payload::Held(bytes.clone()),
             Some(bytes) if !bytes.is_empty() => Payload::Streaming,
             _ => Payload::Nothing,
         },

@@ -23,8 +23,7 @@ pub fn read(mut request: Request) -> Checked {
     if let Err(error) = body.check_announced() {
         return Err(error.into()).into();
     }
-    let routed = exchange.routed();
-    if routed.service.holds[routed.operation].request || request.headers.contains_key(DIGEST) {
+    if exchange.holds().request || request.headers.contains_key(DIGEST) {
         return Checked::later(hold(request));
     }
     // Who asks whether to send its body is told so by whoever reads on.

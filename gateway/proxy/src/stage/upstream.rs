@@ -27,7 +27,7 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     if let Ok(value) = HeaderValue::from_bytes(&exchange.trace.to_text()) {
         headers.insert(TRACEPARENT, value);
     }
-    if service.holds[exchange.routed().operation].answer {
+    if exchange.holds().answer {
         // What is read here must come as it is.
         headers.remove(ACCEPT_ENCODING);
     }

@@ -7,24 +7,25 @@ mod breaker;
 mod budget;
 mod connect;
 mod pool;
+mod request;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Uri};
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 use rustls_pki_types::ServerName;
 
-use crate::body::{BodyError, CallerBody, UpstreamRequestBody, UpstreamStream};
+use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
 use crate::clock;
 
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
 use pool::Due;
 pub use pool::{PoolKey, PoolPlace, Pools, Returned};
+use request::Again;
+pub use request::{Outgoing, OutgoingBody};
 
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +75,34 @@ pub struct UpstreamRules {
     pub attempts: u32,
     /// When it counts as dead.
     pub breaker: BreakerRules,
+}
+
+#[cfg(test)]
+impl UpstreamRules {
+    /// An upstream that is never asked.
+    pub(super) fn for_tests() -> Self {
+        let forever = Duration::from_hours(1);
+        Self {
+            scheme: Scheme::HTTP,
+            authority: Authority::from_static("anagrafe.example"),
+            host_header: HeaderValue::from_static("anagrafe.example"),
+            host: "anagrafe.example".into(),
+            port: 80,
+            base_path: String::new(),
+            tls: None,
+            protocol: Protocol::Http1,
+            connect_timeout: forever,
+            first_byte_timeout: forever,
+            total_timeout: forever,
+            idle: forever,
+            max_age: forever,
+            idle_connections: 1,
+            in_flight: 1,
+            answer_bytes: 1,
+            attempts: 2,
+            breaker: BreakerRules::default(),
+        }
+    }
 }
 
 /// What is counted of an upstream over all workers; it outlives a reload.
@@ -136,30 +165,6 @@ pub enum UpstreamError {
     /// The caller's body, passing through, broke.
     #[error("the caller's body broke: {0}")]
     CallerBody(BodyError),
-}
-
-/// What an upstream is asked, ready to be sent.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// The method.
-    pub method: Method,
-    /// Path and query, appended to the URL's path.
-    pub path_and_query: String,
-    /// The headers but `Host` and those of the framing.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: OutgoingBody,
-    /// Whether sending it twice does no harm: declared safe or idempotent.
-    pub repeatable: bool,
-}
-
-/// The body of an outgoing request.
-#[derive(Debug)]
-pub enum OutgoingBody {
-    /// Held whole, so it can be sent again.
-    Held(Bytes),
-    /// Passing through.
-    Streamed(Box<CallerBody>),
 }
 
 /// An answer whose head has come.
@@ -258,139 +263,4 @@ impl Upstream {
 /// What another try may mend; a slow upstream is not asked twice.
 fn is_transient(error: &UpstreamError) -> bool {
     matches!(error, UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Reset(_))
-}
-
-/// Boxed, because it is handed down several steps before a connection takes it.
-type Request = Box<http::Request<UpstreamRequestBody>>;
-
-impl Outgoing {
-    fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
-        let Self { method, path_and_query, mut headers, body, repeatable: _ } = self;
-        headers.remove(CONTENT_LENGTH);
-        let target = match (path_and_query.as_str(), rules.base_path.as_str()) {
-            ("", "") => "/".to_owned(),
-            ("", base) => base.to_owned(),
-            (_, "" | "/") => path_and_query,
-            (path, base) => [base.trim_end_matches('/'), path].concat(),
-        };
-        if rules.protocol == Protocol::Http1 {
-            headers.insert(HOST, rules.host_header.clone());
-        }
-        let uri = uri(target.into(), rules)?;
-        let body = match body {
-            OutgoingBody::Held(bytes) => UpstreamRequestBody::Held(Some(bytes)),
-            OutgoingBody::Streamed(body) => UpstreamRequestBody::Streamed(body),
-        };
-        let mut request = Box::new(http::Request::new(body));
-        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
-        Ok(request)
-    }
-}
-
-/// The URI of a request: h2 names the host in it.
-fn uri(target: Bytes, rules: &UpstreamRules) -> Result<Uri, UpstreamError> {
-    let no_path = || UpstreamError::Protocol("the target is no path".into());
-    let mut uri = http::uri::Parts::default();
-    if rules.protocol == Protocol::Http2 {
-        uri.scheme = Some(rules.scheme.clone());
-        uri.authority = Some(rules.authority.clone());
-    }
-    uri.path_and_query = Some(PathAndQuery::from_maybe_shared(target).map_err(|_| no_path())?);
-    Uri::from_parts(uri).map_err(|_| no_path())
-}
-
-/// What it takes to send a request once more. Hardly any is, so this is made to be written, in one piece, and not to be read.
-struct Again {
-    method: Method,
-    /// The target and then the headers, each after a line feed, which neither can hold: `name:value`.
-    head: Vec<u8>,
-    body: Bytes,
-}
-
-impl Again {
-    /// Only of a request whose body is held.
-    fn of(request: &Request) -> Option<Self> {
-        let UpstreamRequestBody::Held(Some(bytes)) = request.body() else { return None };
-        let mut head = Vec::with_capacity(512);
-        head.extend_from_slice(request.uri().path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
-        for (name, value) in request.headers() {
-            head.push(b'\n');
-            head.extend_from_slice(name.as_str().as_bytes());
-            head.push(b':');
-            head.extend_from_slice(value.as_bytes());
-        }
-        Some(Self { method: request.method().clone(), head, body: bytes.clone() })
-    }
-
-    fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
-        let mut lines = self.head.split(|&byte| byte == b'\n');
-        let target = Bytes::copy_from_slice(lines.next().unwrap_or_default());
-        let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(self.body))));
-        (*request.method_mut(), *request.uri_mut()) = (self.method, uri(target, rules)?);
-        for line in lines {
-            let (name, value) = line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len()));
-            if let (Ok(name), Some(Ok(value))) = (HeaderName::from_bytes(name), value.get(1..).map(HeaderValue::from_bytes)) {
-                request.headers_mut().append(name, value);
-            }
-        }
-        Ok(request)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules() -> UpstreamRules {
-        let forever = Duration::from_hours(1);
-        UpstreamRules {
-            scheme: Scheme::HTTP,
-            authority: Authority::from_static("anagrafe.example"),
-            host_header: HeaderValue::from_static("anagrafe.example"),
-            host: "anagrafe.example".into(),
-            port: 80,
-            base_path: String::new(),
-            tls: None,
-            protocol: Protocol::Http1,
-            connect_timeout: forever,
-            first_byte_timeout: forever,
-            total_timeout: forever,
-            idle: forever,
-            max_age: forever,
-            idle_connections: 1,
-            in_flight: 1,
-            answer_bytes: 1,
-            attempts: 2,
-            breaker: BreakerRules::default(),
-        }
-    }
-
-    #[test]
-    fn only_plain_http1_that_carries_nobodys_credentials_is_shared() {
-        let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, credentials);
-        let (plain, http2) = (rules(), UpstreamRules { protocol: Protocol::Http2, ..rules() });
-        assert_eq!(key("a", &plain, false), key("b", &UpstreamRules { attempts: 9, base_path: "/b".into(), ..rules() }, false));
-        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { port: 81, ..rules() }, false));
-        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { idle_connections: 2, ..rules() }, false));
-        assert_ne!(key("a", &http2, false), key("b", &http2, false));
-        assert_ne!(key("a", &plain, true), key("b", &plain, true));
-        assert_ne!(key("a", &plain, true), key("b", &plain, false));
-        assert_eq!(key("a", &http2, true), key("a", &http2, true));
-    }
-
-    #[test]
-    fn what_is_sent_again_is_what_was_sent() {
-        let value = |bytes: &[u8]| HeaderValue::from_bytes(bytes).expect("a header value");
-        let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(Bytes::from_static(b"{}")))));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = "/cose/a%20b?q=1:2".parse().expect("a URI");
-        for (name, bytes) in
-            [("accept", &b"*/*"[..]), ("x-vuota", b""), ("x-due", b"a: b\tc"), ("x-due", b"\xe8,:"), ("host", b"[::1]:8080")]
-        {
-            request.headers_mut().append(name, value(bytes));
-        }
-        let sent = Again::of(&request).expect("its body is held").into_request(&rules()).expect("a request");
-        assert_eq!((sent.method(), sent.uri(), sent.headers()), (request.method(), request.uri(), request.headers()));
-        assert!(matches!(sent.body(), UpstreamRequestBody::Held(Some(bytes)) if bytes == "{}"));
-    }
 }

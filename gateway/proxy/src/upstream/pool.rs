@@ -297,3 +297,24 @@ fn classify(error: &hyper::Error) -> UpstreamError {
     }
     UpstreamError::Reset(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http1_that_carries_nobodys_credentials_is_shared() {
+        let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, credentials);
+        let (plain, http2) = (UpstreamRules::for_tests(), UpstreamRules { protocol: Protocol::Http2, ..UpstreamRules::for_tests() });
+        assert_eq!(
+            key("a", &plain, false),
+            key("b", &UpstreamRules { attempts: 9, base_path: "/b".into(), ..UpstreamRules::for_tests() }, false)
+        );
+        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { port: 81, ..UpstreamRules::for_tests() }, false));
+        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { idle_connections: 2, ..UpstreamRules::for_tests() }, false));
+        assert_ne!(key("a", &http2, false), key("b", &http2, false));
+        assert_ne!(key("a", &plain, true), key("b", &plain, true));
+        assert_ne!(key("a", &plain, true), key("b", &plain, false));
+        assert_eq!(key("a", &http2, true), key("a", &http2, true));
+    }
+}

@@ -121,6 +121,9 @@ impl UpstreamStream {
     }
 
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
+        if let Some(connection) = &mut self.connection {
+            connection.drive(cx);
+        }
         if let Poll::Ready(data) = self.intake.poll(cx) {
             let is_last = data.as_ref().is_none_or(|data| data.is_ok() && self.is_end());
             if is_last {

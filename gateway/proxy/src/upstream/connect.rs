@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::http1::Http1;
 use super::pool::{Connection, Sender};
 use super::{Protocol, UpstreamError, UpstreamRules};
 
@@ -29,17 +30,12 @@ pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, Upstrea
 
 async fn handshake<T>(stream: T, rules: &UpstreamRules) -> Result<Sender, hyper::Error>
 where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
 {
-    let io = TokioIo::new(stream);
     match rules.protocol {
-        Protocol::Http1 => {
-            let (sender, connection) = http1::Builder::new().writev(false).handshake(io).await?;
-            tokio::spawn(connection);
-            Ok(Sender::Http1(sender, Box::pin(tokio::time::sleep(rules.first_byte_timeout))))
-        }
+        Protocol::Http1 => Http1::handshake(stream).await.map(Sender::Http1),
         Protocol::Http2 => {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new()).handshake(io).await?;
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
             Ok(Sender::Http2(sender))
         }

@@ -6,6 +6,7 @@
 mod breaker;
 mod budget;
 mod connect;
+mod http1;
 mod pool;
 mod request;
 

@@ -2,18 +2,16 @@
 
 use std::collections::VecDeque;
 use std::error::Error as _;
-use std::future::Future as _;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::Poll;
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{TrySendError, http2};
 use parking_lot::Mutex;
-use tokio::time::Sleep;
 
+use super::http1::Http1;
 use super::{Protocol, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
 
@@ -103,9 +101,27 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 pub(super) enum Sender {
-    /// With its timer, which stays set from one request to the next: to put it off costs next to nothing.
-    Http1(http1::SendRequest<UpstreamRequestBody>, Pin<Box<Sleep>>),
+    Http1(Http1),
     Http2(http2::SendRequest<UpstreamRequestBody>),
+}
+
+impl Sender {
+    /// Whether the other side has it open still.
+    fn is_open(&mut self) -> bool {
+        match self {
+            Self::Http1(http1) => {
+                http1.settle();
+                http1.is_ready()
+            }
+            Self::Http2(sender) => !sender.is_closed(),
+        }
+    }
+
+    fn close(self) {
+        if let Self::Http1(http1) = self {
+            http1.close();
+        }
+    }
 }
 
 /// A connection in use, with the pool it goes back to.
@@ -117,9 +133,23 @@ pub struct Returned {
 }
 
 impl Returned {
-    /// The answer has been read to its end: the connection can be used again.
+    /// Moves the bytes of the answer; its body is to be asked after this.
+    pub fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Sender::Http1(http1) = &mut self.connection.sender {
+            http1.drive(cx);
+        }
+    }
+
+    /// The answer has been read to its end: the connection can be used again, unless the upstream closes it or has not taken the
+    /// whole request, which nobody would go on sending.
     pub fn give_back(self) {
-        let Self { connection, pool, rules } = self;
+        let Self { mut connection, pool, rules } = self;
+        if let Sender::Http1(http1) = &mut connection.sender {
+            http1.settle();
+            if !http1.is_ready() {
+                return;
+            }
+        }
         pool.keep(connection, &rules);
     }
 }
@@ -159,29 +189,24 @@ impl Pool {
         }
     }
 
-    /// The freshest connection that is neither closed nor too old. One whose last answer hyper has not quite finished is
-    /// left for the next request.
+    /// The freshest connection that is neither closed nor too old. Whether the upstream has closed an HTTP/1.1 connection since it
+    /// was given back shows when it is driven, before anything is written.
     fn take_idle(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.lock();
-        let mut at = idle.len();
-        while at > 0 {
-            at -= 1;
-            let Idle { connection, until } = &idle[at];
-            let stale = now > *until;
-            match &connection.sender {
-                Sender::Http2(sender) if !stale && !sender.is_closed() => {
-                    // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
-                    return Some(Connection { sender: Sender::Http2(sender.clone()), made: connection.made });
-                }
-                Sender::Http1(sender, _) if !stale && sender.is_ready() => {
-                    self.count.fetch_sub(1, Ordering::Relaxed);
-                    return idle.remove(at).map(|idle| idle.connection);
-                }
-                Sender::Http1(sender, _) if !stale && !sender.is_closed() => {}
-                _ => {
-                    self.count.fetch_sub(1, Ordering::Relaxed);
-                    drop(idle.remove(at));
-                }
+        while let Some(Idle { connection, until }) = idle.pop_back() {
+            if now <= until
+                && let Sender::Http2(sender) = &connection.sender
+                && !sender.is_closed()
+            {
+                // h2 carries many requests at a time: the connection stays, and the request gets a handle of its own.
+                let handle = Connection { sender: Sender::Http2(sender.clone()), made: connection.made };
+                idle.push_back(Idle { connection, until });
+                return Some(handle);
+            }
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            match connection.sender {
+                Sender::Http1(_) if now <= until => return Some(connection),
+                sender => sender.close(),
             }
         }
         None
@@ -190,13 +215,13 @@ impl Pool {
     fn tidy(&self, now: Instant) {
         let mut idle = self.idle.lock();
         let before = idle.len();
-        idle.retain(|Idle { connection, until }| {
-            let is_closed = match &connection.sender {
-                Sender::Http1(sender, _) => sender.is_closed(),
-                Sender::Http2(sender) => sender.is_closed(),
-            };
-            now <= *until && !is_closed
-        });
+        for mut kept in std::mem::take(&mut *idle) {
+            if now <= kept.until && kept.connection.sender.is_open() {
+                idle.push_back(kept);
+            } else {
+                kept.connection.sender.close();
+            }
+        }
         self.count.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
     }
 
@@ -209,7 +234,10 @@ impl Pool {
             kept.until = until;
             return;
         }
-        if idle.len() >= rules.idle_connections && idle.pop_front().is_some() {
+        if idle.len() >= rules.idle_connections
+            && let Some(oldest) = idle.pop_front()
+        {
+            oldest.connection.sender.close();
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -225,15 +253,7 @@ impl Pool {
     ) -> Result<Sent, UpstreamError> {
         let (until, late) = due.sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout);
         let answer = match &mut connection.sender {
-            Sender::Http1(sender, timer) => {
-                timer.as_mut().reset(until.into());
-                let mut answering = std::pin::pin!(sender.try_send_request(*request));
-                std::future::poll_fn(|cx| match answering.as_mut().poll(cx) {
-                    Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                    Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
-                })
-                .await
-            }
+            Sender::Http1(http1) => http1.send(*request, until).await,
             Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await.ok(),
         };
         let Some(answer) = answer else { return Err(late) };

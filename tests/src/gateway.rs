@@ -73,6 +73,8 @@ impl Gateway {
         while addresses.len() < expected {
             let Some(Ok(line)) = lines.next() else { break };
             match line.split(' ').collect::<Vec<_>>()[..] {
+                // A socket in the file system is no address, and known anyway.
+                ["listening", "admin", path] if path.parse::<SocketAddr>().is_err() => {}
                 ["listening", name, address] => {
                     let address = address.parse().map_err(|error| format!("{address}: {error}"))?;
                     listening.push((name.to_owned(), address));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use document::{Fault, Severity};
 use proxy::config::{self, Configuration};
+use proxy::fault_json;
 use serde_json::json;
 
 /// What to check.
@@ -44,17 +45,6 @@ pub(crate) fn print_faults(faults: &[Fault]) {
     for fault in faults {
         println!("{fault}");
     }
-}
-
-fn fault_json(fault: &Fault) -> serde_json::Value {
-    json!({
-        "severity": if fault.severity == Severity::Error { "error" } else { "warning" },
-        "file": &*fault.place.file,
-        "line": fault.place.position.map(|position| position.line),
-        "column": fault.place.position.map(|position| position.column),
-        "message": fault.message,
-        "hint": fault.hint,
-    })
 }
 
 fn count(faults: &[Fault]) -> String {

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod demo;
 mod logging;
+mod reload;
 mod run;
 mod sandbox;
 mod shell;
@@ -36,6 +37,10 @@ enum Command {
     Run(run::Arguments),
     /// Prove a configuration without running it: every fault with its file, line and column.
     Check(check::Arguments),
+    /// Show what a reload would change in the gateway that runs with a configuration.
+    Plan(reload::Arguments),
+    /// Have the gateway that runs with a configuration read it again: all of it comes into force, or nothing.
+    Reload(reload::Arguments),
     /// Run the policy cases that stand beside the policies of a configuration.
     Test(test::Arguments),
     /// Start a sandbox and a gateway, send exchanges of every kind, show each one's way, and verify the log.
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Plan(arguments) => reload::plan(&arguments),
+        Command::Reload(arguments) => reload::reload(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),

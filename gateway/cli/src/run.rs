@@ -1,5 +1,6 @@
 //! `varco run`: the gateway itself.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,23 +36,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anybody can know that it listens, so that no request to end comes too early to be a request.
     let ends = Ends::watch(&runtime)?;
-    let running = match proxy::start(&configuration) {
+    let (eservices, workers) = (configuration.eservices.len(), configuration.workers);
+    let running = match proxy::start(configuration) {
         Ok(running) => running,
         Err(error) => {
             eprintln!("varco: {error}");
             return Ok(ExitCode::from(3));
         }
     };
-    for (name, addresses) in &running.addresses {
-        for address in addresses {
-            // On standard output, one a line: with port 0 this is how a script learns the port.
-            println!("listening {name} {address}");
-        }
-    }
-    if let Some(admin) = &running.admin {
-        println!("listening admin {admin}");
-    }
-    tracing::info!(eservices = configuration.eservices.len(), workers = configuration.workers, "serving");
+    tell(&running);
+    tracing::info!(eservices, workers, "serving");
     let poisoned = runtime.block_on(ends.wait(&running));
     if poisoned {
         // No drain: whoever waits for an answer must not get one that is not in the log.
@@ -65,26 +59,53 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Where it listens, on standard output, one a line: with port 0 this is how a script learns the port. A script that has read
+/// enough and closes its end is no reason to stop serving.
+fn tell(running: &Running) {
+    let mut out = std::io::stdout().lock();
+    for (name, addresses) in running.addresses() {
+        for address in addresses {
+            let _ = writeln!(out, "listening {name} {address}");
+        }
+    }
+    if let Some(admin) = &running.admin {
+        let _ = writeln!(out, "listening admin {admin}");
+    }
+}
+
 /// What ends the gateway from outside.
 struct Ends {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Ends {
     fn watch(runtime: &Runtime) -> std::io::Result<Self> {
         let _entered = runtime.enter();
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// Waits for a signal to end, or for the audit log to fail. `true`: it failed.
+    /// Waits for a signal to end, or for the audit log to fail. `true`: it failed. Until then SIGHUP has the configuration read
+    /// again; how that went is in the log.
     async fn wait(mut self, running: &Running) -> bool {
-        tokio::select! {
-            _ = self.terminate.recv() => false,
-            _ = self.interrupt.recv() => false,
-            cause = running.poisoned() => {
-                tracing::error!(%cause, "the disk under the audit log failed; ending");
-                true
+        let mut poisoned = std::pin::pin!(running.poisoned());
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return false,
+                _ = self.interrupt.recv() => return false,
+                Some(()) = self.hangup.recv() => {
+                    let reloader = running.reloader.clone();
+                    tokio::task::spawn_blocking(move || reloader.reload());
+                }
+                cause = &mut poisoned => {
+                    tracing::error!(%cause, "the disk under the audit log failed; ending");
+                    return true;
+                }
             }
         }
     }

@@ -1,39 +1,92 @@
-//! The admin listener: metrics, liveness, readiness. On loopback only, and never in the way of an exchange.
+//! The admin listener: metrics, liveness, readiness, reload. On loopback or a socket only, and never in the way of an exchange.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::Router;
-use axum::extract::State as Shared;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::extract::{Request, State as Shared};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use document::{Fault, Severity};
+use serde_json::{Value, json};
 use store::Admission;
 
 use crate::clock;
-use crate::snapshot::Snapshot;
+use crate::config::Token;
+use crate::plan::Plan;
+use crate::reload::{ReloadError, Reloader};
 use crate::state::State;
 
-/// What the admin listener shows.
+/// What the admin listener shows and does.
 #[derive(Clone)]
 pub struct Admin {
     /// The state.
     pub state: Arc<State>,
-    /// The configuration.
-    pub snapshot: Arc<Snapshot>,
+    /// The configuration in force.
+    pub reloader: Arc<Reloader>,
+    /// Who may do more than look at how it goes.
+    pub guard: Arc<Guard>,
+}
+
+/// Who may change something over the admin listener, or see how it is configured.
+#[derive(Debug)]
+pub enum Guard {
+    /// Whoever reaches it: the rights of the socket's folder say who does.
+    Open,
+    /// Who shows this. To be on the same machine is no proof.
+    Token(Token),
+    /// Nobody.
+    Closed,
 }
 
 /// The routes of the admin listener.
 pub fn routes(admin: Admin) -> Router {
-    Router::new().route("/metrics", get(metrics)).route("/live", get(live)).route("/ready", get(ready)).with_state(admin)
+    let guarded = Router::new()
+        .route("/plan", get(plan))
+        .route("/reload", post(reload))
+        .route_layer(middleware::from_fn_with_state(admin.clone(), guard));
+    let open = Router::new().route("/metrics", get(metrics)).route("/live", get(live)).route("/ready", get(ready));
+    open.merge(guarded).with_state(admin)
+}
+
+async fn guard(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
+    match &*admin.guard {
+        Guard::Open => next.run(request).await,
+        Guard::Token(token) if shown(request.headers()).is_some_and(|shown| token.is(shown)) => next.run(request).await,
+        Guard::Token(_) => {
+            let refusal = refusal(StatusCode::UNAUTHORIZED, "the token of `admin.token` is needed: `Authorization: Bearer …`");
+            ([(WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
+        }
+        Guard::Closed => {
+            let detail = "on a port of the loopback this needs `admin.token`; or configure `admin.socket`, whose folder says who may ask";
+            refusal(StatusCode::FORBIDDEN, detail)
+        }
+    }
+}
+
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
+}
+
+fn refusal(status: StatusCode, detail: &str) -> Response {
+    problem(status, json!({ "detail": detail }))
+}
+
+/// A problem (RFC 9457) with these members beside its status.
+fn problem(status: StatusCode, mut members: Value) -> Response {
+    members["status"] = status.as_u16().into();
+    members["title"] = status.canonical_reason().unwrap_or_default().into();
+    (status, [(CONTENT_TYPE, "application/problem+json")], members.to_string()).into_response()
 }
 
 async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     let metrics = &admin.state.metrics;
     metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
     metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
-    for service in admin.snapshot.listeners.iter().flat_map(|listener| &listener.services) {
+    for service in admin.reloader.current().listeners.iter().flat_map(|listener| &listener.services) {
         service.metrics.read(&service.upstream);
     }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
@@ -54,6 +107,47 @@ async fn ready(Shared(admin): Shared<Admin>) -> (StatusCode, String) {
     if admin.state.audit.admits() != Admission::Open {
         missing.push("the audit log takes no records".into());
     }
-    missing.extend(admin.state.issuers.iter().filter(|issuer| !issuer.is_ready(now)).map(|issuer| format!("no keys of {}", issuer.name)));
+    let snapshot = admin.reloader.current();
+    missing.extend(snapshot.issuers.iter().filter(|issuer| !issuer.is_ready(now)).map(|issuer| format!("no keys of {}", issuer.name)));
     if missing.is_empty() { (StatusCode::OK, "ready\n".into()) } else { (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n") }
+}
+
+/// What a reload would change.
+async fn plan(Shared(admin): Shared<Admin>) -> Response {
+    answer(tokio::task::spawn_blocking(move || admin.reloader.plan()).await)
+}
+
+/// Reads the configuration again and puts it in force, whole or not at all.
+async fn reload(Shared(admin): Shared<Admin>) -> Response {
+    answer(tokio::task::spawn_blocking(move || admin.reloader.reload()).await)
+}
+
+fn answer(result: Result<Result<Plan, ReloadError>, tokio::task::JoinError>) -> Response {
+    let Ok(result) = result else { return refusal(StatusCode::INTERNAL_SERVER_ERROR, "reading the configuration failed; see the log") };
+    let error = match result {
+        Ok(plan) => return Json(plan).into_response(),
+        Err(error) => error,
+    };
+    let detail = error.to_string();
+    match error {
+        ReloadError::Faults(faults) => {
+            let faults: Vec<Value> = faults.iter().map(fault_json).collect();
+            problem(StatusCode::UNPROCESSABLE_ENTITY, json!({ "detail": detail, "faults": faults }))
+        }
+        ReloadError::NeedsRestart(names) => problem(StatusCode::CONFLICT, json!({ "detail": detail, "needs_restart": names })),
+        ReloadError::Bind(_) => refusal(StatusCode::CONFLICT, &detail),
+        ReloadError::Record(_) | ReloadError::Ending => refusal(StatusCode::SERVICE_UNAVAILABLE, &detail),
+    }
+}
+
+/// A fault as machines read it; also what `varco check --json` prints.
+pub fn fault_json(fault: &Fault) -> Value {
+    json!({
+        "severity": if fault.severity == Severity::Error { "error" } else { "warning" },
+        "file": &*fault.place.file,
+        "line": fault.place.position.map(|position| position.line),
+        "column": fault.place.position.map(|position| position.column),
+        "message": fault.message,
+        "hint": fault.hint,
+    })
 }

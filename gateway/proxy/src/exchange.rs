@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::admission::Measure;
 use crate::listener::Place;
-use crate::snapshot::{EService, Holds, Listener, Snapshot};
+use crate::snapshot::{EService, Holds, Listener};
 use crate::worker::Worker;
 
 /// An exchange under way. What it began with is read as if it were its own.
@@ -212,9 +212,8 @@ pub struct Opening {
     pub trace: TraceContext,
     /// The worker that runs it.
     pub worker: Arc<Worker>,
-    /// The configuration that it runs under from start to end.
-    pub snapshot: Arc<Snapshot>,
-    /// The listener that its connection came in by.
+    /// The listener that its connection came in by, as configured then: with it the exchange holds the configuration that it runs
+    /// under from start to end.
     pub listener: Arc<Listener>,
     /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
     pub peer: SocketAddr,

@@ -13,6 +13,7 @@ use exchange::Timestamp;
 use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use trust::{DatedKeys, IssuerRules, Jwks, KeyLook, KeyRing, Presented, TrustError, Voucher};
 
 use crate::budget::ByteBudget;
@@ -26,7 +27,7 @@ pub struct Issuer {
     pub name: Arc<str>,
     /// What its vouchers look like.
     pub rules: IssuerRules,
-    source: KeySource,
+    config: IssuerConfig,
     current: ArcSwapOption<DatedKeys>,
     ring: Mutex<KeyRing>,
     retry: Duration,
@@ -34,6 +35,7 @@ pub struct Issuer {
     fetched: watch::Sender<u64>,
     /// Asks the control thread for a fetch.
     wanted: tokio::sync::Notify,
+    retired: CancellationToken,
 }
 
 impl Issuer {
@@ -42,18 +44,34 @@ impl Issuer {
         let issuer = Self {
             name: config.name.clone(),
             rules: config.rules.clone(),
-            source: config.keys.clone(),
+            config: config.clone(),
             current: ArcSwapOption::empty(),
             ring: Mutex::new(KeyRing::new(config.refresh)),
             retry: config.refresh.retry_after,
             fetched: watch::Sender::new(0),
             wanted: tokio::sync::Notify::new(),
+            retired: CancellationToken::new(),
         };
-        if let KeySource::File(path) = &issuer.source {
-            let read = std::fs::read(path).map_err(|error| error.kind().to_string());
-            issuer.arrived(read, clock::now());
-        }
+        issuer.read_file();
         issuer
+    }
+
+    /// Whether this is what it is configured as.
+    pub fn is_of(&self, config: &IssuerConfig) -> bool {
+        self.config == *config
+    }
+
+    /// Reads its keys again, if they are in a file: nothing else would say that the file has changed.
+    pub fn read_file(&self) {
+        if let KeySource::File(path) = &self.config.keys {
+            let read = std::fs::read(path).map_err(|error| error.kind().to_string());
+            self.arrived(read, clock::now());
+        }
+    }
+
+    /// It is no longer configured: its keys are not kept fresh any more.
+    pub fn retire(&self) {
+        self.retired.cancel();
     }
 
     /// The current keys, if they may be used.
@@ -113,9 +131,9 @@ impl Issuer {
         self.fetched.send_modify(|count| *count += 1);
     }
 
-    /// Fetches whenever it is due or asked for, for ever: a task of the control thread.
+    /// Fetches whenever it is due or asked for, until it is retired: a task of the control thread.
     pub async fn keep_fresh(self: Arc<Self>) {
-        let upstream = match &self.source {
+        let upstream = match &self.config.keys {
             KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), pool: PoolPlace::default() }),
             KeySource::File(_) => None,
         };
@@ -128,6 +146,7 @@ impl Issuer {
             }
             tokio::select! {
                 () = self.wanted.notified() => {}
+                () = self.retired.cancelled() => return,
                 () = tokio::time::sleep(LOOK_EVERY.min(self.retry)) => {}
             }
         }
@@ -135,7 +154,7 @@ impl Issuer {
 
     async fn fetch(&self, upstream: Option<&Upstream>, pools: &Pools) {
         self.ring.lock().started(clock::now());
-        let read = match (&self.source, upstream) {
+        let read = match (&self.config.keys, upstream) {
             (KeySource::File(path), _) => std::fs::read(path).map_err(|error| error.kind().to_string()),
             (KeySource::Url(_), Some(upstream)) => get(upstream, pools).await,
             (KeySource::Url(_), None) => Err("no upstream".into()),
@@ -194,6 +213,11 @@ impl VoucherMemory {
     /// A voucher remembered, whoever issued it; the caller checks its issuer's keys.
     pub fn recall(&self, key: &[u8; 32]) -> Option<Arc<Voucher>> {
         self.0.get(key)
+    }
+
+    /// Forgets all of them.
+    pub fn forget(&self) {
+        self.0.invalidate_all();
     }
 
     /// Remembers a voucher.

@@ -10,24 +10,26 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit::{Event, Record};
 use store::AuditLog;
-use tokio::sync::Semaphore;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{self, Admin};
-use crate::clock;
+use crate::admin::{self, Admin, Guard};
 use crate::config::{AdminAddress, Configuration};
 use crate::gateway::gateway;
-use crate::listener::{self, BindError, Bound, Pulses, Serving};
+use crate::listener::{self, BindError, Opened, Pulses, Serving};
 use crate::metrics::CommitObserver;
-use crate::snapshot::Snapshot;
+use crate::reload::{Prepared, ReloadError, Reloader};
 use crate::state::{State, Way};
 use crate::worker::Worker;
 
 /// How many threads of a worker may do what would block it: large bodies, names to be resolved.
 const POOL: usize = 4;
+
+/// How many sockets may wait for a worker to take them.
+const SOCKETS: usize = 4096;
 
 /// Why the gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +43,9 @@ pub enum StartError {
     /// A thread or runtime cannot be made.
     #[error("the system gives no thread: {0}")]
     System(#[from] std::io::Error),
-    /// The first record cannot be written.
-    #[error("the audit log does not take records: {0}")]
-    Record(String),
+    /// The configuration cannot be put in force.
+    #[error(transparent)]
+    Force(#[from] ReloadError),
 }
 
 /// How the gateway ended.
@@ -57,145 +59,117 @@ pub enum Ended {
     Poisoned,
 }
 
+/// The threads of the workers; each tells whether it finished what it had begun.
+type Workers = Vec<JoinHandle<bool>>;
+
 /// A gateway that runs.
 pub struct Running {
-    /// Where each listener listens, by its name.
-    pub addresses: Vec<(Arc<str>, Vec<SocketAddr>)>,
     /// Where the admin listener listens: an address and port, or a path.
     pub admin: Option<String>,
     /// What is shared: for tests and the demo.
     pub state: Arc<State>,
-    draining: CancellationToken,
-    control: CancellationToken,
-    workers: Vec<JoinHandle<bool>>,
+    /// The configuration in force.
+    pub reloader: Arc<Reloader>,
+    ending: CancellationToken,
+    /// Ends the control thread.
+    stopping: CancellationToken,
+    workers: Workers,
     control_thread: Option<JoinHandle<()>>,
     drain: Duration,
 }
 
 /// Starts a gateway: the log, the sockets, the threads.
-pub fn start(configuration: &Configuration) -> Result<Running, StartError> {
+pub fn start(configuration: Configuration) -> Result<Running, StartError> {
+    let configuration = Arc::new(configuration);
     let mut options = store::Options::new(configuration.audit.origin.clone(), configuration.installation.to_string());
     options.queue_bytes = configuration.audit.queue_bytes as usize;
     options.queue_reserve = options.queue_bytes / 4;
     let observer = Arc::new(CommitObserver::default());
     options.observer = Some(observer.clone());
     let audit = AuditLog::open(Path::new(&configuration.audit.store), options)?;
-    let state = Arc::new(State::new(configuration, audit));
+    let state = Arc::new(State::new(&configuration, audit));
     observer.attach(&state.metrics);
-    let mut bound = Vec::new();
-    for rules in &configuration.listeners {
-        bound.push(listener::bind(&rules.addresses, configuration.workers)?);
-    }
-    let addresses: Vec<Vec<SocketAddr>> = bound.iter().map(|bound| bound.addresses.clone()).collect();
-    let snapshot = Arc::new(Snapshot::bind(configuration, &state, &addresses));
-    let admin = configuration.admin.as_ref().map(AdminSocket::open).transpose()?;
+    let first = Prepared::first(&configuration, &state)?;
+    let admin = configuration.admin.as_ref().map(|rules| AdminSocket::open(&rules.address)).transpose()?;
     let admin_address = admin.as_ref().map(AdminSocket::name);
     // After everything that may be refused: a configuration that never came into force is not said to have.
-    note_configuration(&state, &snapshot)?;
-    let (draining, control) = (CancellationToken::new(), CancellationToken::new());
-    let control_thread = control_thread(state.clone(), snapshot.clone(), admin, control.clone())?;
-    let permits: Vec<Arc<Semaphore>> = configuration
-        .listeners
-        .iter()
-        .map(|rules| Arc::new(Semaphore::new(rules.limits.connections.min(Semaphore::MAX_PERMITS))))
-        .collect();
-    let workers = spawn_workers(configuration, &state, &snapshot, bound, &permits, &draining)?;
+    first.note(&state)?;
+    let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
+    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (workers, doors) = spawn_workers(&configuration, &state, &ending)?;
+    let reloader = Reloader::begin(first, state.clone(), doors, control.handle().clone(), ending.clone())?;
+    let control_thread = control_thread(control, reloader.clone(), state.clone(), admin, stopping.clone())?;
     Ok(Running {
-        addresses: configuration.listeners.iter().zip(addresses).map(|(rules, addresses)| (rules.name.clone(), addresses)).collect(),
         admin: admin_address,
         state,
-        draining,
-        control,
+        reloader,
+        ending,
+        stopping,
         workers,
         control_thread: Some(control_thread),
         drain: configuration.drain,
     })
 }
 
-/// Which configuration came into force is a record of its own, so that every later decision can be traced to its text.
-fn note_configuration(state: &State, snapshot: &Snapshot) -> Result<(), StartError> {
-    let mut record = Record::new(Event::ConfigLoaded, &snapshot.installation, clock::now());
-    record.configuration = Some(&snapshot.hash);
-    let mut bytes = Vec::new();
-    let log = state.audit.worker();
-    let written = record.to_jcs(&mut bytes).map_err(|error| error.to_string());
-    let ticket = written.and_then(|canonical| log.note(canonical).map_err(|error| error.to_string())).map_err(StartError::Record)?;
-    ticket.wait().map(|_| ()).map_err(|error| StartError::Record(error.to_string()))
-}
-
 fn spawn_workers(
     configuration: &Configuration,
     state: &Arc<State>,
-    snapshot: &Arc<Snapshot>,
-    mut bound: Vec<Bound>,
-    permits: &[Arc<Semaphore>],
-    draining: &CancellationToken,
-) -> Result<Vec<JoinHandle<bool>>, StartError> {
-    let mut threads = Vec::new();
+    ending: &CancellationToken,
+) -> Result<(Workers, Vec<mpsc::Sender<Opened>>), StartError> {
+    let (mut threads, mut doors) = (Vec::new(), Vec::new());
     for number in 0..configuration.workers {
-        let sockets: Vec<_> = bound.iter_mut().map(|bound| std::mem::take(&mut bound.sockets[number])).collect();
+        let (door, opened) = mpsc::channel(SOCKETS);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(POOL).build()?;
         let worker = Worker::new(number, state.clone());
-        let (snapshot, permits, draining) = (snapshot.clone(), permits.to_vec(), draining.clone());
-        let drain = configuration.drain;
-        let run = move || runtime.block_on(work(Arc::new(worker), snapshot, sockets, permits, draining, drain));
+        let (ending, drain) = (ending.clone(), configuration.drain);
+        let run = move || runtime.block_on(work(Arc::new(worker), opened, ending, drain));
         threads.push(std::thread::Builder::new().name(format!("varco-worker-{number}")).spawn(run)?);
+        doors.push(door);
     }
-    Ok(threads)
+    Ok((threads, doors))
 }
 
-/// A worker's life: it accepts until it drains, then waits for what is under way. `true`: all of it finished in time.
-async fn work(
-    worker: Arc<Worker>,
-    snapshot: Arc<Snapshot>,
-    sockets: Vec<Vec<std::net::TcpListener>>,
-    permits: Vec<Arc<Semaphore>>,
-    draining: CancellationToken,
-    drain: Duration,
-) -> bool {
+/// A worker's life: it accepts until the process ends, then waits for what is under way. `true`: all of it finished in time.
+async fn work(worker: Arc<Worker>, mut opened: mpsc::Receiver<Opened>, ending: CancellationToken, drain: Duration) -> bool {
     tokio::spawn(worker.log.pump());
     tokio::spawn(worker.clone().tidy());
     let pulses = Arc::new(Pulses::default());
     tokio::spawn(pulses.clone().watch());
     let tasks = TaskTracker::new();
-    let serving = Serving {
-        worker,
-        gateway: gateway(),
-        snapshot: snapshot.clone(),
-        pulses: pulses.clone(),
-        draining: draining.clone(),
-        tasks: tasks.clone(),
-    };
-    for ((listener, sockets), permits) in snapshot.listeners.iter().zip(sockets).zip(permits) {
-        for socket in sockets {
-            tasks.spawn(listener::accept(serving.clone(), listener.clone(), socket, permits.clone()));
+    let serving = Serving { worker, gateway: gateway(), pulses: pulses.clone(), tasks: tasks.clone() };
+    loop {
+        tokio::select! {
+            // First, so that whoever has connected to a socket that was just opened is served even so.
+            biased;
+            Some(opened) = opened.recv() => { tasks.spawn(listener::accept(serving.clone(), opened)); }
+            () = ending.cancelled() => break,
         }
     }
-    draining.cancelled().await;
     pulses.drain();
     tasks.close();
     tokio::time::timeout(drain, tasks.wait()).await.is_ok()
 }
 
 fn control_thread(
+    runtime: Runtime,
+    reloader: Arc<Reloader>,
     state: Arc<State>,
-    snapshot: Arc<Snapshot>,
     admin: Option<AdminSocket>,
     stop: CancellationToken,
 ) -> Result<JoinHandle<()>, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let run = move || {
         runtime.block_on(async {
-            for issuer in &state.issuers {
-                tokio::spawn(issuer.clone().keep_fresh());
-            }
             // The cryptographic library gathers entropy when it is first asked for any, which takes it a tenth of a second:
             // here, so that no worker stands still at its first handshake.
             tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0]));
-            let routes = admin::routes(Admin { state, snapshot });
             let serving = async {
                 match admin {
-                    Some(admin) => admin.serve(routes).await,
+                    Some(admin) => {
+                        let token = reloader.current().configuration.admin.as_ref().and_then(|rules| rules.token.clone());
+                        let guard = if admin.is_guarded() { Guard::Open } else { token.map_or(Guard::Closed, Guard::Token) };
+                        let routes = admin::routes(Admin { state, reloader, guard: Arc::new(guard) });
+                        admin.serve(routes).await
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -239,6 +213,11 @@ impl AdminSocket {
         }
     }
 
+    /// Whether the system says who may ask: the rights of a socket's folder do, a port of the loopback is anybody's on the machine.
+    fn is_guarded(&self) -> bool {
+        matches!(self, Self::Unix(..))
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Tcp(socket) => socket.local_addr().map(|address| address.to_string()).unwrap_or_default(),
@@ -255,6 +234,11 @@ impl AdminSocket {
 }
 
 impl Running {
+    /// Where each listener listens now, by its name.
+    pub fn addresses(&self) -> Vec<(Arc<str>, Vec<SocketAddr>)> {
+        self.reloader.current().listeners.iter().map(|listener| (listener.rules.name.clone(), listener.addresses.clone())).collect()
+    }
+
     /// The ways of the exchanges from now on. Only one may watch; what it does not take in time is lost to it.
     pub fn watch(&self) -> Option<std::sync::mpsc::Receiver<Way>> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1024);
@@ -269,12 +253,12 @@ impl Running {
     /// Ends the gateway: stop accepting, empty the backlog, finish what is under way, close the log.
     pub fn stop(mut self) -> Ended {
         self.state.draining.store(true, Ordering::Relaxed);
-        self.draining.cancel();
+        self.ending.cancel();
         let mut drained = true;
         for worker in self.workers.drain(..) {
             drained &= worker.join().unwrap_or(false);
         }
-        self.control.cancel();
+        self.stopping.cancel();
         if let Some(control) = self.control_thread.take() {
             let _ = control.join();
         }

@@ -1,13 +1,16 @@
 //! The snapshot: one configuration, compiled, and bound to the state that outlives it.
 //!
-//! It never changes. An exchange holds the snapshot it began with until it ends, so a reload is the swap of one pointer.
+//! It never changes. An exchange holds the listener it came in by, and with it all that it was configured with, until it ends; so
+//! a reload is the swap of a pointer at each listener's [`Post`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use adapter_api::OperationSpec;
+use arc_swap::ArcSwap;
 use audit::{Fixed, Operation};
 use http::Method;
+use tokio::sync::Semaphore;
 
 use crate::admission::{PartyLimits, ServiceLimits};
 use crate::config::{Configuration, Definition, ListenerRules, Security};
@@ -18,18 +21,47 @@ use crate::upstream::{PoolKey, Upstream};
 
 /// A compiled configuration in use.
 pub struct Snapshot {
+    /// What it was bound from.
+    pub configuration: Arc<Configuration>,
+    /// What all its listeners have in common.
+    pub common: Arc<Common>,
+    /// The listeners, in the configuration's order.
+    pub listeners: Vec<Arc<Listener>>,
+    /// The environments, likewise.
+    pub issuers: Arc<[Arc<Issuer>]>,
+}
+
+/// What every exchange of a snapshot needs, whatever its listener.
+pub struct Common {
     /// The name of the installation: `node` of a record.
     pub installation: Arc<str>,
     /// SHA-256 of the configuration.
     pub hash: Fixed,
     /// What a problem's kind is appended to.
     pub problem_base: String,
-    /// The listeners.
-    pub listeners: Vec<Arc<Listener>>,
+}
+
+/// Where connections of a listener find it as it is configured now. A post is kept through reloads; one whose listener is no longer
+/// configured keeps the last.
+pub struct Post {
+    /// The listener's name.
+    pub name: Arc<str>,
+    /// The listener.
+    pub listener: ArcSwap<Listener>,
+    /// Places for connections.
+    pub places: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A listener with what it serves.
 pub struct Listener {
+    /// What it has in common with the others.
+    pub common: Arc<Common>,
     /// How it is configured.
     pub rules: ListenerRules,
     /// Where it listens, port 0 resolved.
@@ -51,7 +83,7 @@ pub struct EService {
     /// Its limits.
     pub limits: ServiceLimits,
     /// The issuers of its instances' vouchers, by the place of the environment; each once.
-    pub issuers: Vec<Arc<Issuer>>,
+    pub issuers: Arc<[Arc<Issuer>]>,
     /// Where its exchanges are counted.
     pub metrics: ServiceMetrics,
     /// The operations as records name them: their routes with the base path.
@@ -73,42 +105,44 @@ pub struct Holds {
 
 impl Snapshot {
     /// Binds a configuration to the state. `addresses` are those that the listeners' sockets got.
-    pub fn bind(configuration: &Configuration, state: &State, addresses: &[Vec<SocketAddr>]) -> Self {
+    pub fn bind(configuration: &Arc<Configuration>, state: &State, addresses: &[Vec<SocketAddr>]) -> Self {
+        let issuers: Arc<[_]> = configuration.issuers.iter().map(|config| state.issuer(config)).collect();
+        let common = Arc::new(Common {
+            installation: configuration.installation.clone(),
+            hash: Fixed::digest(&configuration.hash),
+            problem_base: configuration.problem_base.clone(),
+        });
         let services: Vec<Arc<EService>> = configuration
             .eservices
             .iter()
             .enumerate()
-            .map(|(index, definition)| Arc::new(EService::bind(definition, index, state)))
+            .map(|(index, definition)| Arc::new(EService::bind(definition, index, state, &issuers)))
             .collect();
         let listeners = configuration.listeners.iter().enumerate().map(|(at, rules)| {
             let mut served: Vec<Arc<EService>> =
                 services.iter().filter(|service| service.definition.listener == rules.name).cloned().collect();
             served.sort_by_key(|service| std::cmp::Reverse(service.definition.base_path.len()));
             Arc::new(Listener {
+                common: common.clone(),
                 rules: rules.clone(),
                 addresses: addresses.get(at).cloned().unwrap_or_default(),
                 strangers: state.strangers(&rules.name),
                 services: served,
             })
         });
-        Self {
-            installation: configuration.installation.clone(),
-            hash: Fixed::digest(&configuration.hash),
-            problem_base: configuration.problem_base.clone(),
-            listeners: listeners.collect(),
-        }
+        Self { listeners: listeners.collect(), configuration: configuration.clone(), common, issuers }
     }
 }
 
 impl EService {
-    fn bind(definition: &Arc<Definition>, index: usize, state: &State) -> Self {
+    fn bind(definition: &Arc<Definition>, index: usize, state: &State, issuers: &Arc<[Arc<Issuer>]>) -> Self {
         let name = &definition.name;
         let limits = &definition.limits;
         Self {
             index,
             upstream: Upstream {
                 rules: definition.upstream.clone(),
-                state: state.upstream(name),
+                state: state.upstream(name, &definition.upstream.authority),
                 pool: state.pool(PoolKey::new(name, &definition.upstream, matches!(definition.security, Security::Upstream))),
             },
             limits: ServiceLimits {
@@ -117,7 +151,7 @@ impl EService {
                 consumers: PartyLimits { rules: limits.per_consumer, parties: state.parties(name, "consumer") },
                 purposes: PartyLimits { rules: limits.per_purpose, parties: state.parties(name, "purpose") },
             },
-            issuers: state.issuers.clone(),
+            issuers: issuers.clone(),
             metrics: state.metrics.service(definition),
             operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec)).collect(),
             policies: definition.policies.as_ref().map(|policies| Fixed::digest(policies.hash())),

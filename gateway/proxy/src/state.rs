@@ -3,27 +3,27 @@
 //! Limiters, breakers, voucher memory, keys, cache, audit log and metrics live here. A snapshot takes handles out of it when
 //! it is bound, so that no exchange looks anything up by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 
 use exchange::ExchangeId;
+use http::uri::Authority;
 use parking_lot::Mutex;
 
 use crate::admission::{Parties, PartyState};
 use crate::budget::ByteBudget;
 use crate::cache::AnswerCache;
-use crate::config::Configuration;
+use crate::config::{Configuration, IssuerConfig};
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::Metrics;
+use crate::snapshot::Snapshot;
 use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
 
 /// What is shared by all workers and all snapshots.
 pub struct State {
-    /// The issuers' keys, by the place of the environment in the configuration.
-    pub issuers: Vec<Arc<Issuer>>,
     /// Vouchers whose signature was verified.
     pub vouchers: VoucherMemory,
     /// Answers kept.
@@ -51,12 +51,14 @@ pub struct Way {
     pub stages: Vec<(Stage, u32)>,
 }
 
-/// What is kept by what is configured. Nothing is taken out again: a reload will have to, and to see that a replaced client
-/// certificate makes another pool.
+/// What is kept by what is configured, for as long as it is.
 #[derive(Default)]
 struct Named {
+    issuers: HashMap<Arc<str>, Arc<Issuer>>,
     pools: HashMap<PoolKey, PoolPlace>,
-    upstreams: HashMap<Arc<str>, Arc<UpstreamState>>,
+    /// Places of pools that are no longer configured.
+    free: Vec<PoolPlace>,
+    upstreams: HashMap<(Arc<str>, Authority), Arc<UpstreamState>>,
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
     strangers: HashMap<Arc<str>, store::Strangers>,
@@ -66,7 +68,6 @@ impl State {
     /// The state of a configuration that is started.
     pub fn new(configuration: &Configuration, audit: store::AuditLog) -> Self {
         Self {
-            issuers: configuration.issuers.iter().map(|config| Arc::new(Issuer::new(config))).collect(),
             vouchers: VoucherMemory::new(configuration.vouchers),
             cache: AnswerCache::new(configuration.cache_bytes),
             buffered: ByteBudget::new(configuration.buffered_bytes),
@@ -79,16 +80,64 @@ impl State {
         }
     }
 
+    /// An environment's keys: the ones that are there, unless what it says of them has changed. They then stand in for those that
+    /// are there as soon as [`State::keep`] says that its configuration is in force.
+    pub fn issuer(&self, config: &IssuerConfig) -> Arc<Issuer> {
+        let known = self.named.lock().issuers.get(&config.name).filter(|issuer| issuer.is_of(config)).cloned();
+        known.unwrap_or_else(|| Arc::new(Issuer::new(config)))
+    }
+
     /// The place of an e-service's connections in each worker's pools.
     pub fn pool(&self, key: PoolKey) -> PoolPlace {
         let mut named = self.named.lock();
-        let slot = named.pools.len();
-        named.pools.entry(key).or_insert_with(|| PoolPlace { slot, idle: Arc::default() }).clone()
+        if let Some(place) = named.pools.get(&key) {
+            return place.clone();
+        }
+        let place = match named.free.pop() {
+            Some(PoolPlace { slot, generation, .. }) => PoolPlace { slot, generation: generation + 1, idle: Arc::default() },
+            None => PoolPlace { slot: named.pools.len(), generation: 0, idle: Arc::default() },
+        };
+        named.pools.insert(key, place.clone());
+        place
     }
 
-    /// What is counted of an e-service's upstream.
-    pub fn upstream(&self, name: &Arc<str>) -> Arc<UpstreamState> {
-        self.named.lock().upstreams.entry(name.clone()).or_default().clone()
+    /// A snapshot is in force: its issuers are the ones. Those that were not there before are given back, to be kept fresh.
+    pub fn keep(&self, snapshot: &Snapshot) -> Vec<Arc<Issuer>> {
+        let mut named = self.named.lock();
+        let all: HashMap<_, _> = snapshot.issuers.iter().map(|issuer| (issuer.name.clone(), issuer.clone())).collect();
+        let before = std::mem::replace(&mut named.issuers, all);
+        let is_in = |issuer: &Arc<Issuer>, list: &HashMap<Arc<str>, Arc<Issuer>>| {
+            list.get(&issuer.name).is_some_and(|known| Arc::ptr_eq(known, issuer))
+        };
+        let gone: Vec<_> = before.values().filter(|issuer| !is_in(issuer, &named.issuers)).collect();
+        for issuer in &gone {
+            issuer.retire();
+        }
+        if !gone.is_empty() {
+            // What was verified by the rules of one that is gone is to be verified again.
+            self.vouchers.forget();
+        }
+        named.issuers.values().filter(|issuer| !is_in(issuer, &before)).cloned().collect()
+    }
+
+    /// No snapshot but this one is in use any more: what is kept for others is forgotten.
+    pub fn forget_all_but(&self, snapshot: &Snapshot) {
+        let named = &mut *self.named.lock();
+        let services = || snapshot.listeners.iter().flat_map(|listener| &listener.services);
+        let names: HashSet<&str> = services().map(|service| &*service.definition.name).collect();
+        let slots: HashSet<usize> = services().map(|service| service.upstream.pool.slot).collect();
+        let upstreams: HashSet<_> = services().map(|service| Arc::as_ptr(&service.upstream.state)).collect();
+        named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
+        named.totals.retain(|name, _| names.contains(&**name));
+        named.parties.retain(|(name, _), _| names.contains(&**name));
+        named.strangers.retain(|name, _| snapshot.listeners.iter().any(|listener| listener.rules.name == *name));
+        let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);
+        named.free.extend(free);
+    }
+
+    /// What is counted of an e-service's upstream: of another address nothing is known yet.
+    pub fn upstream(&self, name: &Arc<str>, authority: &Authority) -> Arc<UpstreamState> {
+        self.named.lock().upstreams.entry((name.clone(), authority.clone())).or_default().clone()
     }
 
     /// What is counted of all callers of an e-service.

@@ -7,7 +7,7 @@ use crate::claims::{AuditDigest, Claims, Identifier};
 use crate::{Scheme, TrustError, Uuid, Voucher};
 
 /// What a voucher must say to open one instance of an e-service: the tenant's, in the versions served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance {
     /// The issuer trusted here.
     pub issuer: Arc<str>,

@@ -5,7 +5,7 @@ use exchange::Timestamp;
 use crate::{Acceptance, Identifiers, Scheme, TrustError, Uuid, Verified, Voucher, accept};
 
 /// The instances of one e-service behind one URL, of which the voucher chooses one: an index into the configured list.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Instances {
     list: Box<[Acceptance]>,
     /// The places of the instances of each e-service of PDND.

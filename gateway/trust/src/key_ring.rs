@@ -30,7 +30,7 @@ pub struct KeyRing {
 }
 
 /// The durations of a [`KeyRing`], and its bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRingRules {
     /// How long after a fetch the next one is due: an hour.
     pub refresh_after: Duration,

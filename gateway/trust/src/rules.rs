@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
 /// What the vouchers of one issuer look like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerRules {
     pub(crate) issuer: Arc<str>,
     pub(crate) algorithms: Box<[Algorithm]>,

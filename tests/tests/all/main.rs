@@ -27,6 +27,7 @@ mod policy;
 mod random_departures;
 mod reading_live;
 mod refusals;
+mod reload;
 mod requests;
 mod rest_upstream;
 mod routing;

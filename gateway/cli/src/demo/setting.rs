@@ -42,9 +42,10 @@ impl Setting {
             let faults: Vec<String> = loaded.faults.iter().map(ToString::to_string).collect();
             anyhow::bail!("the demo's own configuration has faults:\n{}", faults.join("\n"));
         };
-        let gateway = proxy::start(&configuration)?;
+        let gateway = proxy::start(configuration)?;
         let ways = gateway.watch().context("nobody else watches")?;
-        let address = gateway.addresses.first().and_then(|(_, addresses)| addresses.first()).context("a listener with an address")?;
+        let addresses = gateway.addresses();
+        let address = addresses.first().and_then(|(_, addresses)| addresses.first()).context("a listener with an address")?;
         let url = format!("http://{address}");
         Ok(Self { folder: folder.to_owned(), sandbox, gateway, ways, url })
     }

@@ -70,7 +70,7 @@ pub struct Definition {
 }
 
 /// An instance: an e-service of one tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// In whose name it is offered.
     pub tenant: Tenant,
@@ -79,7 +79,7 @@ pub struct Instance {
 }
 
 /// How callers are authenticated.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Security {
     /// By a PDND voucher, which also chooses the instance.
     Voucher(Instances),
@@ -108,7 +108,7 @@ pub enum StatusMode {
 }
 
 /// The limits of an e-service.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LimitRules {
     /// Of all callers together.
     pub total: PartyLimit,
@@ -119,7 +119,7 @@ pub struct LimitRules {
 }
 
 /// A limit of one party.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PartyLimit {
     /// A rate with its burst.
     pub rate: Option<Rate>,

@@ -7,17 +7,17 @@ use std::time::Duration;
 use document::{Fault, Key, Section};
 use rustls::ServerConfig;
 
-use super::tls;
+use super::tls::{self, Tls};
 
 /// A listener as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListenerRules {
     /// Its configured name.
     pub name: Arc<str>,
     /// Where it listens; port 0 lets the system choose.
     pub addresses: Vec<SocketAddr>,
     /// TLS, if it has any.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Tls<ServerConfig>>,
     /// Whether h2 is spoken: by ALPN over TLS.
     pub http2: bool,
     /// Its limits.
@@ -25,7 +25,7 @@ pub struct ListenerRules {
 }
 
 /// What a connection may cost. Every limit has a name in the configuration, under `limits`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// The most time for a TLS handshake.
     pub handshake_time: Duration,

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Faults, Key, Place, Section};
 use exchange::Tenant;
 use trust::{IssuerRules, Uuid};
@@ -28,10 +30,13 @@ pub use files::Files;
 pub use listener::{ListenerLimits, ListenerRules};
 pub use operation::{CacheRules, OperationRules};
 pub use selector::{ChannelSource, Selector};
+pub use tls::{Tls, UpstreamTls};
 
 /// What a configuration means.
 #[derive(Debug)]
 pub struct Configuration {
+    /// The file it was read from.
+    pub path: PathBuf,
     /// The name of the installation: also the implicit tenant.
     pub installation: Arc<str>,
     /// What a problem's kind is appended to.
@@ -55,13 +60,13 @@ pub struct Configuration {
     /// The audit log.
     pub audit: AuditRules,
     /// The admin listener.
-    pub admin: Option<AdminAddress>,
+    pub admin: Option<AdminRules>,
     /// SHA-256 over all files that were read.
     pub hash: [u8; 32],
 }
 
 /// An environment of PDND.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IssuerConfig {
     /// Its configured name.
     pub name: Arc<str>,
@@ -74,7 +79,7 @@ pub struct IssuerConfig {
 }
 
 /// Where an issuer's keys are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum KeySource {
     /// A file; it is read again when due.
     File(PathBuf),
@@ -83,7 +88,7 @@ pub enum KeySource {
 }
 
 /// Where and how the audit log is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRules {
     /// The folder.
     pub store: PathBuf,
@@ -93,6 +98,38 @@ pub struct AuditRules {
     pub queue_bytes: u64,
     /// Refusals of strangers that are recorded one by one, a second.
     pub strangers: u64,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminRules {
+    /// Where it is.
+    pub address: AdminAddress,
+    /// What whoever wants to change something over it has to show.
+    pub token: Option<Token>,
+}
+
+/// A secret that is shown to prove who one is; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(Box<[u8]>);
+
+impl Token {
+    /// The secret itself, to be shown.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether this is it, in a time that does not tell how much of it is.
+    pub fn is(&self, shown: &[u8]) -> bool {
+        let hash = |bytes: &[u8]| digest(&SHA256, bytes);
+        verify_slices_are_equal(hash(&self.0).as_ref(), hash(shown).as_ref()).is_ok()
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 /// Where the admin listener is.
@@ -126,11 +163,14 @@ pub struct Loaded {
 pub fn load(path: &Path) -> Loaded {
     let faults = RefCell::new(Faults::new());
     let files = Files::read(path, &faults);
-    let configuration = if files.trees().is_empty() { None } else { compile(&files, &faults) };
+    let configuration = if files.trees().is_empty() { None } else { compile(path, &files, &faults) };
     let faults = faults.into_inner();
     let configuration = configuration.filter(|_| !faults.has_errors());
     Loaded { configuration, faults: faults.sorted() }
 }
+
+/// The least bytes of a token.
+const SHORTEST_TOKEN: usize = 16;
 
 /// The parts of all files, gathered before any of them is compiled, because they may name each other across files.
 #[derive(Default)]
@@ -155,7 +195,7 @@ struct TenantConfig {
     producer: Option<Uuid>,
 }
 
-fn compile(files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
+fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
     let mut parts = Parts::default();
     let mut roots = Vec::new();
     for (at, tree) in files.trees().iter().enumerate() {
@@ -187,6 +227,7 @@ fn compile(files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
     let limits = main.section("limits");
     let limit = |key: &'static str, default: u64| limits.as_ref().and_then(|limits| limits.bytes(key)).unwrap_or(default);
     let configuration = Configuration {
+        path: path.to_owned(),
         problem_base: main
             .section("problems")
             .and_then(|problems| problems.text("base").map(str::to_owned))
@@ -299,17 +340,34 @@ fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
     }
 }
 
-fn admin(main: &Section<'_>) -> Option<AdminAddress> {
+fn admin(main: &Section<'_>) -> Option<AdminRules> {
     let section = main.section("admin")?;
+    let token = section.text("token").and_then(|text| admin_token(&section, text));
+    Some(AdminRules { address: admin_address(&section)?, token })
+}
+
+/// A line end at the end of a file is not the secret's.
+fn admin_token(section: &Section<'_>, text: &str) -> Option<Token> {
+    let read = secret::read(section, "token", text, false)?;
+    let token = read.trim_ascii();
+    if token.len() < SHORTEST_TOKEN {
+        let fault = Fault::error(section.place("token"), format!("a token of less than {SHORTEST_TOKEN} bytes can be guessed"));
+        section.report(fault.hint("such as the output of `openssl rand -hex 32`"));
+        return None;
+    }
+    Some(Token(token.into()))
+}
+
+fn admin_address(section: &Section<'_>) -> Option<AdminAddress> {
     match (section.text("address"), section.text("socket")) {
-        (None, Some(path)) => Some(AdminAddress::Socket(files::resolve(&section, path))),
+        (None, Some(path)) => Some(AdminAddress::Socket(files::resolve(section, path))),
         (Some(text), None) => {
             let address: Option<SocketAddr> = text.parse().ok();
             match address {
                 None => section.report(Fault::error(section.place("address"), "not an address and port").hint("such as `127.0.0.1:9090`")),
                 Some(address) if !address.ip().is_loopback() => {
                     let fault =
-                        Fault::error(section.place("address"), "the admin listener has no authentication and must stay on loopback");
+                        Fault::error(section.place("address"), "the admin listener tells strangers too much and must stay on loopback");
                     section.report(fault.hint("bind it to 127.0.0.1 or [::1]"));
                 }
                 Some(_) => {}

@@ -8,7 +8,7 @@ use exchange::{OperationSpec, Pointer};
 use super::selector::{self, Selector};
 
 /// The rules of one operation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperationRules {
     /// Asking changes nothing: it may be repeated, and its answers may be kept.
     pub safe: bool,

@@ -2,34 +2,92 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use document::{Fault, Section};
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs;
 use rustls::server::{ResolvesServerCert, ResolvesServerCertUsingSni, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 use super::secret;
 
+/// One side of TLS, compiled. Two are equal if they were made of the same certificates, keys and settings.
+#[derive(Clone, Debug)]
+pub struct Tls<T> {
+    /// What rustls takes.
+    pub config: Arc<T>,
+    identity: [u8; 32],
+}
+
+impl<T> PartialEq for Tls<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+impl<T> Eq for Tls<T> {}
+
+impl<T> std::hash::Hash for Tls<T> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.identity.hash(state);
+    }
+}
+
+/// TLS towards an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamTls {
+    /// Whom to believe, and who we are.
+    pub tls: Tls<ClientConfig>,
+    /// The name that its certificate has to have.
+    pub name: ServerName<'static>,
+}
+
+/// What one side of TLS is made of, as it is read.
+struct Made(Context);
+
+impl Made {
+    fn of(kind: &str) -> Self {
+        let mut made = Self(Context::new(&SHA256));
+        made.with(kind.as_bytes());
+        made
+    }
+
+    /// Each part with its length, so that no two sequences look alike.
+    fn with(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_be_bytes());
+        self.0.update(part);
+    }
+
+    fn into_tls<T>(self, config: T) -> Tls<T> {
+        let mut identity = [0; 32];
+        identity.copy_from_slice(self.0.finish().as_ref());
+        Tls { config: Arc::new(config), identity }
+    }
+}
+
 /// The provider of every TLS connection: one stack.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// The server side of a listener, if `tls` is there. `None` where it is not, or where it has faults.
-pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Arc<ServerConfig>> {
+pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Tls<ServerConfig>> {
     section.node("tls")?;
+    let mut made = Made::of(if http2 { "h2" } else { "http/1.1" });
     let mut pairs = Vec::new();
     for item in section.section_list("tls") {
         let names: Vec<String> = item.texts("names").iter().map(|(text, _)| (*text).to_owned()).collect();
-        if let Some(key) = certified_key(&item) {
+        for name in &names {
+            made.with(name.as_bytes());
+        }
+        if let Some(key) = certified_key(&item, &mut made) {
             pairs.push((names, key, item.here()));
         }
     }
     // Read in any case, so that its faults are told together with those of the certificates.
-    let verifier = client_verifier(section);
+    let verifier = client_verifier(section, &mut made);
     let (_, first, _) = pairs.first()?;
     let default = first.clone();
     let mut by_name = ResolvesServerCertUsingSni::new();
@@ -47,7 +105,7 @@ pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Arc<ServerCon
         ClientVerifier::Some(verifier) => builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver),
     };
     config.alpn_protocols = if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-    Some(Arc::new(config))
+    Some(made.into_tls(config))
 }
 
 /// The certificate of the name asked for, else the first.
@@ -63,10 +121,12 @@ impl ResolvesServerCert for ByName {
     }
 }
 
-fn certified_key(section: &Section<'_>) -> Option<Arc<CertifiedKey>> {
+fn certified_key(section: &Section<'_>, made: &mut Made) -> Option<Arc<CertifiedKey>> {
     let certificate = section.required_text("certificate").and_then(|text| secret::read(section, "certificate", text, true));
     let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true));
     let (certificate, key) = (certificate?, key?);
+    made.with(&certificate);
+    made.with(&key);
     let chain = certificates(section, "certificate", &certificate)?;
     let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
     let Ok(key) = provider().key_provider.load_private_key(key) else { return report(section, "key", "the private key cannot be used") };
@@ -95,7 +155,7 @@ enum ClientVerifier {
 }
 
 /// `client_certificates: { mode: required|optional|off, ca: file }`.
-fn client_verifier(section: &Section<'_>) -> Option<ClientVerifier> {
+fn client_verifier(section: &Section<'_>, made: &mut Made) -> Option<ClientVerifier> {
     let Some(clients) = section.section("client_certificates") else { return Some(ClientVerifier::None) };
     #[derive(Clone, Copy, PartialEq)]
     enum Mode {
@@ -109,7 +169,8 @@ fn client_verifier(section: &Section<'_>) -> Option<ClientVerifier> {
         let _ = clients.text("ca");
         return Some(ClientVerifier::None);
     }
-    let roots = roots(&clients, "ca")?;
+    made.with(if mode == Mode::Optional { b"optional" } else { b"required" });
+    let roots = roots(&clients, "ca", made)?;
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
     let builder = if mode == Mode::Optional { builder.allow_unauthenticated() } else { builder };
     match builder.build() {
@@ -118,9 +179,10 @@ fn client_verifier(section: &Section<'_>) -> Option<ClientVerifier> {
     }
 }
 
-fn roots(section: &Section<'_>, key: &'static str) -> Option<RootCertStore> {
+fn roots(section: &Section<'_>, key: &'static str, made: &mut Made) -> Option<RootCertStore> {
     let text = section.required_text(key)?;
     let pem = secret::read(section, key, text, true)?;
+    made.with(&pem);
     let mut roots = RootCertStore::empty();
     for certificate in certificates(section, key, &pem)? {
         if roots.add(certificate).is_err() {
@@ -131,12 +193,18 @@ fn roots(section: &Section<'_>, key: &'static str) -> Option<RootCertStore> {
 }
 
 /// The client side of an upstream: its own roots (`roots: ca.pem`, or the system's), and a certificate of ours if asked.
-pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8]) -> Option<Arc<ClientConfig>> {
+pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8], name: ServerName<'static>) -> Option<UpstreamTls> {
+    let mut made = Made::of("client");
+    made.with(alpn);
     let roots = match section {
-        Some(section) if section.node("roots").is_some() => roots(section, "roots")?,
+        Some(section) if section.node("roots").is_some() => roots(section, "roots", &mut made)?,
         _ => {
+            let system = rustls_native_certs::load_native_certs().certs;
+            for root in &system {
+                made.with(root);
+            }
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            roots.add_parsable_certificates(system);
             roots
         }
     };
@@ -147,6 +215,8 @@ pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8]) -> Option<Arc<C
             let _ = section.node("key");
             let certificate = section.text("certificate").and_then(|text| secret::read(section, "certificate", text, true))?;
             let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true))?;
+            made.with(&certificate);
+            made.with(&key);
             let chain = certificates(section, "certificate", &certificate)?;
             let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
             match builder.with_client_auth_cert(chain, key) {
@@ -156,5 +226,5 @@ pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8]) -> Option<Arc<C
         }
     };
     config.alpn_protocols = vec![alpn.to_vec()];
-    Some(Arc::new(config))
+    Some(UpstreamTls { tls: made.into_tls(config), name })
 }

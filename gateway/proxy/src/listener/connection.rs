@@ -25,11 +25,11 @@ use super::Serving;
 use super::pulse::{Attention, Overdue, Paced, Place, Pulse};
 use crate::body::{AnswerBody, CallerBody, Pace};
 use crate::clock;
-use crate::config::ListenerRules;
+use crate::config::{ListenerLimits, ListenerRules};
 use crate::exchange::{Exchange, Opening};
 use crate::message::{RequestBody, RequestMessage, Response};
 use crate::metrics::CauseLabels;
-use crate::snapshot::Listener;
+use crate::snapshot::Post;
 use crate::stage::layer::StageFuture;
 use crate::stage::record::answer_body;
 
@@ -45,7 +45,10 @@ const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 /// A connection that was accepted.
 pub(super) struct Connection {
     serving: Serving,
-    listener: Arc<Listener>,
+    /// Where each of its requests finds the listener as it is configured then.
+    post: Arc<Post>,
+    /// What it was let in under.
+    limits: ListenerLimits,
     peer: SocketAddr,
     /// Its place among the connections of the listener.
     _permit: OwnedSemaphorePermit,
@@ -58,15 +61,20 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(serving: Serving, listener: Arc<Listener>, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Arc<Self> {
+    pub(super) fn new(
+        serving: Serving,
+        post: Arc<Post>,
+        limits: ListenerLimits,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
         serving.worker.state.metrics.connections.inc();
-        Arc::new(Self { serving, listener, peer, _permit: permit })
+        Arc::new(Self { serving, post, limits, peer, _permit: permit })
     }
 
     /// Serves it to its end.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, tls: Option<TlsAcceptor>, pulse: Arc<Pulse>) {
         let _ = stream.set_nodelay(true);
-        let pulse = self.serving.pulses.connect(&self.listener.rules.limits, false);
         let stream = Paced::new(stream, pulse.clone());
         match tls {
             None => self.http1(stream, pulse).await,
@@ -76,7 +84,7 @@ impl Connection {
     }
 
     async fn serve_tls(self: Arc<Self>, stream: Paced<TcpStream>, tls: TlsAcceptor, pulse: Arc<Pulse>) {
-        match tokio::time::timeout(self.listener.rules.limits.handshake_time, tls.accept(stream)).await {
+        match tokio::time::timeout(self.limits.handshake_time, tls.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 if http2 { Box::pin(self.http2(stream, pulse)).await } else { self.http1(stream, pulse).await }
@@ -88,14 +96,14 @@ impl Connection {
 
     fn failed(&self, cause: &'static str, error: &dyn std::fmt::Display) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::info!(listener = %self.listener.rules.name, peer = %self.peer, cause, %error, "a connection ended before a request");
+        tracing::info!(listener = %self.post.name, peer = %self.peer, cause, %error, "a connection ended before a request");
     }
 
     async fn http1<T>(self: Arc<Self>, stream: T, pulse: Arc<Pulse>)
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let limits = &self.listener.rules.limits;
+        let limits = &self.limits;
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -119,7 +127,7 @@ impl Connection {
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         pulse.multiplexed();
-        let limits = &self.listener.rules.limits;
+        let limits = &self.limits;
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -174,7 +182,7 @@ impl Connection {
             "broken"
         };
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::debug!(listener = %self.listener.rules.name, peer = %self.peer, cause, %error, "a connection broke");
+        tracing::debug!(listener = %self.post.name, peer = %self.peer, cause, %error, "a connection broke");
     }
 
     fn overdue(&self, overdue: Overdue) {
@@ -190,10 +198,11 @@ impl Connection {
     fn exchange(self: Arc<Self>, request: http::Request<Incoming>, pulse: &Arc<Pulse>) -> Running {
         let (head, body) = request.into_parts();
         let exchange = Arc::new(self.open(&head, pulse.begin()));
+        let rules = &exchange.listener.rules;
         let body = if body.is_end_stream() {
             RequestBody::Held(Bytes::new())
         } else {
-            RequestBody::Unread(Box::new(CallerBody::new(body, head.version, pace(&self.listener.rules), exchange.started)))
+            RequestBody::Unread(Box::new(CallerBody::new(body, head.version, pace(rules), exchange.started)))
         };
         let request = Box::new(RequestMessage {
             exchange: exchange.clone(),
@@ -225,8 +234,7 @@ impl Connection {
             seen,
             trace,
             worker: worker.clone(),
-            snapshot: self.serving.snapshot.clone(),
-            listener: self.listener.clone(),
+            listener: self.post.listener.load_full(),
             peer: self.peer,
             _place: place,
             dialect: dialect(&head.headers),

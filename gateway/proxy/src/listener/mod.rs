@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::gateway::Gateway;
 use crate::metrics::CauseLabels;
-use crate::snapshot::{Listener, Snapshot};
+use crate::snapshot::Post;
 use crate::worker::Worker;
 
 pub(crate) use connection::TRACEPARENT;
@@ -34,30 +34,43 @@ pub struct Serving {
     pub worker: Arc<Worker>,
     /// The stack.
     pub gateway: Gateway,
-    /// The configuration.
-    pub snapshot: Arc<Snapshot>,
     /// The connections of this worker, for their limits in time.
     pub pulses: Arc<Pulses>,
-    /// Set when the worker begins to drain.
-    pub draining: CancellationToken,
     /// The tasks that a drain waits for: connections, and exchanges whose callers went away.
     pub tasks: TaskTracker,
 }
 
-/// Accepts until the worker drains, then empties the backlog: those who connected before the drain are served.
-pub async fn accept(serving: Serving, listener: Arc<Listener>, socket: std::net::TcpListener, permits: Arc<Semaphore>) {
+/// Which socket a connection came in by, over all reloads: all workers' sockets of one address have the same.
+pub type DoorId = u64;
+
+/// A socket to listen at, and for how long.
+#[derive(Debug)]
+pub struct Opened {
+    /// Which it is.
+    pub door: DoorId,
+    /// Whose it is.
+    pub post: Arc<Post>,
+    /// The socket.
+    pub socket: std::net::TcpListener,
+    /// Set when nobody is to be accepted any more: the process ends, or the address is no longer configured.
+    pub closing: CancellationToken,
+}
+
+/// Accepts until it is closed, then empties the backlog: those who connected before are served.
+pub async fn accept(serving: Serving, opened: Opened) {
+    let Opened { door: id, post, socket, closing } = opened;
     let socket = match TcpListener::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => {
-            tracing::error!(listener = %listener.rules.name, %error, "a socket cannot be listened to");
+            tracing::error!(listener = %post.name, %error, "a socket cannot be listened to");
             return;
         }
     };
-    let door = Door { tls: listener.rules.tls.clone().map(TlsAcceptor::from), serving, listener, permits };
+    let door = Door { id, serving, post };
     let mut waiting = Vec::new();
     loop {
         let accepted = tokio::select! {
-            () = door.serving.draining.cancelled() => break,
+            () = closing.cancelled() => break,
             accepted = socket.accept() => accepted,
         };
         let (stream, peer) = match accepted {
@@ -72,7 +85,7 @@ pub async fn accept(serving: Serving, listener: Arc<Listener>, socket: std::net:
         // At the cap one waits here, unread, and the others in the system's backlog, until a connection ends. The place is
         // taken only now: a socket that nobody comes to must not hold one.
         let place = tokio::select! {
-            () = door.serving.draining.cancelled() => None,
+            () = closing.cancelled() => None,
             place = door.place() => place,
         };
         let Some(place) = place else {
@@ -87,30 +100,35 @@ pub async fn accept(serving: Serving, listener: Arc<Listener>, socket: std::net:
         let Some(place) = door.place().await else { return };
         door.let_in(stream, peer, place);
     }
+    door.serving.pulses.drain_door(id);
 }
 
 /// Where the connections of one socket come in.
 struct Door {
+    id: DoorId,
     serving: Serving,
-    listener: Arc<Listener>,
-    permits: Arc<Semaphore>,
-    tls: Option<TlsAcceptor>,
+    post: Arc<Post>,
 }
 
 impl Door {
     /// Waits for a place among the connections of the listener.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        self.permits.clone().acquire_owned().await.ok()
+        self.post.places.clone().acquire_owned().await.ok()
     }
 
     fn let_in(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        let connection = connection::Connection::new(self.serving.clone(), self.listener.clone(), peer, place);
-        self.serving.tasks.spawn(connection.serve(stream, self.tls.clone()));
+        // As configured now: a renewed certificate serves whoever comes after it.
+        let listener = self.post.listener.load();
+        let limits = &listener.rules.limits;
+        let tls = listener.rules.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config.clone()));
+        let pulse = self.serving.pulses.connect(limits, self.id);
+        let connection = connection::Connection::new(self.serving.clone(), self.post.clone(), limits.clone(), peer, place);
+        self.serving.tasks.spawn(connection.serve(stream, tls, pulse));
     }
 
     fn cannot_accept(&self, error: &std::io::Error) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause: "accept" }).inc();
-        tracing::warn!(listener = %self.listener.rules.name, %error, "a connection could not be accepted");
+        tracing::warn!(listener = %self.post.name, %error, "a connection could not be accepted");
     }
 }
 

@@ -14,6 +14,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::DoorId;
 use crate::clock;
 use crate::config::ListenerLimits;
 
@@ -32,8 +33,8 @@ pub struct Pulses {
 }
 
 impl Pulses {
-    /// A new connection, with the limits of its listener.
-    pub(super) fn connect(&self, limits: &ListenerLimits, multiplexed: bool) -> Arc<Pulse> {
+    /// A new connection that came in by this door, with the limits of its listener.
+    pub(super) fn connect(&self, limits: &ListenerLimits, door: DoorId) -> Arc<Pulse> {
         if self.now.load(Ordering::Relaxed) == 0 {
             self.now.store(clock::millis(), Ordering::Relaxed);
         }
@@ -43,7 +44,8 @@ impl Pulses {
             since: AtomicU64::new(clock::millis()),
             stalled: AtomicU64::new(0),
             under_way: AtomicU32::new(0),
-            multiplexed: AtomicBool::new(multiplexed),
+            multiplexed: AtomicBool::new(false),
+            door,
             overdue: AtomicU8::new(0),
             answers: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -68,6 +70,12 @@ impl Pulses {
         self.draining.store(true, Ordering::Relaxed);
         self.now.store(clock::millis(), Ordering::Relaxed);
         self.connections.lock().iter().filter_map(Weak::upgrade).for_each(|pulse| pulse.drain());
+    }
+
+    /// The same of those that came in by one door.
+    pub(super) fn drain_door(&self, door: DoorId) {
+        self.now.store(clock::millis(), Ordering::Relaxed);
+        self.connections.lock().iter().filter_map(Weak::upgrade).filter(|pulse| pulse.door == door).for_each(|pulse| pulse.drain());
     }
 
     /// Goes over the connections for ever: a task of the worker.
@@ -102,6 +110,7 @@ pub(crate) struct Pulse {
     stalled: AtomicU64,
     under_way: AtomicU32,
     multiplexed: AtomicBool,
+    door: DoorId,
     overdue: AtomicU8,
     /// Answers on their way, of an h2 connection.
     answers: Mutex<Vec<Weak<Answering>>>,
@@ -337,7 +346,7 @@ mod tests {
             write_time: Duration::from_millis(500),
             ..crate::config::ListenerLimits::for_tests()
         };
-        let pulse = pulses.connect(&limits, false);
+        let pulse = pulses.connect(&limits, 0);
         pulse.since.store(10_000, Ordering::Relaxed);
         pulse.now.store(10_000, Ordering::Relaxed);
         (pulses, pulse)

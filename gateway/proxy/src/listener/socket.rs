@@ -8,13 +8,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// How many connections may wait to be accepted, for each socket.
 pub(super) const BACKLOG: i32 = 1024;
 
-/// The sockets of one listener: for each worker one for each address.
+/// The sockets of one address: one for each worker.
 #[derive(Debug)]
 pub struct Bound {
-    /// Where it listens, port 0 resolved.
-    pub addresses: Vec<SocketAddr>,
+    /// Port 0 resolved.
+    pub address: SocketAddr,
     /// By worker.
-    pub sockets: Vec<Vec<TcpListener>>,
+    pub sockets: Vec<TcpListener>,
 }
 
 /// Why a listener could not be opened.
@@ -27,25 +27,17 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// Opens the sockets of a listener. A port 0 is resolved by the first of them, and the others take the same.
-pub fn bind(addresses: &[SocketAddr], workers: usize) -> Result<Bound, BindError> {
-    let mut bound = Bound { addresses: Vec::new(), sockets: (0..workers).map(|_| Vec::new()).collect() };
-    for &address in addresses {
-        let fail = |source| BindError { address: address.to_string(), source };
-        refuse_taken(address).map_err(fail)?;
-        let first = open(address).map_err(fail)?;
-        let resolved = first.local_addr().map_err(fail)?;
-        let mut first = Some(first);
-        for sockets in &mut bound.sockets {
-            let socket = match first.take() {
-                Some(socket) => socket,
-                None => open(resolved).map_err(fail)?,
-            };
-            sockets.push(socket);
-        }
-        bound.addresses.push(resolved);
+/// Opens the sockets of an address. A port 0 is resolved by the first of them, and the others take the same.
+pub fn bind(address: SocketAddr, workers: usize) -> Result<Bound, BindError> {
+    let fail = |source| BindError { address: address.to_string(), source };
+    refuse_taken(address).map_err(fail)?;
+    let first = open(address).map_err(fail)?;
+    let resolved = first.local_addr().map_err(fail)?;
+    let mut sockets = vec![first];
+    while sockets.len() < workers {
+        sockets.push(open(resolved).map_err(fail)?);
     }
-    Ok(bound)
+    Ok(Bound { address: resolved, sockets })
 }
 
 /// SO_REUSEPORT would let a second gateway of the same user share the port unnoticed, and half of the callers would go there.
@@ -84,13 +76,13 @@ mod tests {
 
     #[test]
     fn resolves_port_zero_once_for_all_workers() -> Result<(), BindError> {
-        let bound = bind(&[SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))], 3)?;
-        assert!(bound.addresses.iter().all(|address| address.port() != 0));
-        for sockets in &bound.sockets {
-            let addresses: Vec<_> = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-            assert_eq!(addresses, bound.addresses);
+        for address in [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))] {
+            let bound = bind(address, 3)?;
+            assert_ne!(bound.address.port(), 0);
+            let addresses: Vec<_> = bound.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+            assert_eq!(addresses, [bound.address; 3]);
+            assert!(bind(bound.address, 1).is_err(), "a second process is refused the port");
         }
-        assert!(bind(&bound.addresses, 1).is_err(), "a second process is refused the port");
         Ok(())
     }
 }

@@ -75,7 +75,7 @@ pub fn refuse(exchange: &Exchange, rejection: &Rejection) -> Response {
 
 /// Writes a problem in the caller's dialect.
 pub fn write(exchange: &Exchange, problem: &Problem) -> Response {
-    let base = &exchange.snapshot.problem_base;
+    let base = &exchange.listener.common.problem_base;
     let instance = format!("urn:uuid:{}", exchange.id);
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = HeaderMap::with_capacity(4);

@@ -41,7 +41,7 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     let routed = exchange.routed();
     let definition = &routed.service.definition;
     let authenticated = exchange.authenticated();
-    let mut record = Record::new(Event::Begun, &exchange.snapshot.installation, exchange.seen);
+    let mut record = Record::new(Event::Begun, &exchange.listener.common.installation, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
     record.tenant = definition.instances.get(authenticated.instance).map(|instance| instance.tenant.name());

@@ -146,14 +146,14 @@ fn note_unawaited(exchange: &Exchange, response: &Response) {
 
 /// Builds the record of an exchange, out of borrowed parts, and hands it to whoever writes it.
 fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record<'_>) -> T) -> T {
-    let mut record = Record::new(Event::Exchange, &exchange.snapshot.installation, exchange.seen);
+    let mut record = Record::new(Event::Exchange, &exchange.listener.common.installation, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(Direction::Inbound);
     // By the clock that the exchange began with, so that the two instants cannot contradict the durations.
     let total = exchange.entered(Stage::Record);
     record.t1 = Some(exchange.seen.plus_nanos(total as i64 * 1000));
     record.trace = Some(exchange.trace);
-    record.configuration = Some(&exchange.snapshot.hash);
+    record.configuration = Some(&exchange.listener.common.hash);
     record.channel = exchange.channel.get().map(String::as_str);
     record.request_bytes = Some(exchange.request_bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
     record.answer_bytes = response.body.bytes().map(|bytes| bytes.len() as u64);
@@ -278,11 +278,11 @@ pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> Answe
         ResponseBody::Held(bytes) => AnswerBody::held(bytes, exchange.clone()),
         ResponseBody::Json(json) => AnswerBody::held(json.bytes().clone(), exchange.clone()),
         ResponseBody::Streamed(stream) => {
-            let (worker, snapshot, id) = (exchange.worker.clone(), exchange.snapshot.clone(), exchange.id);
+            let (worker, common, id) = (exchange.worker.clone(), exchange.listener.common.clone(), exchange.id);
             let closed = move |closing: Closing| {
                 let closed = Closed {
                     id,
-                    node: &snapshot.installation,
+                    node: &common.installation,
                     t1: clock::now(),
                     bytes: closing.bytes,
                     digest: Some(closing.digest),

@@ -10,6 +10,8 @@ use tokio_rustls::TlsConnector;
 
 use super::http1::Http1;
 use super::pool::{Connection, Sender};
+use crate::config::UpstreamTls;
+
 use super::{Protocol, UpstreamError, UpstreamRules};
 
 pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
@@ -19,8 +21,8 @@ pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, Upstrea
     let _ = stream.set_nodelay(true);
     let sender = match &rules.tls {
         None => handshake(stream, rules).await,
-        Some((config, name)) => {
-            let connector = TlsConnector::from(config.clone());
+        Some(UpstreamTls { tls, name }) => {
+            let connector = TlsConnector::from(tls.config.clone());
             let stream = connector.connect(name.clone(), stream).await.map_err(|error| UpstreamError::Tls(error.to_string()))?;
             handshake(stream, rules).await
         }

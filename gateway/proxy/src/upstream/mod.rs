@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
-use rustls_pki_types::ServerName;
 
 use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
 use crate::clock;
+use crate::config::UpstreamTls;
 
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
@@ -38,7 +38,7 @@ pub enum Protocol {
 }
 
 /// An upstream as configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamRules {
     /// `http` or `https`.
     pub scheme: Scheme,
@@ -53,7 +53,7 @@ pub struct UpstreamRules {
     /// The path of the URL; what an adapter asks for is appended to it.
     pub base_path: String,
     /// TLS, for `https`.
-    pub tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
+    pub tls: Option<UpstreamTls>,
     /// HTTP/1.1 or h2.
     pub protocol: Protocol,
     /// The most time for a connection, TLS included.

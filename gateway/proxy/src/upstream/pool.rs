@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::http1::Http1;
 use super::{Protocol, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
+use crate::config::UpstreamTls;
 
 type Request = http::Request<UpstreamRequestBody>;
 type Answer = http::Response<Incoming>;
@@ -26,6 +27,8 @@ pub struct PoolKey {
     host: String,
     port: u16,
     protocol: Protocol,
+    /// A replaced certificate of ours, or another root, makes another pool: connections made with the old ones are not used again.
+    tls: Option<UpstreamTls>,
     keeping: (Duration, Duration, usize),
     /// The e-service, where it does not share.
     owner: Option<Arc<str>>,
@@ -39,6 +42,7 @@ impl PoolKey {
             host: rules.host.clone(),
             port: rules.port,
             protocol: rules.protocol,
+            tls: rules.tls.clone(),
             keeping: (rules.idle, rules.max_age, rules.idle_connections),
             owner: own.then(|| eservice.clone()),
         }
@@ -50,6 +54,8 @@ impl PoolKey {
 pub struct PoolPlace {
     /// Its number.
     pub slot: usize,
+    /// How many pools had this number before: what is left of them is not this one's.
+    pub generation: u64,
     /// Idle connections.
     pub idle: Arc<AtomicI64>,
 }
@@ -65,7 +71,12 @@ impl Pools {
         if pools.len() <= place.slot {
             pools.resize_with(place.slot + 1, || None);
         }
-        pools[place.slot].get_or_insert_with(|| Arc::new(Pool { idle: Mutex::default(), count: place.idle.clone() })).clone()
+        match &mut pools[place.slot] {
+            Some(pool) if pool.generation == place.generation => pool.clone(),
+            other => {
+                other.insert(Arc::new(Pool { generation: place.generation, idle: Mutex::default(), count: place.idle.clone() })).clone()
+            }
+        }
     }
 
     /// Closes idle connections whose time is over, whether or not anybody asks for one again.
@@ -80,6 +91,7 @@ impl Pools {
 /// Idle connections, the most recently used last.
 #[derive(Debug)]
 pub(super) struct Pool {
+    generation: u64,
     idle: Mutex<VecDeque<Idle>>,
     /// How many idle ones there are, over all workers.
     count: Arc<AtomicI64>,

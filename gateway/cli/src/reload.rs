@@ -1,0 +1,82 @@
+//! `varco plan` and `varco reload`: ask the running gateway over its admin listener.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use proxy::Plan;
+use proxy::config::{self, AdminAddress, AdminRules};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::check::print_faults;
+
+/// Which gateway to ask.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The configuration that it runs with: where its admin listener is stands there.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print what changes as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn plan(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    ask(arguments, Method::GET, "/plan")
+}
+
+pub(crate) fn reload(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    ask(arguments, Method::POST, "/reload")
+}
+
+fn ask(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Result<ExitCode> {
+    let loaded = config::load(&arguments.config);
+    let Some(configuration) = loaded.configuration else {
+        // What the gateway would say too; with a fault in it, it cannot be known where the gateway is.
+        print_faults(&loaded.faults);
+        anyhow::bail!("the configuration cannot be used; nothing was changed");
+    };
+    let admin = configuration.admin.context("the configuration has no `admin`: nobody can be asked; SIGHUP reloads")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (status, answer) = runtime.block_on(send(&admin, method, path)).with_context(|| format!("asking {}", admin.address))?;
+    if arguments.json {
+        println!("{answer:#}");
+    } else if status.is_success() {
+        print!("{}", serde_json::from_value::<Plan>(answer).context("the gateway answered something else")?);
+    } else {
+        println!("{}", answer["detail"].as_str().unwrap_or("the gateway refused"));
+    }
+    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn send(admin: &AdminRules, method: Method, path: &str) -> anyhow::Result<(StatusCode, Value)> {
+    let mut request = Request::builder().method(method).uri(path).header(http::header::HOST, "admin");
+    if let Some(token) = &admin.token {
+        request = request.header(http::header::AUTHORIZATION, [b"Bearer ", token.expose()].concat());
+    }
+    let request = request.body(Empty::new())?;
+    match &admin.address {
+        AdminAddress::Tcp(address) => exchange(TcpStream::connect(address).await?, request).await,
+        AdminAddress::Socket(path) => exchange(UnixStream::connect(path).await?, request).await,
+    }
+}
+
+async fn exchange<T>(stream: T, request: Request<Empty<Bytes>>) -> anyhow::Result<(StatusCode, Value)>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let answer = sender.send_request(request).await?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+}

@@ -1,0 +1,250 @@
+//! What one configuration changes of another.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Configuration, Definition, ListenerRules};
+
+/// What would change, part by part, in the order of the new configuration; what is gone comes last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What a reload changes.
+    pub changes: Vec<Change>,
+    /// What only a restart can change, by its names in the configuration: with any, nothing is changed.
+    pub needs_restart: Vec<Word>,
+}
+
+/// One part that changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What happens to it.
+    pub action: Action,
+    /// What it is.
+    pub part: Part,
+    /// Its name in the configuration.
+    pub name: String,
+    /// What of it changes, by the configuration's words; empty for what is added or removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub what: Vec<Word>,
+}
+
+/// A word of the configuration.
+pub type Word = Cow<'static, str>;
+
+/// What happens to a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It comes.
+    Add,
+    /// It stays and is another.
+    Change,
+    /// It goes.
+    Remove,
+}
+
+/// What a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// An environment of PDND.
+    Environment,
+    /// A listener.
+    Listener,
+    /// An e-service.
+    #[serde(rename = "e-service")]
+    EService,
+    /// What is no part's own.
+    Configuration,
+}
+
+impl Plan {
+    /// What the second changes of the first.
+    pub fn between(old: &Configuration, new: &Configuration) -> Self {
+        let mut plan = Self { changes: Vec::new(), needs_restart: needs_restart(old, new) };
+        if old.problem_base != new.problem_base {
+            plan.push(Action::Change, Part::Configuration, "problems", vec!["base".into()]);
+        }
+        plan.compare(
+            Part::Environment,
+            &old.issuers,
+            &new.issuers,
+            |issuer| &issuer.name,
+            |old, new| named([("issuer", old.rules == new.rules), ("jwks", old.keys == new.keys), ("refresh", old.refresh == new.refresh)]),
+        );
+        plan.compare(Part::Listener, &old.listeners, &new.listeners, |listener| &listener.name, listener);
+        plan.compare(Part::EService, &old.eservices, &new.eservices, |service| &service.name, |old, new| eservice(old, new));
+        plan
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.needs_restart.is_empty()
+    }
+
+    /// How many parts are added, changed and removed, for a log line.
+    pub fn summary(&self) -> String {
+        let count = |action| self.changes.iter().filter(|change| change.action == action).count();
+        format!("{} added, {} changed, {} removed", count(Action::Add), count(Action::Change), count(Action::Remove))
+    }
+
+    fn push(&mut self, action: Action, part: Part, name: &str, what: Vec<Word>) {
+        self.changes.push(Change { action, part, name: name.to_owned(), what });
+    }
+
+    fn compare<T>(&mut self, part: Part, old: &[T], new: &[T], name: impl Fn(&T) -> &str, differ: impl Fn(&T, &T) -> Vec<Word>) {
+        for item in new {
+            match old.iter().find(|known| name(known) == name(item)) {
+                None => self.push(Action::Add, part, name(item), Vec::new()),
+                Some(known) => {
+                    let what = differ(known, item);
+                    if !what.is_empty() {
+                        self.push(Action::Change, part, name(item), what);
+                    }
+                }
+            }
+        }
+        for gone in old.iter().filter(|known| !new.iter().any(|item| name(item) == name(known))) {
+            self.push(Action::Remove, part, name(gone), Vec::new());
+        }
+    }
+}
+
+/// The names of what is not the same.
+fn named<const N: usize>(same: [(&'static str, bool); N]) -> Vec<Word> {
+    same.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.into()).collect()
+}
+
+/// What is made once a process: the log, the threads, what bounds them together.
+fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
+    named([
+        ("installation", old.installation == new.installation),
+        ("workers", old.workers == new.workers),
+        ("limits.buffered_bytes", old.buffered_bytes == new.buffered_bytes),
+        ("limits.cache_bytes", old.cache_bytes == new.cache_bytes),
+        ("limits.remembered_vouchers", old.vouchers == new.vouchers),
+        ("drain", old.drain == new.drain),
+        ("audit", old.audit == new.audit),
+        ("admin", old.admin == new.admin),
+    ])
+}
+
+fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
+    named([
+        ("address", old.addresses == new.addresses),
+        ("tls", old.tls == new.tls),
+        ("http2", old.http2 == new.http2),
+        ("limits", old.limits == new.limits),
+    ])
+}
+
+fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
+    let policies = |definition: &Definition| definition.policies.as_ref().map(|policies| *policies.hash());
+    named([
+        ("listener", old.listener == new.listener),
+        ("base_path", old.base_path == new.base_path),
+        ("contract", old.contract.hash() == new.contract.hash()),
+        ("adapter", format!("{:?}", old.adapter) == format!("{:?}", new.adapter)),
+        ("security", old.security == new.security),
+        ("instances", old.instances == new.instances),
+        ("policy", policies(old) == policies(new)),
+        ("subject", old.subject == new.subject),
+        ("channel", old.channel == new.channel),
+        ("limits", old.limits == new.limits),
+        ("operations", old.operations == new.operations),
+        ("upstream", old.upstream == new.upstream),
+        ("answers", old.answers == new.answers),
+        ("audit", old.durability == new.durability),
+        ("status", (old.status, old.record_status) == (new.status, new.record_status)),
+        ("digest_answers", old.digest_answers == new.digest_answers),
+        ("body_bytes", old.body_bytes == new.body_bytes),
+    ])
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "nothing changes");
+        }
+        for change in &self.changes {
+            writeln!(f, "{change}")?;
+        }
+        self.needs_restart.iter().try_for_each(|name| writeln!(f, "! {name} needs a restart: as long as it differs, nothing is reloaded"))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.action {
+            Action::Add => '+',
+            Action::Change => '~',
+            Action::Remove => '-',
+        };
+        let part = match self.part {
+            Part::Environment => "environment",
+            Part::Listener => "listener",
+            Part::EService => "e-service",
+            Part::Configuration => "configuration",
+        };
+        write!(f, "{sign} {part} {}", self.name)?;
+        if self.what.is_empty() { Ok(()) } else { write!(f, ": {}", self.what.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    /// A configuration of one open e-service, with this in the places that tests change.
+    fn configuration(top: &str, listener: &str, eservice: &str) -> Configuration {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(
+            folder.path().join("openapi.yaml"),
+            "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths:\n  /a:\n    get: {operationId: a, responses: {'200': {description: ok}}}\n",
+        )
+        .expect("it can be written");
+        let yaml = format!(
+            "{top}\nlisteners:\n  out: {{ address: '127.0.0.1:0' {listener} }}\naudit: {{ store: data }}\neservices:\n  uno:\n    direction: inbound\n    \
+             listener: out\n    contract: openapi.yaml\n    security: [open]\n    acknowledge: [open]\n    adapter: {{ http: {{ url: 'http://127.0.0.1:1' }} }}\n{eservice}"
+        );
+        let file = folder.path().join("varco.yaml");
+        std::fs::write(&file, yaml).expect("it can be written");
+        let loaded = load(&file);
+        let mut configuration = loaded.configuration.unwrap_or_else(|| panic!("{:?}", loaded.faults));
+        // Each is read from a folder of its own.
+        configuration.audit.store = "data".into();
+        configuration
+    }
+
+    const BASE: &str = "    base_path: /uno\n";
+
+    #[test]
+    fn names_what_changes_and_nothing_else() {
+        let old = configuration("", "", BASE);
+        let cases: [(&str, &str, &str, &str); 9] = [
+            ("", "", BASE, "nothing changes\n"),
+            ("", "", "    base_path: /due\n", "~ e-service uno: base_path\n"),
+            ("", "", "    base_path: /uno\n    limits: { rate: 5/s }\n", "~ e-service uno: limits\n"),
+            ("", "", "    base_path: /uno\n    upstream: { attempts: 1 }\n", "~ e-service uno: upstream\n"),
+            ("", "", "    base_path: /uno\n    strict_query: true\n", "~ e-service uno: contract\n"),
+            ("", ", limits: { connections: 5 }", BASE, "~ listener out: limits\n"),
+            ("problems: { base: 'https://x.example/' }", "", BASE, "~ configuration problems: base\n"),
+            (
+                "workers: 77\ndrain: 3s",
+                "",
+                BASE,
+                "! workers needs a restart: as long as it differs, nothing is reloaded\n! drain needs a restart: as long as it differs, nothing is reloaded\n",
+            ),
+            ("", "}\n  in: { address: '127.0.0.1:0'", BASE, "+ listener in\n"),
+        ];
+        for (top, listener, eservice, expected) in cases {
+            let new = configuration(top, listener, eservice);
+            assert_eq!(Plan::between(&old, &new).to_string(), expected, "{top} {listener} {eservice}");
+        }
+        let more = configuration("", "}\n  in: { address: '127.0.0.1:0'", BASE);
+        assert_eq!(Plan::between(&more, &old).to_string(), "- listener in\n");
+    }
+}

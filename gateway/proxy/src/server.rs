@@ -4,6 +4,7 @@
 //! committer thread is the audit log's own. Nothing is shared between workers but what [`State`] holds.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -207,6 +208,8 @@ impl AdminSocket {
                 // One that a killed gateway left behind; that no other uses the data folder was made sure of before.
                 let _ = std::fs::remove_file(path);
                 let socket = std::os::unix::net::UnixListener::bind(path)?;
+                // Whoever may write to it may reload: the owner and the group, whatever the umask.
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
                 socket.set_nonblocking(true)?;
                 Ok(Self::Unix(socket, path.clone()))
             }

@@ -25,6 +25,7 @@ mod snapshot;
 mod stage;
 mod state;
 mod upstream;
+mod watch;
 mod worker;
 
 pub use admin::fault_json;

@@ -67,6 +67,9 @@ impl Plan {
         if old.problem_base != new.problem_base {
             plan.push(Action::Change, Part::Configuration, "problems", vec!["base".into()]);
         }
+        if old.watch != new.watch {
+            plan.push(Action::Change, Part::Configuration, "watch", Vec::new());
+        }
         plan.compare(
             Part::Environment,
             &old.issuers,

@@ -25,6 +25,7 @@ use crate::listener::{BindError, Bound, DoorId, Opened, bind};
 use crate::plan::{Plan, Word};
 use crate::snapshot::{Listener, Post, Snapshot};
 use crate::state::State;
+use crate::watch::watch;
 
 /// How often it is looked whether a snapshot that was replaced is still in use.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -138,6 +139,7 @@ impl Reloader {
         let current = ArcSwap::new(first.snapshot.clone());
         let this = Arc::new(Self { state, current, workers, control, ending, inner: Mutex::default() });
         this.put_in_force(&mut this.inner.lock(), first)?;
+        this.control.spawn(watch(Arc::downgrade(&this)));
         let sweeping = Arc::downgrade(&this);
         this.control.spawn(async move {
             let mut ticks = tokio::time::interval(SWEEP);

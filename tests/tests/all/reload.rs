@@ -123,6 +123,30 @@ fn a_plan_tells_what_would_change_and_changes_nothing() {
 }
 
 #[test]
+fn a_watched_folder_is_read_again_by_itself() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let watched = site.path().join("eservizi");
+    std::fs::create_dir(&watched).expect("a folder can be written to");
+    let yaml = guarded("watch: { folders: [eservizi], every: 100ms }\n", "", &witness.url(), "");
+    let (main, eservices) = yaml.split_once("eservices:\n").expect("the e-services");
+    let eservices = format!("eservices:\n{}", eservices.replace("cose.yaml", "../cose.yaml"));
+    let included = watched.join("cose.yaml");
+    std::fs::write(&included, &eservices).expect("a folder can be written to");
+    let gateway = Gateway::start(site.path(), &format!("{main}include: [eservizi/cose.yaml]\n"));
+    let ask = |path: &str| curl(&[&gateway.url("web", path)]).status;
+    assert_eq!(ask("/c/v1/cose"), 200);
+    // Nobody says when it has been looked at first, so it is written until somebody sees it.
+    eventually("the new path is served", || {
+        std::fs::write(&included, eservices.replace("/c/v1", "/c/v2")).expect("a folder can be written to");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        (ask("/c/v2/cose") == 200).then_some(())
+    });
+    std::fs::write(&included, "eservices: 5").expect("a folder can be written to");
+    eventually("the fault is logged", || gateway.stderr().contains("was not reloaded").then_some(()));
+    assert_eq!(ask("/c/v2/cose"), 200);
+}
+
+#[test]
 fn to_be_on_the_same_machine_is_no_proof() {
     let (site, witness) = (Site::new(), Witness::hello());
     std::fs::write(site.path().join("token"), "0123456789abcdef0123456789abcdef\n").expect("a folder can be written to");

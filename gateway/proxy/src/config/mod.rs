@@ -61,6 +61,8 @@ pub struct Configuration {
     pub audit: AuditRules,
     /// The admin listener.
     pub admin: Option<AdminRules>,
+    /// Folders that are watched.
+    pub watch: WatchRules,
     /// SHA-256 over all files that were read.
     pub hash: [u8; 32],
 }
@@ -98,6 +100,15 @@ pub struct AuditRules {
     pub queue_bytes: u64,
     /// Refusals of strangers that are recorded one by one, a second.
     pub strangers: u64,
+}
+
+/// Folders whose changes are put in force by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchRules {
+    /// The folders, with what is in them; none: nothing is watched.
+    pub folders: Vec<PathBuf>,
+    /// How often they are looked at.
+    pub every: Duration,
 }
 
 /// The admin listener.
@@ -239,6 +250,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
         audit: audit(&main, &installation),
         admin: admin(&main),
+        watch: watch(&main),
         hash: files.hash(),
         installation,
         issuers: issuers.clone(),
@@ -338,6 +350,27 @@ fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
         queue_bytes: section.bytes("queue").unwrap_or(16 << 20),
         strangers: section.rate("strangers").map_or(100, |(count, per)| (count / per.as_secs().max(1)).max(1)),
     }
+}
+
+fn watch(main: &Section<'_>) -> WatchRules {
+    let section = main.section("watch");
+    let every = section.as_ref().and_then(|section| section.duration("every")).unwrap_or(Duration::from_secs(5));
+    let every = every.max(Duration::from_millis(100));
+    let Some(section) = section else { return WatchRules { folders: Vec::new(), every } };
+    let mut folders = Vec::new();
+    for (text, place) in section.texts("folders") {
+        let folder = files::resolve(&section, text);
+        if !folder.is_dir() {
+            section.report(Fault::error(place, format!("`{text}` is no folder")));
+        }
+        folders.push(folder);
+    }
+    if folders.is_empty() {
+        section.report(
+            Fault::error(section.here(), "`watch` needs `folders`").hint("such as `folders: [.]`: where this file is, and what is below"),
+        );
+    }
+    WatchRules { folders, every }
 }
 
 fn admin(main: &Section<'_>) -> Option<AdminRules> {

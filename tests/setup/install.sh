@@ -36,6 +36,7 @@ if [ "$what" != --build ]; then
     wants curl curl
     wants openssl openssl
     wants strace strace
+    [ -e /usr/lib/*/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
     wants libxml2-utils xmllint
     wants nginx-light nginx
     wants openjdk-17-jdk-headless javac java

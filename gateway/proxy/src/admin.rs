@@ -86,7 +86,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     let metrics = &admin.state.metrics;
     metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
     metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
-    for service in admin.reloader.current().listeners.iter().flat_map(|listener| &listener.services) {
+    for service in admin.reloader.current().services() {
         service.metrics.read(&service.upstream);
     }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())

@@ -17,6 +17,7 @@ mod listener;
 mod message;
 mod metrics;
 mod plan;
+mod recall;
 mod rejection;
 mod reload;
 mod respond;

@@ -129,6 +129,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
         ("limits.cache_bytes", old.cache_bytes == new.cache_bytes),
         ("limits.remembered_vouchers", old.vouchers == new.vouchers),
         ("drain", old.drain == new.drain),
+        ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
         ("admin", old.admin == new.admin),
     ])

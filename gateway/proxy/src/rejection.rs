@@ -7,6 +7,7 @@ use trust::TrustError;
 
 use crate::admission::Measure;
 use crate::body::{BodyError, StreamError};
+use crate::config::{LimitRules, PartyLimit};
 use crate::upstream::UpstreamError;
 
 /// Why an exchange is refused: one variant a stage, each with its own causes. `respond` turns it into an answer.
@@ -116,6 +117,14 @@ pub enum AdmitError {
         /// The measure.
         measure: Measure,
     },
+    /// The quota of the civil day of this party is spent.
+    #[error("the quota of the day of {scope} is spent")]
+    Quota {
+        /// Whose.
+        scope: Scope,
+        /// The measure.
+        measure: Measure,
+    },
     /// As many exchanges of this party as allowed are under way.
     #[error("as many exchanges of {scope} as allowed are under way")]
     Concurrency {
@@ -136,6 +145,20 @@ pub enum Scope {
     Consumer,
     /// One purpose.
     Purpose,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::EService, Self::Consumer, Self::Purpose];
+
+    /// Its part of an e-service's limits.
+    pub fn of(self, limits: &LimitRules) -> &PartyLimit {
+        match self {
+            Self::EService => &limits.total,
+            Self::Consumer => &limits.per_consumer,
+            Self::Purpose => &limits.per_purpose,
+        }
+    }
 }
 
 impl std::fmt::Display for Scope {

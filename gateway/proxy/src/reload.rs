@@ -23,6 +23,7 @@ use crate::config::{self, Configuration};
 use crate::keys::Issuer;
 use crate::listener::{BindError, Bound, DoorId, Opened, bind};
 use crate::plan::{Plan, Word};
+use crate::recall::recall;
 use crate::snapshot::{Listener, Post, Snapshot};
 use crate::state::State;
 use crate::watch::watch;
@@ -42,8 +43,8 @@ pub enum ReloadError {
     /// A listener cannot be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// It cannot be recorded that it is in force.
-    #[error("the audit log does not take records: {0}")]
+    /// It cannot be recorded that it is in force, or not be read what was consumed of its quotas.
+    #[error("the audit log cannot be used: {0}")]
     Record(String),
     /// The process ends.
     #[error("the gateway is ending")]
@@ -113,6 +114,11 @@ impl Prepared {
             addresses.push(resolved);
         }
         Ok(Self { snapshot: Arc::new(Snapshot::bind(configuration, state, &addresses)), sockets })
+    }
+
+    /// Recalls from the log what was consumed of quotas that the configuration before did not count.
+    pub(crate) fn recall(&self, before: Option<&Snapshot>, state: &State) -> Result<(), ReloadError> {
+        recall(&self.snapshot, before, state).map_err(|error| ReloadError::Record(error.to_string()))
     }
 
     /// Which configuration is in force is a record of its own, so that every later decision can be traced to its text.
@@ -191,6 +197,7 @@ impl Reloader {
             return Err(ReloadError::Ending);
         }
         let prepared = Prepared::new(&configuration, &self.state, &inner.sockets)?;
+        prepared.recall(Some(&self.current()), &self.state)?;
         prepared.note(&self.state)?;
         self.put_in_force(inner, prepared)?;
         Ok(plan)

@@ -94,6 +94,7 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let admin = configuration.admin.as_ref().map(|rules| AdminSocket::open(&rules.address)).transpose()?;
     let admin_address = admin.as_ref().map(AdminSocket::name);
     // After everything that may be refused: a configuration that never came into force is not said to have.
+    first.recall(None, &state)?;
     first.note(&state)?;
     let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -104,6 +104,11 @@ pub struct Holds {
 }
 
 impl Snapshot {
+    /// All its e-services.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<EService>> {
+        self.listeners.iter().flat_map(|listener| &listener.services)
+    }
+
     /// Binds a configuration to the state. `addresses` are those that the listeners' sockets got.
     pub fn bind(configuration: &Arc<Configuration>, state: &State, addresses: &[Vec<SocketAddr>]) -> Self {
         let issuers: Arc<[_]> = configuration.issuers.iter().map(|config| state.issuer(config)).collect();
@@ -148,8 +153,17 @@ impl EService {
             limits: ServiceLimits {
                 total: limits.total,
                 total_state: state.party(name),
-                consumers: PartyLimits { rules: limits.per_consumer, parties: state.parties(name, "consumer") },
-                purposes: PartyLimits { rules: limits.per_purpose, parties: state.parties(name, "purpose") },
+                total_daily: state.daily(name, "all"),
+                consumers: PartyLimits {
+                    rules: limits.per_consumer,
+                    parties: state.parties(name, "consumer"),
+                    daily: state.daily(name, "consumer"),
+                },
+                purposes: PartyLimits {
+                    rules: limits.per_purpose,
+                    parties: state.parties(name, "purpose"),
+                    daily: state.daily(name, "purpose"),
+                },
             },
             issuers: issuers.clone(),
             metrics: state.metrics.service(definition),

@@ -12,7 +12,7 @@ use exchange::ExchangeId;
 use http::uri::Authority;
 use parking_lot::Mutex;
 
-use crate::admission::{Parties, PartyState};
+use crate::admission::{Calendar, DailyCounts, Parties, PartyState};
 use crate::budget::ByteBudget;
 use crate::cache::AnswerCache;
 use crate::config::{Configuration, IssuerConfig};
@@ -34,6 +34,8 @@ pub struct State {
     pub audit: store::AuditLog,
     /// What is counted.
     pub metrics: Metrics,
+    /// Which civil day it is.
+    pub calendar: Calendar,
     /// Set when the process begins to end: nothing new is ready any more.
     pub draining: AtomicBool,
     /// Whoever watches the ways of exchanges: the demo.
@@ -61,6 +63,7 @@ struct Named {
     upstreams: HashMap<(Arc<str>, Authority), Arc<UpstreamState>>,
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
+    daily: HashMap<(Arc<str>, &'static str), DailyCounts>,
     strangers: HashMap<Arc<str>, store::Strangers>,
 }
 
@@ -73,6 +76,7 @@ impl State {
             buffered: ByteBudget::new(configuration.buffered_bytes),
             audit,
             metrics: Metrics::new(configuration.workers),
+            calendar: Calendar::new(configuration.time_zone.clone()),
             draining: AtomicBool::new(false),
             watcher: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
@@ -123,13 +127,14 @@ impl State {
     /// No snapshot but this one is in use any more: what is kept for others is forgotten.
     pub fn forget_all_but(&self, snapshot: &Snapshot) {
         let named = &mut *self.named.lock();
-        let services = || snapshot.listeners.iter().flat_map(|listener| &listener.services);
+        let services = || snapshot.services();
         let names: HashSet<&str> = services().map(|service| &*service.definition.name).collect();
         let slots: HashSet<usize> = services().map(|service| service.upstream.pool.slot).collect();
         let upstreams: HashSet<_> = services().map(|service| Arc::as_ptr(&service.upstream.state)).collect();
         named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
         named.totals.retain(|name, _| names.contains(&**name));
         named.parties.retain(|(name, _), _| names.contains(&**name));
+        named.daily.retain(|(name, _), _| names.contains(&**name));
         named.strangers.retain(|name, _| snapshot.listeners.iter().any(|listener| listener.rules.name == *name));
         let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);
         named.free.extend(free);
@@ -150,6 +155,11 @@ impl State {
         let mut named = self.named.lock();
         let budget = store::Budget { per_second: self.strangers_per_second, burst: self.strangers_per_second };
         named.strangers.entry(listener.clone()).or_insert_with(|| self.audit.strangers(listener, budget)).clone()
+    }
+
+    /// What is counted by the day of each party of a kind.
+    pub fn daily(&self, name: &Arc<str>, kind: &'static str) -> DailyCounts {
+        self.named.lock().daily.entry((name.clone(), kind)).or_default().clone()
     }
 
     /// What is counted of each party of a kind.

@@ -81,6 +81,26 @@ pub fn list(folder: &Path, filter: &Filter) -> io::Result<Vec<Stored>> {
     Ok(found)
 }
 
+/// Gives the records since this instant, written as records write it, those of one segment in their order. Segments are read one at
+/// a time, the newest first, until one holds only older records.
+pub fn each_since(folder: &Path, since: &[u8], mut each: impl FnMut(LeafView<'_>)) -> io::Result<()> {
+    for name in segment_names(folder)?.iter().rev() {
+        let (mut any, mut recent) = (false, false);
+        each_leaf(folder, name, |stored| {
+            let leaf = LeafView::new(&stored.bytes);
+            any = true;
+            if leaf.text("t0").or_else(|| leaf.text("t1")).is_some_and(|at| at.as_bytes() >= since) {
+                recent = true;
+                each(leaf);
+            }
+        })?;
+        if any && !recent {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Every record of one exchange: its own, what became of its stream, or that it is an orphan.
 pub fn show(folder: &Path, id: ExchangeId) -> io::Result<Vec<Stored>> {
     let mut found = Vec::new();

@@ -24,6 +24,7 @@ mod listeners;
 mod misbehaviour;
 mod operation;
 mod policy;
+mod quotas;
 mod random_departures;
 mod reading_live;
 mod refusals;

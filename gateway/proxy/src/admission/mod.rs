@@ -2,6 +2,8 @@
 
 mod gcra;
 mod party;
+mod quota;
 
 pub use gcra::{Cell, Measure, Rate};
-pub use party::{Parties, PartyLimits, PartyState, ServiceLimits};
+pub use party::{Asking, Parties, PartyLimits, PartyState, ServiceLimits};
+pub use quota::{Calendar, DailyCounts, Day, Party};

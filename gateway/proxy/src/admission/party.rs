@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{Cell, Measure};
+use exchange::Timestamp;
+
+use super::{Calendar, Cell, DailyCounts, Day, Measure, Party};
 use crate::clock;
 use crate::config::PartyLimit;
 use crate::rejection::{AdmitError, Scope};
@@ -58,6 +60,8 @@ pub struct PartyLimits {
     pub rules: PartyLimit,
     /// What is counted.
     pub parties: Parties,
+    /// What is counted by the day.
+    pub daily: DailyCounts,
 }
 
 /// The limits of an e-service.
@@ -67,10 +71,25 @@ pub struct ServiceLimits {
     pub total: PartyLimit,
     /// What is counted of them.
     pub total_state: Arc<PartyState>,
+    /// What is counted of them by the day.
+    pub total_daily: DailyCounts,
     /// Of each consumer.
     pub consumers: PartyLimits,
     /// Of each purpose.
     pub purposes: PartyLimits,
+}
+
+/// Who asks to be admitted, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// In whose name the e-service is offered.
+    pub tenant: &'a Arc<str>,
+    /// The consumer; nobody where nothing was proven.
+    pub consumer: Option<&'a Arc<str>>,
+    /// The purpose, likewise.
+    pub purpose: Option<&'a Arc<str>>,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// What admission gives: the permits to hold, and the narrowest measure, for the rate-limit headers.
@@ -79,7 +98,8 @@ pub(crate) type Admitted = (Vec<Permit>, Option<Measure>);
 impl ServiceLimits {
     /// Asks for one exchange of this consumer and purpose. Where a later limit refuses, what an earlier rate took is not
     /// given back: a caller over its limit may not probe for free.
-    pub(crate) fn admit(&self, consumer: Option<&Arc<str>>, purpose: Option<&Arc<str>>) -> Result<Admitted, AdmitError> {
+    pub(crate) fn admit(&self, asking: Asking<'_>, calendar: &Calendar) -> Result<Admitted, AdmitError> {
+        let Asking { consumer, purpose, .. } = asking;
         let mut admitted = (Vec::new(), None);
         if let (Some(consumer), true) = (consumer, self.consumers.rules.is_limited()) {
             ask(&self.consumers.rules, &self.consumers.parties.of(consumer), Scope::Consumer, &mut admitted)?;
@@ -90,7 +110,56 @@ impl ServiceLimits {
         if self.total.is_limited() {
             ask(&self.total, &self.total_state, Scope::EService, &mut admitted)?;
         }
+        if self.has_quota() {
+            self.consume(asking, &calendar.day(asking.now), &mut admitted)?;
+        }
         Ok(admitted)
+    }
+
+    /// Whether anything is counted by the day.
+    pub fn has_quota(&self) -> bool {
+        [&self.total, &self.consumers.rules, &self.purposes.rules].iter().any(|rules| rules.daily.is_some())
+    }
+
+    /// The quotas that an exchange consumes: of which party, how many there are, where they are counted.
+    fn quotas(&self, asking: Asking<'_>) -> impl Iterator<Item = (Scope, Party, u64, &DailyCounts)> {
+        let Asking { tenant, consumer, purpose, .. } = asking;
+        let kinds = [
+            (Scope::Consumer, consumer.cloned(), self.consumers.rules.daily, &self.consumers.daily),
+            (Scope::Purpose, purpose.cloned(), self.purposes.rules.daily, &self.purposes.daily),
+            // All together are one party, without a name.
+            (Scope::EService, Some(Arc::default()), self.total.daily, &self.total_daily),
+        ];
+        let tenant = tenant.clone();
+        kinds.into_iter().filter_map(move |(scope, name, most, counts)| Some((scope, (tenant.clone(), name?), most?, counts)))
+    }
+
+    /// Last of all limits, because what they refuse consumes nothing; and for the same reason all quotas or none.
+    fn consume(&self, asking: Asking<'_>, day: &Day, admitted: &mut Admitted) -> Result<(), AdmitError> {
+        for (at, (scope, party, most, counts)) in self.quotas(asking).enumerate() {
+            let measure = counts.take(&party, most, day, asking.now);
+            if !measure.conforms {
+                for (_, party, _, counts) in self.quotas(asking).take(at) {
+                    counts.give_back(&party, day);
+                }
+                return Err(AdmitError::Quota { scope, measure });
+            }
+            narrow(&mut admitted.1, measure);
+        }
+        Ok(())
+    }
+
+    /// Counts an exchange that consumed quotas which nobody counted then.
+    pub fn recall(&self, asking: Asking<'_>, day: &Day, is_wanted: impl Fn(Scope) -> bool) {
+        for (_, party, _, counts) in self.quotas(asking).filter(|(scope, ..)| is_wanted(*scope)) {
+            counts.recall(&party, day);
+        }
+    }
+}
+
+fn narrow(narrowest: &mut Option<Measure>, measure: Measure) {
+    if narrowest.is_none_or(|known| measure.remaining < known.remaining) {
+        *narrowest = Some(measure);
     }
 }
 
@@ -113,10 +182,7 @@ fn ask(rules: &PartyLimit, state: &Arc<PartyState>, scope: Scope, admitted: &mut
         if !measure.conforms {
             return Err(AdmitError::Rate { scope, measure });
         }
-        let narrower = admitted.1.is_none_or(|known: Measure| measure.remaining < known.remaining);
-        if narrower {
-            admitted.1 = Some(measure);
-        }
+        narrow(&mut admitted.1, measure);
     }
     Ok(())
 }
@@ -129,26 +195,41 @@ mod tests {
     fn limits() -> ServiceLimits {
         let rate = |count| Some(Rate::new(count, Duration::from_hours(1), count));
         ServiceLimits {
-            total: PartyLimit { rate: rate(10), concurrency: Some(3) },
+            total: PartyLimit { rate: rate(10), concurrency: Some(3), daily: None },
             total_state: Arc::default(),
-            consumers: PartyLimits { rules: PartyLimit { rate: rate(4), concurrency: None }, parties: Parties::default() },
-            purposes: PartyLimits { rules: PartyLimit { rate: None, concurrency: Some(1) }, parties: Parties::default() },
+            total_daily: DailyCounts::default(),
+            consumers: PartyLimits {
+                rules: PartyLimit { rate: rate(4), concurrency: None, daily: None },
+                parties: Parties::default(),
+                daily: DailyCounts::default(),
+            },
+            purposes: PartyLimits {
+                rules: PartyLimit { rate: None, concurrency: Some(1), daily: Some(7) },
+                parties: Parties::default(),
+                daily: DailyCounts::default(),
+            },
         }
+    }
+
+    fn admit(limits: &ServiceLimits, consumer: Option<&Arc<str>>, purpose: Option<&Arc<str>>) -> Result<Admitted, AdmitError> {
+        let tenant = Arc::from("x");
+        let asking = Asking { tenant: &tenant, consumer, purpose, now: Timestamp::from_seconds(1_795_000_000) };
+        limits.admit(asking, &Calendar::new(jiff::tz::TimeZone::UTC))
     }
 
     #[test]
     fn each_party_has_its_own_limit() {
         let limits = limits();
         let (a, b, p, q): (Arc<str>, Arc<str>, Arc<str>, Arc<str>) = ("a".into(), "b".into(), "p".into(), "q".into());
-        let first = limits.admit(Some(&a), Some(&p)).expect("the first");
+        let first = admit(&limits, Some(&a), Some(&p)).expect("the first");
         assert_eq!(first.1.map(|measure| (measure.limit, measure.remaining)), Some((4, 3)), "the consumer's is the narrowest");
-        assert_eq!(limits.admit(Some(&b), Some(&p)).expect_err("one at a time"), AdmitError::Concurrency { scope: Scope::Purpose });
-        let _second = limits.admit(Some(&a), Some(&q)).expect("another purpose");
+        assert_eq!(admit(&limits, Some(&b), Some(&p)).expect_err("one at a time"), AdmitError::Concurrency { scope: Scope::Purpose });
+        let _second = admit(&limits, Some(&a), Some(&q)).expect("another purpose");
         drop(first);
-        let _third = limits.admit(Some(&a), Some(&p)).expect("the first has ended");
-        drop(limits.admit(Some(&a), None).expect("the fourth of a"));
-        assert!(matches!(limits.admit(Some(&a), None), Err(AdmitError::Rate { scope: Scope::Consumer, .. })));
-        drop(limits.admit(Some(&b), None).expect("b has its own rate"));
+        let _third = admit(&limits, Some(&a), Some(&p)).expect("the first has ended");
+        drop(admit(&limits, Some(&a), None).expect("the fourth of a"));
+        assert!(matches!(admit(&limits, Some(&a), None), Err(AdmitError::Rate { scope: Scope::Consumer, .. })));
+        drop(admit(&limits, Some(&b), None).expect("b has its own rate"));
     }
 
     #[test]
@@ -156,11 +237,30 @@ mod tests {
         let limits = limits();
         let (consumer, purpose): (Arc<str>, Arc<str>) = ("a".into(), "p".into());
         for _ in 0..4 {
-            drop(limits.admit(Some(&consumer), Some(&purpose)).expect("within the rate"));
+            drop(admit(&limits, Some(&consumer), Some(&purpose)).expect("within the rate"));
         }
         for _ in 0..8 {
-            let refused = limits.admit(Some(&consumer), Some(&purpose)).expect_err("beyond the rate");
+            let refused = admit(&limits, Some(&consumer), Some(&purpose)).expect_err("beyond the rate");
             assert!(matches!(refused, AdmitError::Rate { .. }), "never a permit that was lost: {refused:?}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_consumes_nothing_of_the_day() {
+        let mut limits = limits();
+        limits.consumers.rules.rate = None;
+        limits.purposes.rules = PartyLimit { daily: Some(2), ..PartyLimit::default() };
+        limits.consumers.rules.daily = Some(3);
+        limits.total = PartyLimit::default();
+        let (a, p, q): (Arc<str>, Arc<str>, Arc<str>) = ("a".into(), "p".into(), "q".into());
+        let left =
+            |purpose: &Arc<str>| admit(&limits, Some(&a), Some(purpose)).map(|(_, measure)| measure.map(|measure| measure.remaining));
+        assert_eq!([left(&p).ok(), left(&p).ok()], [Some(Some(1)), Some(Some(0))]);
+        // The purpose's quota is spent: the consumer's, which is asked first, is given back.
+        for _ in 0..5 {
+            assert!(matches!(left(&p), Err(AdmitError::Quota { scope: Scope::Purpose, .. })));
+        }
+        assert_eq!(left(&q).ok(), Some(Some(0)), "the third of the consumer");
+        assert!(matches!(left(&q), Err(AdmitError::Quota { scope: Scope::Consumer, .. })));
     }
 }

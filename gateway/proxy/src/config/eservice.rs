@@ -125,6 +125,8 @@ pub struct PartyLimit {
     pub rate: Option<Rate>,
     /// Exchanges at a time.
     pub concurrency: Option<u32>,
+    /// Exchanges in a civil day.
+    pub daily: Option<u64>,
 }
 
 pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
@@ -368,7 +370,8 @@ fn party(section: &Section<'_>) -> PartyLimit {
     if section.node("rate").is_none() && burst.is_some() {
         section.report(Fault::error(section.place("burst"), "a burst needs a `rate`"));
     }
-    PartyLimit { rate, concurrency: section.count("concurrency").map(|count| count.clamp(1, 1 << 20) as u32) }
+    let concurrency = section.count("concurrency").map(|count| count.clamp(1, 1 << 20) as u32);
+    PartyLimit { rate, concurrency, daily: section.count("daily") }
 }
 
 struct Adapted {

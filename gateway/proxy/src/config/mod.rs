@@ -23,6 +23,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Faults, Key, Place, Section};
 use exchange::Tenant;
+use jiff::tz::TimeZone;
 use trust::{IssuerRules, Uuid};
 
 pub use eservice::{Definition, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
@@ -51,6 +52,8 @@ pub struct Configuration {
     pub vouchers: u64,
     /// How long a shutdown may take.
     pub drain: Duration,
+    /// Where a civil day begins.
+    pub time_zone: TimeZone,
     /// The environments of PDND.
     pub issuers: Vec<IssuerConfig>,
     /// The listeners.
@@ -248,6 +251,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         cache_bytes: limit("cache_bytes", 64 << 20),
         vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
+        time_zone: time_zone(&main),
         audit: audit(&main, &installation),
         admin: admin(&main),
         watch: watch(&main),
@@ -350,6 +354,15 @@ fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
         queue_bytes: section.bytes("queue").unwrap_or(16 << 20),
         strangers: section.rate("strangers").map_or(100, |(count, per)| (count / per.as_secs().max(1)).max(1)),
     }
+}
+
+fn time_zone(main: &Section<'_>) -> TimeZone {
+    let name = main.text("time_zone").unwrap_or("Europe/Rome");
+    TimeZone::get(name).unwrap_or_else(|_| {
+        let fault = Fault::error(main.place("time_zone"), format!("there is no time zone `{name}`"));
+        main.report(fault.hint("as the IANA database names it, such as `Europe/Rome`"));
+        TimeZone::UTC
+    })
 }
 
 fn watch(main: &Section<'_>) -> WatchRules {

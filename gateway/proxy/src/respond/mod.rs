@@ -117,7 +117,7 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         Rejection::Trust(_) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         }
-        Rejection::Admit(AdmitError::Rate { measure, .. }) => {
+        Rejection::Admit(AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. }) => {
             headers.insert(RETRY_AFTER, seconds(measure.retry_after));
         }
         Rejection::Upstream(UpstreamError::CircuitOpen { retry_after }) => {

@@ -105,6 +105,7 @@ fn trust(error: &TrustError) -> Row {
 fn admit(error: &AdmitError) -> Row {
     match error {
         AdmitError::Rate { .. } => (429, "rate-limited", "too many requests", "troppe richieste"),
+        AdmitError::Quota { .. } => (429, "quota-exhausted", "the quota of the day is spent", "quota giornaliera esaurita"),
         AdmitError::Concurrency { .. } => (503, "busy", "too many requests under way", "troppe richieste in corso"),
         AdmitError::AuditUnavailable => {
             (503, AUDIT_UNAVAILABLE, "the audit log does not take records now", "registro di audit non disponibile")

@@ -2,6 +2,7 @@
 
 use store::Admission;
 
+use crate::admission::Asking;
 use crate::exchange::Stage;
 use crate::message::Request;
 use crate::rejection::{AdmitError, Rejection};
@@ -15,8 +16,11 @@ pub fn admit(request: Request) -> Result<Request, Rejection> {
     }
     let caller = &exchange.authenticated().caller;
     let consumer = caller.consumer.as_ref().or(caller.client.as_ref());
-    let (permits, measure) = exchange.service().limits.admit(consumer, caller.purpose.as_ref()).inspect_err(|error| {
-        if let AdmitError::Rate { measure, .. } = error {
+    let service = exchange.service();
+    let tenant = &service.definition.instances[exchange.authenticated().instance].tenant.0;
+    let asking = Asking { tenant, consumer, purpose: caller.purpose.as_ref(), now: exchange.seen };
+    let (permits, measure) = service.limits.admit(asking, &exchange.worker.state.calendar).inspect_err(|error| {
+        if let AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. } = error {
             let _ = exchange.measure.set(*measure);
         }
     })?;

@@ -100,7 +100,8 @@ impl Ends {
                 _ = self.interrupt.recv() => return false,
                 Some(()) = self.hangup.recv() => {
                     let reloader = running.reloader.clone();
-                    tokio::task::spawn_blocking(move || reloader.reload());
+                    // A thread of its own, which nobody waits for at the end.
+                    std::thread::spawn(move || reloader.reload());
                 }
                 cause = &mut poisoned => {
                     tracing::error!(%cause, "the disk under the audit log failed; ending");

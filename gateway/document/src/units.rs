@@ -27,10 +27,13 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-/// Reads a rate: so many in a duration, `50/s`, `3000/m`, `100000/h`.
+/// Reads a rate: so many in a duration, `50/s`, `3000/m`, `1/10s`.
 pub fn parse_rate(text: &str) -> Option<(u64, Duration)> {
     let (number, unit) = text.split_once('/')?;
-    Some((number.trim().parse().ok()?, parse_duration(&format!("1{}", unit.trim()))?))
+    let unit = unit.trim();
+    let period =
+        if unit.starts_with(|first: char| first.is_ascii_digit()) { parse_duration(unit) } else { parse_duration(&format!("1{unit}")) };
+    Some((number.trim().parse().ok()?, period.filter(|period| !period.is_zero())?))
 }
 
 fn split(text: &str) -> Option<(u64, &str)> {
@@ -49,6 +52,8 @@ mod tests {
         assert_eq!(parse_duration("2 m"), Some(Duration::from_mins(2)));
         assert_eq!(parse_bytes("10MiB"), Some(10 << 20));
         assert_eq!(parse_rate("50/s"), Some((50, Duration::from_secs(1))));
+        assert_eq!(parse_rate("1/10s"), Some((1, Duration::from_secs(10))));
+        assert_eq!(parse_rate("3/0s"), None);
         for bad in ["10", "s", "", "1.5s", "10 fortnights", "99999999999999999999s", "-1s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
             assert_eq!(parse_bytes(bad), None, "{bad}");

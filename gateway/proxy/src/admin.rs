@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use store::Admission;
 
 use crate::clock;
-use crate::config::Token;
 use crate::plan::Plan;
 use crate::reload::{ReloadError, Reloader};
 use crate::state::State;
@@ -27,19 +26,9 @@ pub struct Admin {
     pub state: Arc<State>,
     /// The configuration in force.
     pub reloader: Arc<Reloader>,
-    /// Who may do more than look at how it goes.
-    pub guard: Arc<Guard>,
-}
-
-/// Who may change something over the admin listener, or see how it is configured.
-#[derive(Debug)]
-pub enum Guard {
-    /// Whoever reaches it: the rights of the socket's folder say who does.
-    Open,
-    /// Who shows this. To be on the same machine is no proof.
-    Token(Token),
-    /// Nobody.
-    Closed,
+    /// Whether the system says who may ask, by the rights of a socket's folder. Else only who shows the token may do more than look
+    /// at how it goes: to be on the same machine is no proof.
+    pub is_guarded: bool,
 }
 
 /// The routes of the admin listener.
@@ -53,14 +42,18 @@ pub fn routes(admin: Admin) -> Router {
 }
 
 async fn guard(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
-    match &*admin.guard {
-        Guard::Open => next.run(request).await,
-        Guard::Token(token) if shown(request.headers()).is_some_and(|shown| token.is(shown)) => next.run(request).await,
-        Guard::Token(_) => {
-            let refusal = refusal(StatusCode::UNAUTHORIZED, "the token of `admin.token` is needed: `Authorization: Bearer …`");
-            ([(WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
+    if admin.is_guarded {
+        return next.run(request).await;
+    }
+    let configuration = admin.reloader.current().configuration.clone();
+    match configuration.admin.as_ref().and_then(|rules| rules.token.as_ref()) {
+        Some(token) if shown(request.headers()).is_some_and(|shown| token.is(shown)) => next.run(request).await,
+        Some(_) => {
+            let detail =
+                "the token of `admin.token` is needed, as it was when the configuration came into force: `Authorization: Bearer …`";
+            ([(WWW_AUTHENTICATE, "Bearer")], refusal(StatusCode::UNAUTHORIZED, detail)).into_response()
         }
-        Guard::Closed => {
+        None => {
             let detail = "on a port of the loopback this needs `admin.token`; or configure `admin.socket`, whose folder says who may ask";
             refusal(StatusCode::FORBIDDEN, detail)
         }

@@ -56,6 +56,24 @@ impl Issuer {
         issuer
     }
 
+    /// One that stands in for this one, with its keys if they are of the same issuer and place: those may be used on while the first
+    /// fetch is under way, or fails.
+    #[must_use]
+    pub fn succeeded_by(&self, config: &IssuerConfig) -> Self {
+        let mut next = Self::new(config);
+        let same_place = match (&self.config.keys, &config.keys) {
+            (KeySource::Url(old), KeySource::Url(new)) => {
+                (&old.scheme, &old.authority, &old.base_path) == (&new.scheme, &new.authority, &new.base_path)
+            }
+            _ => false,
+        };
+        if same_place && self.config.rules == config.rules {
+            next.ring = Mutex::new(self.ring.lock().succeeded_by(config.refresh));
+            next.current = ArcSwapOption::new(self.keys());
+        }
+        next
+    }
+
     /// Whether this is what it is configured as.
     pub fn is_of(&self, config: &IssuerConfig) -> bool {
         self.config == *config
@@ -63,7 +81,7 @@ impl Issuer {
 
     /// Reads its keys again, if they are in a file: nothing else would say that the file has changed.
     pub fn read_file(&self) {
-        if let KeySource::File(path) = &self.config.keys {
+        if let KeySource::File { path, .. } = &self.config.keys {
             let read = std::fs::read(path).map_err(|error| error.kind().to_string());
             self.arrived(read, clock::now());
         }
@@ -100,6 +118,8 @@ impl Issuer {
                 }
                 KeyLook::Unknown => break,
                 KeyLook::Unavailable { retry_after } => return Err(TrustError::KeysUnavailable { retry_after }),
+                // Nobody fetches for an environment that is no longer configured like this.
+                KeyLook::RefreshThenRetry if self.retired.is_cancelled() => break,
                 KeyLook::RefreshThenRetry => {
                     self.wanted.notify_one();
                     let _ = tokio::time::timeout(FETCH_TIME, fetched.changed()).await;
@@ -135,7 +155,7 @@ impl Issuer {
     pub async fn keep_fresh(self: Arc<Self>) {
         let upstream = match &self.config.keys {
             KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), pool: PoolPlace::default() }),
-            KeySource::File(_) => None,
+            KeySource::File { .. } => None,
         };
         let pools = Pools::default();
         loop {
@@ -155,7 +175,7 @@ impl Issuer {
     async fn fetch(&self, upstream: Option<&Upstream>, pools: &Pools) {
         self.ring.lock().started(clock::now());
         let read = match (&self.config.keys, upstream) {
-            (KeySource::File(path), _) => std::fs::read(path).map_err(|error| error.kind().to_string()),
+            (KeySource::File { path, .. }, _) => std::fs::read(path).map_err(|error| error.kind().to_string()),
             (KeySource::Url(_), Some(upstream)) => get(upstream, pools).await,
             (KeySource::Url(_), None) => Err("no upstream".into()),
         };

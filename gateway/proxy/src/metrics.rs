@@ -156,6 +156,14 @@ impl Metrics {
         }
     }
 
+    /// An e-service is no longer configured: what was read of it when somebody asked would stay at its last value for ever.
+    pub fn forget(&self, eservice: &str) {
+        let labels = ServiceLabels { eservice: eservice.to_owned() };
+        self.breakers.remove(&labels);
+        self.in_flight.remove(&labels);
+        self.idle.remove(&labels);
+    }
+
     /// All of it, as Prometheus reads it.
     pub fn encode(&self) -> String {
         let mut text = String::new();

@@ -67,6 +67,9 @@ impl Plan {
         if old.problem_base != new.problem_base {
             plan.push(Action::Change, Part::Configuration, "problems", vec!["base".into()]);
         }
+        if old.admin != new.admin {
+            plan.push(Action::Change, Part::Configuration, "admin", vec!["token".into()]);
+        }
         if old.watch != new.watch {
             plan.push(Action::Change, Part::Configuration, "watch", Vec::new());
         }
@@ -122,16 +125,17 @@ fn named<const N: usize>(same: [(&'static str, bool); N]) -> Vec<Word> {
 
 /// What is made once a process: the log, the threads, what bounds them together.
 fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
+    let address = |configuration: &Configuration| configuration.admin.as_ref().map(|admin| admin.address.clone());
     named([
         ("installation", old.installation == new.installation),
-        ("workers", old.workers == new.workers),
+        ("workers", old.workers == new.workers || !new.workers_written),
         ("limits.buffered_bytes", old.buffered_bytes == new.buffered_bytes),
         ("limits.cache_bytes", old.cache_bytes == new.cache_bytes),
         ("limits.remembered_vouchers", old.vouchers == new.vouchers),
         ("drain", old.drain == new.drain),
         ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
-        ("admin", old.admin == new.admin),
+        ("admin", address(old) == address(new)),
     ])
 }
 

@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::config::{self, Configuration};
 use crate::keys::Issuer;
-use crate::listener::{BindError, Bound, DoorId, Opened, bind};
+use crate::listener::{BindError, Bound, DoorId, Opened, Told, bind};
 use crate::plan::{Plan, Word};
 use crate::recall::recall;
 use crate::snapshot::{Listener, Post, Snapshot};
 use crate::state::State;
-use crate::watch::watch;
+use crate::watch::{Seen, watch};
 
 /// How often it is looked whether a snapshot that was replaced is still in use.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -56,11 +56,14 @@ pub struct Reloader {
     state: Arc<State>,
     current: ArcSwap<Snapshot>,
     /// Where each worker takes sockets from.
-    workers: Vec<mpsc::Sender<Opened>>,
+    workers: Vec<mpsc::Sender<Told>>,
     /// Where keys are kept fresh.
     control: Handle,
     ending: CancellationToken,
-    /// One configuration at a time.
+    /// Where it is recorded which configuration is in force.
+    log: store::WorkerLog,
+    /// One reload at a time. It may take long, where a file is read from a disk that does not answer.
+    turn: Mutex<()>,
     inner: Mutex<Inner>,
 }
 
@@ -81,6 +84,7 @@ struct Listening {
     /// Port 0 resolved.
     resolved: SocketAddr,
     closing: CancellationToken,
+    door: DoorId,
 }
 
 /// A configuration that nothing speaks against, with the sockets that it needs and nobody has yet.
@@ -92,10 +96,10 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// The first configuration of a process.
     pub(crate) fn first(configuration: &Arc<Configuration>, state: &State) -> Result<Self, ReloadError> {
-        Self::new(configuration, state, &[])
+        Self::new(configuration, state, &[], configuration.workers)
     }
 
-    fn new(configuration: &Arc<Configuration>, state: &State, listening: &[Listening]) -> Result<Self, ReloadError> {
+    fn new(configuration: &Arc<Configuration>, state: &State, listening: &[Listening], workers: usize) -> Result<Self, ReloadError> {
         let mut sockets = Vec::new();
         let mut addresses = Vec::new();
         for rules in &configuration.listeners {
@@ -105,7 +109,7 @@ impl Prepared {
                 resolved.push(if let Some(open) = open {
                     open.resolved
                 } else {
-                    let bound = bind(address, configuration.workers)?;
+                    let bound = bind(address, workers)?;
                     let at = bound.address;
                     sockets.push((rules.name.clone(), address, bound));
                     at
@@ -122,11 +126,10 @@ impl Prepared {
     }
 
     /// Which configuration is in force is a record of its own, so that every later decision can be traced to its text.
-    pub(crate) fn note(&self, state: &State) -> Result<(), ReloadError> {
+    pub(crate) fn note(&self, log: &store::WorkerLog) -> Result<(), ReloadError> {
         let mut record = Record::new(Event::ConfigLoaded, &self.snapshot.common.installation, clock::now());
         record.configuration = Some(&self.snapshot.common.hash);
         let mut bytes = Vec::new();
-        let log = state.audit.worker();
         let written = record.to_jcs(&mut bytes).map_err(|error| error.to_string());
         let ticket = written.and_then(|canonical| log.note(canonical).map_err(|error| error.to_string())).map_err(ReloadError::Record)?;
         ticket.wait().map(|_| ()).map_err(|error| ReloadError::Record(error.to_string()))
@@ -138,21 +141,27 @@ impl Reloader {
     pub(crate) fn begin(
         first: Prepared,
         state: Arc<State>,
-        workers: Vec<mpsc::Sender<Opened>>,
+        workers: Vec<mpsc::Sender<Told>>,
         control: Handle,
         ending: CancellationToken,
     ) -> Result<Arc<Self>, ReloadError> {
         let current = ArcSwap::new(first.snapshot.clone());
-        let this = Arc::new(Self { state, current, workers, control, ending, inner: Mutex::default() });
+        let (log, turn, inner) = (state.audit.worker(), Mutex::default(), Mutex::default());
+        let this = Arc::new(Self { state, current, workers, control, ending, log, turn, inner });
+        first.note(&this.log)?;
+        let seen = Seen::first(&first.snapshot.configuration);
         this.put_in_force(&mut this.inner.lock(), first)?;
-        this.control.spawn(watch(Arc::downgrade(&this)));
+        this.control.spawn(watch(Arc::downgrade(&this), seen));
         let sweeping = Arc::downgrade(&this);
         this.control.spawn(async move {
             let mut ticks = tokio::time::interval(SWEEP);
             loop {
                 ticks.tick().await;
                 let Some(this) = sweeping.upgrade() else { return };
-                this.sweep(&mut this.inner.lock());
+                // While somebody puts a configuration in force, that can wait for the next tick.
+                if let Some(mut inner) = this.inner.try_lock() {
+                    this.sweep(&mut inner);
+                }
             }
         });
         Ok(this)
@@ -170,8 +179,8 @@ impl Reloader {
 
     /// Reads the configuration again and puts it in force; tells what has changed. Not for a worker.
     pub fn reload(&self) -> Result<Plan, ReloadError> {
-        let mut inner = self.inner.lock();
-        let result = self.try_reload(&mut inner);
+        let _turn = self.turn.lock();
+        let result = self.try_reload();
         match &result {
             Ok(plan) if plan.is_empty() => tracing::info!("the configuration was read again; nothing in it has changed"),
             Ok(plan) => tracing::info!(changes = %plan.summary(), "the configuration was read again and is in force"),
@@ -187,7 +196,7 @@ impl Reloader {
         result
     }
 
-    fn try_reload(&self, inner: &mut Inner) -> Result<Plan, ReloadError> {
+    fn try_reload(&self) -> Result<Plan, ReloadError> {
         let configuration = Arc::new(self.read()?);
         let plan = Plan::between(&self.current().configuration, &configuration);
         if !plan.needs_restart.is_empty() {
@@ -196,10 +205,10 @@ impl Reloader {
         if self.ending.is_cancelled() {
             return Err(ReloadError::Ending);
         }
-        let prepared = Prepared::new(&configuration, &self.state, &inner.sockets)?;
+        let prepared = Prepared::new(&configuration, &self.state, &self.inner.lock().sockets, self.workers.len())?;
         prepared.recall(Some(&self.current()), &self.state)?;
-        prepared.note(&self.state)?;
-        self.put_in_force(inner, prepared)?;
+        prepared.note(&self.log)?;
+        self.put_in_force(&mut self.inner.lock(), prepared)?;
         Ok(plan)
     }
 
@@ -211,12 +220,18 @@ impl Reloader {
     fn put_in_force(&self, inner: &mut Inner, prepared: Prepared) -> Result<(), ReloadError> {
         let Prepared { snapshot, sockets } = prepared;
         // Before any exchange sees the new listeners: the issuers' keys are those that their vouchers will be held against.
-        for issuer in self.state.keep(&snapshot) {
+        let new = self.state.keep(&snapshot);
+        let has_changed = !new.is_empty() || self.current().issuers.len() != snapshot.issuers.len();
+        for issuer in new {
             self.control.spawn(Issuer::keep_fresh(issuer));
         }
         snapshot.issuers.iter().for_each(|issuer| issuer.read_file());
         for listener in &snapshot.listeners {
-            self.post(inner, listener);
+            self.post(inner, listener)?;
+        }
+        if has_changed {
+            // After the last exchange could begin under the rules that it was verified by.
+            self.state.vouchers.forget();
         }
         let replaced = self.current.swap(snapshot.clone());
         if !Arc::ptr_eq(&replaced, &snapshot) {
@@ -239,16 +254,23 @@ impl Reloader {
     }
 
     /// Gives a listener to those who look for it at its post.
-    fn post(&self, inner: &mut Inner, listener: &Arc<Listener>) {
+    fn post(&self, inner: &mut Inner, listener: &Arc<Listener>) -> Result<(), ReloadError> {
         let most = |listener: &Listener| listener.rules.limits.connections.min(Semaphore::MAX_PERMITS);
         let Some(post) = inner.posts.get(&listener.rules.name) else {
             let name = listener.rules.name.clone();
             let places = Arc::new(Semaphore::new(most(listener)));
             let post = Post { name: name.clone(), listener: ArcSwap::new(listener.clone()), places };
             inner.posts.insert(name, Arc::new(post));
-            return;
+            return Ok(());
         };
-        let (before, now) = (most(&post.listener.swap(listener.clone())), most(listener));
+        let replaced = post.listener.swap(listener.clone());
+        if replaced.rules.admits != listener.rules.admits {
+            // Who was let in without what is asked now, a certificate of these authorities say, does not stay.
+            for open in inner.sockets.iter().filter(|open| open.listener == listener.rules.name) {
+                self.tell(|| Told::Drain(open.door))?;
+            }
+        }
+        let (before, now) = (most(&replaced), most(listener));
         if now > before {
             post.places.add_permits(now - before);
         }
@@ -261,6 +283,12 @@ impl Reloader {
                 }
             }
         });
+        Ok(())
+    }
+
+    /// Tells every worker.
+    fn tell(&self, told: impl Fn() -> Told) -> Result<(), ReloadError> {
+        self.workers.iter().try_for_each(|worker| worker.try_send(told()).map_err(|_| ReloadError::Ending))
     }
 
     fn open(&self, inner: &mut Inner, listener: &Arc<str>, address: SocketAddr, bound: Bound) -> Result<(), ReloadError> {
@@ -268,10 +296,10 @@ impl Reloader {
         inner.doors += 1;
         for (worker, socket) in self.workers.iter().zip(bound.sockets) {
             let opened = Opened { door: inner.doors, post: inner.posts[listener].clone(), socket, closing: closing.clone() };
-            worker.try_send(opened).map_err(|_| ReloadError::Ending)?;
+            worker.try_send(Told::Open(opened)).map_err(|_| ReloadError::Ending)?;
         }
         tracing::info!(%listener, address = %bound.address, "listening");
-        inner.sockets.push(Listening { listener: listener.clone(), address, resolved: bound.address, closing });
+        inner.sockets.push(Listening { listener: listener.clone(), address, resolved: bound.address, closing, door: inner.doors });
         Ok(())
     }
 

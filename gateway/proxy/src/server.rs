@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{self, Admin, Guard};
+use crate::admin::{self, Admin};
 use crate::config::{AdminAddress, Configuration};
 use crate::gateway::gateway;
-use crate::listener::{self, BindError, Opened, Pulses, Serving};
+use crate::listener::{self, BindError, Pulses, Serving, Told};
 use crate::metrics::CommitObserver;
 use crate::reload::{Prepared, ReloadError, Reloader};
 use crate::state::{State, Way};
@@ -93,9 +93,7 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let first = Prepared::first(&configuration, &state)?;
     let admin = configuration.admin.as_ref().map(|rules| AdminSocket::open(&rules.address)).transpose()?;
     let admin_address = admin.as_ref().map(AdminSocket::name);
-    // After everything that may be refused: a configuration that never came into force is not said to have.
     first.recall(None, &state)?;
-    first.note(&state)?;
     let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (workers, doors) = spawn_workers(&configuration, &state, &ending)?;
@@ -117,14 +115,14 @@ fn spawn_workers(
     configuration: &Configuration,
     state: &Arc<State>,
     ending: &CancellationToken,
-) -> Result<(Workers, Vec<mpsc::Sender<Opened>>), StartError> {
+) -> Result<(Workers, Vec<mpsc::Sender<Told>>), StartError> {
     let (mut threads, mut doors) = (Vec::new(), Vec::new());
     for number in 0..configuration.workers {
-        let (door, opened) = mpsc::channel(SOCKETS);
+        let (door, told) = mpsc::channel(SOCKETS);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(POOL).build()?;
         let worker = Worker::new(number, state.clone());
         let (ending, drain) = (ending.clone(), configuration.drain);
-        let run = move || runtime.block_on(work(Arc::new(worker), opened, ending, drain));
+        let run = move || runtime.block_on(work(Arc::new(worker), told, ending, drain));
         threads.push(std::thread::Builder::new().name(format!("varco-worker-{number}")).spawn(run)?);
         doors.push(door);
     }
@@ -132,7 +130,7 @@ fn spawn_workers(
 }
 
 /// A worker's life: it accepts until the process ends, then waits for what is under way. `true`: all of it finished in time.
-async fn work(worker: Arc<Worker>, mut opened: mpsc::Receiver<Opened>, ending: CancellationToken, drain: Duration) -> bool {
+async fn work(worker: Arc<Worker>, mut told: mpsc::Receiver<Told>, ending: CancellationToken, drain: Duration) -> bool {
     tokio::spawn(worker.log.pump());
     tokio::spawn(worker.clone().tidy());
     let pulses = Arc::new(Pulses::default());
@@ -143,7 +141,10 @@ async fn work(worker: Arc<Worker>, mut opened: mpsc::Receiver<Opened>, ending: C
         tokio::select! {
             // First, so that whoever has connected to a socket that was just opened is served even so.
             biased;
-            Some(opened) = opened.recv() => { tasks.spawn(listener::accept(serving.clone(), opened)); }
+            Some(told) = told.recv() => match told {
+                Told::Open(opened) => { tasks.spawn(listener::accept(serving.clone(), opened)); }
+                Told::Drain(door) => pulses.drain_door(door),
+            },
             () = ending.cancelled() => break,
         }
     }
@@ -167,9 +168,7 @@ fn control_thread(
             let serving = async {
                 match admin {
                     Some(admin) => {
-                        let token = reloader.current().configuration.admin.as_ref().and_then(|rules| rules.token.clone());
-                        let guard = if admin.is_guarded() { Guard::Open } else { token.map_or(Guard::Closed, Guard::Token) };
-                        let routes = admin::routes(Admin { state, reloader, guard: Arc::new(guard) });
+                        let routes = admin::routes(Admin { state, reloader, is_guarded: admin.is_guarded() });
                         admin.serve(routes).await
                     }
                     None => std::future::pending().await,
@@ -180,6 +179,8 @@ fn control_thread(
                 () = stop.cancelled() => {}
             }
         });
+        // A configuration that is being read, from a disk that does not answer, keeps nobody from ending.
+        runtime.shutdown_background();
     };
     Ok(std::thread::Builder::new().name("varco-control".into()).spawn(run)?)
 }

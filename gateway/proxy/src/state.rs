@@ -87,8 +87,12 @@ impl State {
     /// An environment's keys: the ones that are there, unless what it says of them has changed. They then stand in for those that
     /// are there as soon as [`State::keep`] says that its configuration is in force.
     pub fn issuer(&self, config: &IssuerConfig) -> Arc<Issuer> {
-        let known = self.named.lock().issuers.get(&config.name).filter(|issuer| issuer.is_of(config)).cloned();
-        known.unwrap_or_else(|| Arc::new(Issuer::new(config)))
+        let known = self.named.lock().issuers.get(&config.name).cloned();
+        match known {
+            Some(known) if known.is_of(config) => known,
+            Some(known) => Arc::new(known.succeeded_by(config)),
+            None => Arc::new(Issuer::new(config)),
+        }
     }
 
     /// The place of an e-service's connections in each worker's pools.
@@ -117,10 +121,6 @@ impl State {
         for issuer in &gone {
             issuer.retire();
         }
-        if !gone.is_empty() {
-            // What was verified by the rules of one that is gone is to be verified again.
-            self.vouchers.forget();
-        }
         named.issuers.values().filter(|issuer| !is_in(issuer, &before)).cloned().collect()
     }
 
@@ -132,10 +132,12 @@ impl State {
         let slots: HashSet<usize> = services().map(|service| service.upstream.pool.slot).collect();
         let upstreams: HashSet<_> = services().map(|service| Arc::as_ptr(&service.upstream.state)).collect();
         named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
+        for name in named.totals.keys().filter(|name| !names.contains(&***name)) {
+            self.metrics.forget(name);
+        }
         named.totals.retain(|name, _| names.contains(&**name));
         named.parties.retain(|(name, _), _| names.contains(&**name));
         named.daily.retain(|(name, _), _| names.contains(&**name));
-        named.strangers.retain(|name, _| snapshot.listeners.iter().any(|listener| listener.rules.name == *name));
         let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);
         named.free.extend(free);
     }

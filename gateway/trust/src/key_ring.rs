@@ -121,6 +121,12 @@ impl KeyRing {
         ring
     }
 
+    /// Another ring with the same keys, for as long as they were to be used: under rules that have changed. A fetch is due at once.
+    #[must_use]
+    pub fn succeeded_by(&self, rules: KeyRingRules) -> Self {
+        Self { keys: self.keys.clone(), ..Self::new(rules) }
+    }
+
     /// The last good keys, if there were any, however old.
     pub fn keys(&self) -> Option<&Arc<DatedKeys>> {
         self.keys.as_ref()

@@ -250,6 +250,81 @@ fn a_key_that_is_no_longer_published_opens_nothing() {
     assert_eq!((refused.status, &*refused.problem()), (401, "voucher-wrong-issuer"));
 }
 
+#[test]
+fn a_listener_that_is_full_can_be_removed() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = guarded("", ", limits: { connections: 2 }", &witness.url(), "");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let mut here: Vec<Connection> = (0..4).map(|_| Connection::to(gateway.address("web"))).collect();
+    // Which two are let in is the system's to say: each worker accepts from its own queue.
+    for caller in &mut here {
+        caller.send(get("/c/v1/cose").as_bytes()).expect("the connection is open");
+    }
+    let served = || here.iter().filter(|caller| caller.has_more()).count();
+    eventually("the places are taken", || (served() == 2).then_some(()));
+    let moved = yaml.replace("web: { address", "due: { address").replace("listener: web", "listener: due");
+    assert_eq!(reload(site.path(), &moved), "+ listener due\n- listener web\n~ e-service cose: listener\n");
+    for caller in &mut here {
+        assert_eq!(caller.answer().map(|answer| answer.status), Some(200), "who was connected before is served");
+        eventually("the connection ends", || {
+            let sent = caller.send(get("/c/v1/cose").as_bytes());
+            (sent.is_err() || caller.answer().is_none()).then_some(())
+        });
+    }
+}
+
+#[test]
+fn who_was_let_in_without_what_is_asked_now_does_not_stay() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    Authority::new(site.path(), "ca").sign(site.path(), "local", &["localhost"]);
+    let yaml = guarded("", "", &witness.url(), "");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let mut caller = Connection::to(gateway.address("web"));
+    assert_eq!(status(&mut caller, "/c/v1/cose"), 200);
+    let tls = ", tls: [{ certificate: local.pem, key: local.key }], client_certificates: { ca: ca.pem }";
+    assert_eq!(reload(site.path(), &guarded("", tls, &witness.url(), "")), "~ listener web: tls\n");
+    eventually("the connection ends", || {
+        let sent = caller.send(get("/c/v1/cose").as_bytes());
+        (sent.is_err() || caller.answer().is_none()).then_some(())
+    });
+}
+
+#[test]
+fn an_answer_that_another_department_gave_is_not_kept() {
+    let (site, one, two) = (Site::new(), Witness::hello(), Witness::hello());
+    let cached = "    operations: { elenca: { safe: true, cache: { ttl: 10m } } }\n";
+    let yaml = guarded("", "", &one.url(), cached);
+    let gateway = Gateway::start(site.path(), &yaml);
+    let ask = || assert_eq!(curl(&[&gateway.url("web", "/c/v1/cose")]).status, 200);
+    ask();
+    ask();
+    assert_eq!((one.connections(), two.connections()), (1, 0));
+    assert_eq!(
+        reload(site.path(), &guarded("", "", &one.url(), &format!("{cached}    limits: {{ rate: 9000/s }}\n"))),
+        "~ e-service cose: limits\n"
+    );
+    ask();
+    assert_eq!(one.asked().len(), 1, "a reload that does not concern them leaves the answers where they are");
+    assert_eq!(reload(site.path(), &guarded("", "", &two.url(), cached)), "~ e-service cose: limits, upstream\n");
+    ask();
+    assert_eq!((one.asked().len(), two.asked().len()), (1, 1));
+}
+
+#[test]
+fn keys_are_used_on_when_an_environment_changes_and_its_server_is_down() {
+    let scene = Scene::new();
+    let gateway = scene.gateway("");
+    let voucher = scene.good_voucher();
+    eventually("the keys are there", || (gateway.admin("/ready").0 == 200).then_some(()));
+    scene.sandbox.pdnd.switch().misbehave(sandbox::Misbehaviour::Status(http::StatusCode::INTERNAL_SERVER_ERROR));
+    let yaml = scene.configuration("");
+    write(scene.path(), &yaml.replace("sandbox: { issuer", "sandbox: { refresh: 20m, issuer"));
+    gateway.signal(Signal::HUP);
+    eventually("it is in force", || gateway.stderr().contains("is in force").then_some(()));
+    assert_eq!(gateway.admin("/ready").0, 200);
+    assert_eq!(search(&gateway, &voucher).status, 200);
+}
+
 /// Asks for a reload over a connection of its own; the status.
 fn post_reload(socket: &Path) -> u16 {
     use std::io::{Read as _, Write as _};

@@ -52,10 +52,15 @@ impl Cell {
     /// Asks for one request at `now`.
     pub fn take(&self, rate: &Rate, now: u64) -> Measure {
         let full = rate.interval.saturating_mul(rate.burst);
+        // Under another rate, before a reload, the cell may have been filled far ahead: no more is owed than this one can owe.
+        let latest = now.saturating_add(full);
         let mut arrival = self.0.load(Ordering::Relaxed);
+        if arrival > latest {
+            arrival = self.0.fetch_min(latest, Ordering::AcqRel).min(latest);
+        }
         loop {
             let next = arrival.max(now).saturating_add(rate.interval);
-            if next > now.saturating_add(full) {
+            if next > latest {
                 return measure(rate, arrival, now, false);
             }
             match self.0.compare_exchange_weak(arrival, next, Ordering::AcqRel, Ordering::Relaxed) {
@@ -94,6 +99,18 @@ mod tests {
         assert!(!cell.take(&rate, now).conforms);
         now += 10 * SECOND;
         assert_eq!((0..10).filter(|_| cell.take(&rate, now).conforms).count(), 4);
+    }
+
+    #[test]
+    fn a_raised_rate_relieves_at_once() {
+        let (slow, fast, cell) = (Rate::new(3, Duration::from_hours(1), 3), Rate::new(1000, Duration::from_secs(1), 10), Cell::default());
+        let mut now = 100 * SECOND;
+        assert_eq!((0..9).filter(|_| cell.take(&slow, now).conforms).count(), 3);
+        let spent = cell.take(&fast, now);
+        assert_eq!((spent.conforms, spent.remaining, spent.retry_after), (false, 0, 1));
+        now += SECOND / 100;
+        assert_eq!((0..99).filter(|_| cell.take(&fast, now).conforms).count(), 10);
+        assert_eq!(cell.take(&slow, now).remaining, 1, "and what was taken meanwhile counts for little under the slow one");
     }
 
     proptest! {

@@ -65,7 +65,7 @@ pub struct Definition {
     pub digest_answers: bool,
     /// The most bytes of a request's body, if less than the listener's.
     pub body_bytes: Option<u64>,
-    /// SHA-256 over contract, adapter and base path: part of every cache key.
+    /// SHA-256 over contract, base path, adapter, upstream and answer mode: part of every cache key.
     pub hash: [u8; 32],
 }
 
@@ -154,14 +154,15 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
     let Adapted { adapter, identity_headers, upstream } = adapter(section, contract.as_ref(), served)?;
     let contract = contract?;
-    let hash = hash(&contract, &base_path, &*adapter);
+    let answers = answers.unwrap_or(AnswerMode::Enforce);
+    let hash = hash(&contract, &base_path, &*adapter, &upstream, answers);
     Some(Definition {
         place: Place::at(section.file(), key.position),
         listener: listener?,
         operations: operations?,
         security: security?,
         policies: policies?,
-        answers: answers.unwrap_or(AnswerMode::Enforce),
+        answers,
         durability: durability.unwrap_or(Durability::Strict),
         status: status.unwrap_or(StatusMode::Served),
         name,
@@ -410,10 +411,15 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
     }
 }
 
-fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter) -> [u8; 32] {
+/// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's.
+fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstream: &UpstreamRules, answers: AnswerMode) -> [u8; 32] {
     let mut text = contract.hash().to_vec();
     text.extend_from_slice(base_path.as_bytes());
-    text.extend_from_slice(format!("\n{adapter:?}").as_bytes());
+    let UpstreamRules { scheme, authority, base_path, .. } = upstream;
+    text.extend_from_slice(format!("\n{adapter:?}\n{scheme}://{authority}{base_path}\n{answers:?}\n").as_bytes());
+    if let Some(tls) = &upstream.tls {
+        text.extend_from_slice(tls.tls.identity());
+    }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, &text).as_ref());
     hash

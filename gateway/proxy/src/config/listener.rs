@@ -16,6 +16,8 @@ pub struct ListenerRules {
     pub name: Arc<str>,
     /// Where it listens; port 0 lets the system choose.
     pub addresses: Vec<SocketAddr>,
+    /// Digest of what a connection had to show to be let in: nothing, TLS, a certificate of these authorities.
+    pub admits: [u8; 32],
     /// TLS, if it has any.
     pub tls: Option<Tls<ServerConfig>>,
     /// Whether h2 is spoken: by ALPN over TLS.
@@ -77,16 +79,16 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     }
     let http2 = section.flag("http2").unwrap_or(true);
     let has_tls = section.node("tls").is_some();
-    let tls = tls::server(section, http2);
+    let (tls, admits) = tls::server(section, http2);
     if !has_tls && section.node("client_certificates").is_some() {
         section.report(Fault::error(section.place("client_certificates"), "client certificates need `tls`"));
     }
     let limits = limits(section.section("limits").as_ref());
     // With a fault in its TLS a listener must not come up in the clear.
     if has_tls && tls.is_none() {
-        return Some(ListenerRules { name: key.text.as_str().into(), addresses: Vec::new(), tls: None, http2, limits });
+        return Some(ListenerRules { name: key.text.as_str().into(), addresses: Vec::new(), admits, tls: None, http2, limits });
     }
-    Some(ListenerRules { name: key.text.as_str().into(), addresses, tls, http2, limits })
+    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, tls, http2, limits })
 }
 
 fn limits(section: Option<&Section<'_>>) -> ListenerLimits {

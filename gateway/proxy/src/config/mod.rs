@@ -44,6 +44,8 @@ pub struct Configuration {
     pub problem_base: String,
     /// How many worker threads.
     pub workers: usize,
+    /// Whether that was written, or is what the machine has.
+    pub workers_written: bool,
     /// The most bytes of bodies held at a time.
     pub buffered_bytes: u64,
     /// The most bytes of answers kept.
@@ -87,7 +89,12 @@ pub struct IssuerConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeySource {
     /// A file; it is read again when due.
-    File(PathBuf),
+    File {
+        /// Where.
+        path: PathBuf,
+        /// SHA-256 of what it said when the configuration was read.
+        digest: [u8; 32],
+    },
     /// A URL, asked through this upstream.
     Url(Arc<crate::upstream::UpstreamRules>),
 }
@@ -247,6 +254,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
             .and_then(|problems| problems.text("base").map(str::to_owned))
             .unwrap_or_else(|| "urn:varco:problem:".into()),
         workers: main.count("workers").map_or_else(default_workers, |count| (count as usize).clamp(1, 256)),
+        workers_written: main.node("workers").is_some(),
         buffered_bytes: limit("buffered_bytes", 256 << 20),
         cache_bytes: limit("cache_bytes", 64 << 20),
         vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
@@ -327,11 +335,13 @@ fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
         let path = files::resolve(section, file);
         let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
+        let mut content = [0; 32];
+        content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
         let parse = |bytes: Vec<u8>| trust::Jwks::parse(&bytes).map_err(|fault| format!("the key set cannot be used: {fault}"));
         if let Err(message) = read.and_then(parse) {
             section.report(Fault::error(section.place("jwks"), message));
         }
-        return Some(KeySource::File(path));
+        return Some(KeySource::File { path, digest: content });
     }
     if text.starts_with("https://") || text.starts_with("http://") {
         return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(rules)));

@@ -21,6 +21,13 @@ pub struct Tls<T> {
     identity: [u8; 32],
 }
 
+impl<T> Tls<T> {
+    /// SHA-256 over what it was made of.
+    pub fn identity(&self) -> &[u8; 32] {
+        &self.identity
+    }
+}
+
 impl<T> PartialEq for Tls<T> {
     fn eq(&self, other: &Self) -> bool {
         self.identity == other.identity
@@ -45,6 +52,7 @@ pub struct UpstreamTls {
 }
 
 /// What one side of TLS is made of, as it is read.
+#[derive(Clone)]
 struct Made(Context);
 
 impl Made {
@@ -60,10 +68,14 @@ impl Made {
         self.0.update(part);
     }
 
+    fn digest(self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        digest
+    }
+
     fn into_tls<T>(self, config: T) -> Tls<T> {
-        let mut identity = [0; 32];
-        identity.copy_from_slice(self.0.finish().as_ref());
-        Tls { config: Arc::new(config), identity }
+        Tls { config: Arc::new(config), identity: self.digest() }
     }
 }
 
@@ -72,9 +84,14 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// The server side of a listener, if `tls` is there. `None` where it is not, or where it has faults.
-pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Tls<ServerConfig>> {
-    section.node("tls")?;
+/// The server side of a listener, if `tls` is there, and what callers have to show. `None` where it is not, or has faults.
+pub(super) fn server(section: &Section<'_>, http2: bool) -> (Option<Tls<ServerConfig>>, [u8; 32]) {
+    let mut shown = Made::of(if section.node("tls").is_some() { "tls" } else { "clear" });
+    let tls = section.node("tls").and_then(|_| server_config(section, http2, &mut shown));
+    (tls, shown.digest())
+}
+
+fn server_config(section: &Section<'_>, http2: bool, shown: &mut Made) -> Option<Tls<ServerConfig>> {
     let mut made = Made::of(if http2 { "h2" } else { "http/1.1" });
     let mut pairs = Vec::new();
     for item in section.section_list("tls") {
@@ -87,7 +104,8 @@ pub(super) fn server(section: &Section<'_>, http2: bool) -> Option<Tls<ServerCon
         }
     }
     // Read in any case, so that its faults are told together with those of the certificates.
-    let verifier = client_verifier(section, &mut made);
+    let verifier = client_verifier(section, shown);
+    made.with(&shown.clone().digest());
     let (_, first, _) = pairs.first()?;
     let default = first.clone();
     let mut by_name = ResolvesServerCertUsingSni::new();

@@ -43,6 +43,15 @@ pub struct Serving {
 /// Which socket a connection came in by, over all reloads: all workers' sockets of one address have the same.
 pub type DoorId = u64;
 
+/// What a worker is told.
+#[derive(Debug)]
+pub enum Told {
+    /// To listen at a socket.
+    Open(Opened),
+    /// To have the connections that came in by this door end after the requests under way.
+    Drain(DoorId),
+}
+
 /// A socket to listen at, and for how long.
 #[derive(Debug)]
 pub struct Opened {
@@ -96,6 +105,8 @@ pub async fn accept(serving: Serving, opened: Opened) {
     }
     // The socket is closed before anybody is served, so that nobody joins the queue any more.
     waiting.extend(backlog(socket));
+    // Those who are here make room for those who wait, and leave like them.
+    door.serving.pulses.drain_door(id);
     for (stream, peer) in waiting {
         let Some(place) = door.place().await else { return };
         door.let_in(stream, peer, place);

@@ -73,7 +73,7 @@ impl Pulses {
     }
 
     /// The same of those that came in by one door.
-    pub(super) fn drain_door(&self, door: DoorId) {
+    pub fn drain_door(&self, door: DoorId) {
         self.now.store(clock::millis(), Ordering::Relaxed);
         self.connections.lock().iter().filter_map(Weak::upgrade).filter(|pulse| pulse.door == door).for_each(|pulse| pulse.drain());
     }

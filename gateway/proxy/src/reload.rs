@@ -64,6 +64,7 @@ pub struct Reloader {
     log: store::WorkerLog,
     /// One reload at a time. It may take long, where a file is read from a disk that does not answer.
     turn: Mutex<()>,
+    /// Never held while anything is read.
     inner: Mutex<Inner>,
 }
 
@@ -158,9 +159,9 @@ impl Reloader {
             loop {
                 ticks.tick().await;
                 let Some(this) = sweeping.upgrade() else { return };
-                // While somebody puts a configuration in force, that can wait for the next tick.
-                if let Some(mut inner) = this.inner.try_lock() {
-                    this.sweep(&mut inner);
+                // While a configuration is on its way, what it has asked the state for must stay: this can wait for another tick.
+                if let Some(_turn) = this.turn.try_lock() {
+                    this.sweep(&mut this.inner.lock());
                 }
             }
         });
@@ -205,7 +206,10 @@ impl Reloader {
         if self.ending.is_cancelled() {
             return Err(ReloadError::Ending);
         }
-        let prepared = Prepared::new(&configuration, &self.state, &self.inner.lock().sockets, self.workers.len())?;
+        let prepared = {
+            let inner = self.inner.lock();
+            Prepared::new(&configuration, &self.state, &inner.sockets, self.workers.len())?
+        };
         prepared.recall(Some(&self.current()), &self.state)?;
         prepared.note(&self.log)?;
         self.put_in_force(&mut self.inner.lock(), prepared)?;

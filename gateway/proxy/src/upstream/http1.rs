@@ -48,6 +48,7 @@ impl Http1 {
             drive(&mut self.driver, cx);
             match answering.as_mut().poll(&mut nobody()) {
                 Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                // With the real waker, and last: where tokio's budget for this turn is spent, nothing else would wake us again.
                 Poll::Pending => self.timer.as_mut().poll(cx).map(|()| None),
             }
         })

@@ -14,41 +14,44 @@ use crate::rejection::Scope;
 use crate::snapshot::{EService, Snapshot};
 use crate::state::State;
 
-/// Counts today's exchanges of e-services whose quotas nobody counted so far: at the start all, after a reload those that are new.
-/// Only what is recorded can be recalled; who is refused before or at admission has consumed nothing.
+/// Counts today's exchanges of e-services whose quotas nobody counts now: at the start all, after a reload those that are new. What
+/// was counted of them before, under a configuration that has gone since, is in the log too and is begun anew.
 pub(crate) fn recall(snapshot: &Snapshot, before: Option<&Snapshot>, state: &State) -> io::Result<()> {
     let counted = |service: &EService| {
         let known = |snapshot: &Snapshot| snapshot.services().find(|known| known.definition.name == service.definition.name).cloned();
         before.and_then(known).map(|known| known.definition.limits).unwrap_or_default()
     };
-    let wanted: Vec<Wanted> = snapshot
-        .services()
-        .map(|service| Wanted { service: service.clone(), counted: counted(service) })
-        .filter(|wanted| Scope::ALL.iter().any(|&scope| wanted.is_new(scope)))
-        .collect();
-    if wanted.is_empty() {
+    let services: Vec<Recalled> =
+        snapshot.services().map(|service| Recalled { service: service.clone(), counted: counted(service) }).collect();
+    let wanted = || {
+        services.iter().flat_map(|recalled| Scope::ALL.map(|scope| (recalled, scope))).filter(|(recalled, scope)| recalled.is_new(*scope))
+    };
+    if wanted().next().is_none() {
         return Ok(());
+    }
+    for (recalled, scope) in wanted() {
+        recalled.service.limits.daily(scope).clear();
     }
     let day = state.calendar.day(clock::now());
     let (starts, ends) = (day.starts.to_text(), day.ends.to_text());
     let mut recalled = 0_u64;
     store::read::each_since(&snapshot.configuration.audit.store, &starts, |leaf| {
         let is_todays = leaf.text("t0").is_some_and(|t0| t0.as_bytes() < &ends[..]);
-        if is_todays && has_consumed(leaf) && count(leaf, &wanted, &day) {
-            recalled += 1;
+        if is_todays && has_consumed(leaf) {
+            recalled += u64::from(count(leaf, &services, &day));
         }
     })?;
     tracing::info!(exchanges = recalled, "today's quotas were recalled from the log");
     Ok(())
 }
 
-/// An e-service with quotas, and the limits under which its exchanges were counted already.
-struct Wanted {
+/// An e-service, and the limits under which its exchanges are counted already.
+struct Recalled {
     service: Arc<EService>,
     counted: LimitRules,
 }
 
-impl Wanted {
+impl Recalled {
     fn is_new(&self, scope: Scope) -> bool {
         scope.of(&self.service.definition.limits).daily.is_some() && scope.of(&self.counted).daily.is_none()
     }
@@ -82,27 +85,29 @@ struct Pdnd {
     purpose: Option<Arc<str>>,
 }
 
-fn count(leaf: LeafView<'_>, wanted: &[Wanted], day: &Day) -> bool {
+fn count(leaf: LeafView<'_>, services: &[Recalled], day: &Day) -> bool {
     let Ok(Consumed { tenant: Some(tenant), op: Some(Op { route: Some(route), id }), pdnd }) = serde_json::from_slice(leaf.bytes()) else {
         return false;
     };
-    let is_of = |wanted: &&Wanted| {
-        let definition = &wanted.service.definition;
+    let is_of = |recalled: &&Recalled| {
+        let definition = &recalled.service.definition;
         let below = route.strip_prefix(&definition.base_path);
         below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
             && definition.instances.iter().any(|instance| instance.tenant.0 == tenant)
-            && !(definition.status == StatusMode::Served && is_status(wanted, id.as_deref()))
     };
-    // As a request is routed: the longest base path.
-    let Some(wanted) = wanted.iter().filter(is_of).max_by_key(|wanted| wanted.service.definition.base_path.len()) else { return false };
+    // As a request is routed: the longest base path, whether or not that e-service has quotas.
+    let found = services.iter().filter(is_of).max_by_key(|recalled| recalled.service.definition.base_path.len());
+    let Some(recalled) = found.filter(|recalled| !is_status(recalled, id.as_deref())) else { return false };
     let consumer = pdnd.consumer.as_ref().or(pdnd.client.as_ref());
     let asking = Asking { tenant: &tenant, consumer, purpose: pdnd.purpose.as_ref(), now: day.starts };
-    wanted.service.limits.recall(asking, day, |scope| wanted.is_new(scope));
-    true
+    recalled.service.limits.recall(asking, day, |scope| recalled.is_new(scope));
+    Scope::ALL.iter().any(|&scope| recalled.is_new(scope))
 }
 
-/// A sign of life is asked without being admitted.
-fn is_status(wanted: &Wanted, id: Option<&str>) -> bool {
-    let contract = &wanted.service.definition.contract;
-    contract.status_operation().is_some_and(|operation| Some(&*contract.operations()[operation].id) == id)
+/// A sign of life that the gateway serves is asked without being admitted.
+fn is_status(recalled: &Recalled, id: Option<&str>) -> bool {
+    let definition = &recalled.service.definition;
+    let contract = &definition.contract;
+    let served = definition.status == StatusMode::Served;
+    served && contract.status_operation().is_some_and(|operation| Some(&*contract.operations()[operation].id) == id)
 }

@@ -104,6 +104,24 @@ fn a_reload_neither_gives_out_again_nor_forgets() {
     // A quota that comes at noon counts the morning; the one that was there is not counted twice.
     assert_eq!(reloaded("per_purpose: { daily: 9 }, per_consumer: { daily: 6 }"), 3);
     assert_eq!(reloaded("per_purpose: { daily: 9 }"), 5);
+    // Nor is one that goes and comes again.
+    assert_eq!(reloaded("per_purpose: { daily: 9 }, per_consumer: { daily: 6 }"), 1);
+}
+
+#[test]
+fn a_longer_base_path_has_a_day_of_its_own() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "    limits: { daily: 2 }\n");
+    let own =
+        yaml.split_once("  cose:\n").expect("the e-service").1.replace("/c/v1", "/c/v1/cose/sotto").replace("daily: 2", "rate: 9000/s");
+    let yaml = format!("{yaml}  sotto:\n{own}");
+    let below = |gateway: &Gateway| curl(&[&gateway.url("web", "/c/v1/cose/sotto/cose")]).status;
+    let above = |gateway: &Gateway| curl(&[&gateway.url("web", "/c/v1/cose")]).status;
+    let mut gateway = Gateway::start(site.path(), &yaml);
+    assert_eq!([below(&gateway), below(&gateway), below(&gateway), above(&gateway)], [200; 4]);
+    gateway.kill();
+    gateway = Gateway::start(site.path(), &yaml);
+    assert_eq!([above(&gateway), above(&gateway), below(&gateway)], [200, 429, 200], "of the four one was its own");
 }
 
 /// A gateway for whom it is this time now; its clock goes on from there. Its one e-service may be asked three times a day.

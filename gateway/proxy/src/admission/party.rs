@@ -121,17 +121,28 @@ impl ServiceLimits {
         [&self.total, &self.consumers.rules, &self.purposes.rules].iter().any(|rules| rules.daily.is_some())
     }
 
+    /// Where the day of these parties is counted.
+    pub fn daily(&self, scope: Scope) -> &DailyCounts {
+        match scope {
+            Scope::EService => &self.total_daily,
+            Scope::Consumer => &self.consumers.daily,
+            Scope::Purpose => &self.purposes.daily,
+        }
+    }
+
     /// The quotas that an exchange consumes: of which party, how many there are, where they are counted.
-    fn quotas(&self, asking: Asking<'_>) -> impl Iterator<Item = (Scope, Party, u64, &DailyCounts)> {
-        let Asking { tenant, consumer, purpose, .. } = asking;
-        let kinds = [
-            (Scope::Consumer, consumer.cloned(), self.consumers.rules.daily, &self.consumers.daily),
-            (Scope::Purpose, purpose.cloned(), self.purposes.rules.daily, &self.purposes.daily),
-            // All together are one party, without a name.
-            (Scope::EService, Some(Arc::default()), self.total.daily, &self.total_daily),
-        ];
-        let tenant = tenant.clone();
-        kinds.into_iter().filter_map(move |(scope, name, most, counts)| Some((scope, (tenant.clone(), name?), most?, counts)))
+    fn quotas<'a>(&'a self, asking: Asking<'a>) -> impl Iterator<Item = (Scope, Party, u64, &'a DailyCounts)> {
+        let kinds = [(Scope::Consumer, &self.consumers.rules), (Scope::Purpose, &self.purposes.rules), (Scope::EService, &self.total)];
+        kinds.into_iter().filter_map(move |(scope, rules)| {
+            let most = rules.daily?;
+            let name = match scope {
+                Scope::Consumer => asking.consumer?.clone(),
+                Scope::Purpose => asking.purpose?.clone(),
+                // All together are one party, without a name.
+                Scope::EService => Arc::default(),
+            };
+            Some((scope, (asking.tenant.clone(), name), most, self.daily(scope)))
+        })
     }
 
     /// Last of all limits, because what they refuse consumes nothing; and for the same reason all quotas or none.

@@ -120,7 +120,14 @@ impl DailyCounts {
         self.change(party, day, |used| (true, used.saturating_sub(1)));
     }
 
-    /// Counts what was consumed before the process started.
+    /// Forgets what was counted.
+    pub fn clear(&self) {
+        for shard in &self.0.shards {
+            *shard.lock() = Shard::default();
+        }
+    }
+
+    /// Counts what was consumed while nobody counted.
     pub fn recall(&self, party: &Party, day: &Day) {
         self.change(party, day, |used| (true, used.saturating_add(1)));
     }

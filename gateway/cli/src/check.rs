@@ -1,20 +1,20 @@
 //! `varco check`: every fault of a configuration.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use document::{Fault, Severity};
-use proxy::config::{self, Configuration};
+use proxy::config::Configuration;
 use proxy::fault_json;
 use serde_json::json;
+
+use crate::configured::Configured;
 
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
     /// Print the faults as JSON.
     #[arg(long)]
     json: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let loaded = config::load(&arguments.config);
+    let loaded = arguments.configured.load();
     let bad = |fault: &Fault| fault.severity == Severity::Error || arguments.strict;
     let usable = loaded.configuration.is_some() && !loaded.faults.iter().any(bad);
     if arguments.json {

@@ -6,6 +6,7 @@
 
 mod audit;
 mod check;
+mod configured;
 mod demo;
 mod logging;
 mod reload;

@@ -1,6 +1,5 @@
 //! `varco plan` and `varco reload`: ask the running gateway over its admin listener.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,19 +10,19 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use proxy::Plan;
-use proxy::config::{self, AdminAddress, AdminRules};
+use proxy::config::{AdminAddress, AdminRules};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::check::print_faults;
+use crate::configured::Configured;
 
 /// Which gateway to ask.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration that it runs with: where its admin listener is stands there.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    // Where its admin listener is stands there.
+    #[command(flatten)]
+    configured: Configured,
     /// Print what changes as JSON.
     #[arg(long)]
     json: bool,
@@ -38,13 +37,8 @@ pub(crate) fn reload(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn ask(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Result<ExitCode> {
-    let loaded = config::load(&arguments.config);
-    let Some(configuration) = loaded.configuration else {
-        // What the gateway would say too; with a fault in it, it cannot be known where the gateway is.
-        print_faults(&loaded.faults);
-        anyhow::bail!("the configuration cannot be used; nothing was changed");
-    };
-    let admin = configuration.admin.context("the configuration has no `admin`: nobody can be asked; SIGHUP reloads")?;
+    // With a fault in it, it cannot be known where the gateway is; the gateway would say the same.
+    let admin = arguments.configured.usable()?.admin.context("the configuration has no `admin`: nobody can be asked; SIGHUP reloads")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (status, answer) = runtime.block_on(send(&admin, method, path)).with_context(|| format!("asking {}", admin.address))?;
     if arguments.json {

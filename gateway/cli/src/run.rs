@@ -1,31 +1,29 @@
 //! `varco run`: the gateway itself.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use proxy::config;
 use proxy::{Ended, Running};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check::print_faults;
+use crate::configured::Configured;
 use crate::logging::Logging;
 
 /// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
     #[command(flatten)]
     logging: Logging,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let _lines = arguments.logging.start()?;
-    let loaded = config::load(&arguments.config);
+    let loaded = arguments.configured.load();
     let Some(configuration) = loaded.configuration else {
         print_faults(&loaded.faults);
         anyhow::bail!("the configuration cannot be used; nothing was started");

@@ -1,7 +1,7 @@
 //! `varco test`: the cases that stand beside the policies.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,17 +9,17 @@ use document::{Fault, Faults, Tree};
 use exchange::Tenant;
 use policy::cases::{self, Outcome};
 use policy::{Policies, PolicyTarget};
-use proxy::config::{self, Definition};
+use proxy::config::Definition;
 use serde_json::json;
 
 use crate::check::print_faults;
+use crate::configured::Configured;
 
 /// What to test.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration.
-    #[arg(short, long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    configured: Configured,
     /// Print the outcomes as JSON.
     #[arg(long)]
     json: bool,
@@ -29,11 +29,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let loaded = config::load(&arguments.config);
-    let Some(configuration) = loaded.configuration else {
-        print_faults(&loaded.faults);
-        anyhow::bail!("the configuration cannot be used");
-    };
+    let configuration = arguments.configured.usable()?;
     let faults = RefCell::new(Faults::new());
     let mut outcomes = Vec::new();
     for service in &configuration.eservices {

@@ -3,6 +3,7 @@
 //! Each part is compiled on its own and reports its faults into one list, so that `varco check` shows all of them. A
 //! configuration with one error is refused whole. Nothing here binds a port, starts a thread or asks a network.
 
+mod admin;
 mod eservice;
 mod files;
 mod listener;
@@ -14,18 +15,17 @@ mod upstream;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Faults, Key, Place, Section};
 use exchange::Tenant;
 use jiff::tz::TimeZone;
 use trust::{IssuerRules, Uuid};
 
+pub use admin::{AdminAddress, AdminRules, Token};
 pub use eservice::{Definition, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
 pub use files::Files;
 pub use listener::{ListenerLimits, ListenerRules};
@@ -121,56 +121,6 @@ pub struct WatchRules {
     pub every: Duration,
 }
 
-/// The admin listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminRules {
-    /// Where it is.
-    pub address: AdminAddress,
-    /// What whoever wants to change something over it has to show.
-    pub token: Option<Token>,
-}
-
-/// A secret that is shown to prove who one is; never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(Box<[u8]>);
-
-impl Token {
-    /// The secret itself, to be shown.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Whether this is it, in a time that does not tell how much of it is.
-    pub fn is(&self, shown: &[u8]) -> bool {
-        let hash = |bytes: &[u8]| digest(&SHA256, bytes);
-        verify_slices_are_equal(hash(&self.0).as_ref(), hash(shown).as_ref()).is_ok()
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-/// Where the admin listener is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AdminAddress {
-    /// A port of the loopback.
-    Tcp(SocketAddr),
-    /// A socket in the file system, whose folder's rights say who may ask.
-    Socket(PathBuf),
-}
-
-impl std::fmt::Display for AdminAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Socket(path) => path.display().fmt(f),
-        }
-    }
-}
-
 /// What reading leaves behind: the configuration if it can be used, and all faults in the order of the files.
 #[derive(Debug)]
 pub struct Loaded {
@@ -189,9 +139,6 @@ pub fn load(path: &Path) -> Loaded {
     let configuration = configuration.filter(|_| !faults.has_errors());
     Loaded { configuration, faults: faults.sorted() }
 }
-
-/// The least bytes of a token.
-const SHORTEST_TOKEN: usize = 16;
 
 /// The parts of all files, gathered before any of them is compiled, because they may name each other across files.
 #[derive(Default)]
@@ -261,7 +208,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
         time_zone: time_zone(&main),
         audit: audit(&main, &installation),
-        admin: admin(&main),
+        admin: admin::compile(&main),
         watch: watch(&main),
         hash: files.hash(),
         installation,
@@ -394,47 +341,6 @@ fn watch(main: &Section<'_>) -> WatchRules {
         );
     }
     WatchRules { folders, every }
-}
-
-fn admin(main: &Section<'_>) -> Option<AdminRules> {
-    let section = main.section("admin")?;
-    let token = section.text("token").and_then(|text| admin_token(&section, text));
-    Some(AdminRules { address: admin_address(&section)?, token })
-}
-
-/// A line end at the end of a file is not the secret's.
-fn admin_token(section: &Section<'_>, text: &str) -> Option<Token> {
-    let read = secret::read(section, "token", text, false)?;
-    let token = read.trim_ascii();
-    if token.len() < SHORTEST_TOKEN {
-        let fault = Fault::error(section.place("token"), format!("a token of less than {SHORTEST_TOKEN} bytes can be guessed"));
-        section.report(fault.hint("such as the output of `openssl rand -hex 32`"));
-        return None;
-    }
-    Some(Token(token.into()))
-}
-
-fn admin_address(section: &Section<'_>) -> Option<AdminAddress> {
-    match (section.text("address"), section.text("socket")) {
-        (None, Some(path)) => Some(AdminAddress::Socket(files::resolve(section, path))),
-        (Some(text), None) => {
-            let address: Option<SocketAddr> = text.parse().ok();
-            match address {
-                None => section.report(Fault::error(section.place("address"), "not an address and port").hint("such as `127.0.0.1:9090`")),
-                Some(address) if !address.ip().is_loopback() => {
-                    let fault =
-                        Fault::error(section.place("address"), "the admin listener tells strangers too much and must stay on loopback");
-                    section.report(fault.hint("bind it to 127.0.0.1 or [::1]"));
-                }
-                Some(_) => {}
-            }
-            address.map(AdminAddress::Tcp)
-        }
-        _ => {
-            section.report(Fault::error(section.here(), "`admin` needs either `address` or `socket`"));
-            None
-        }
-    }
 }
 
 /// Two e-services of one listener may not have the same base path; a longer one inside a shorter one is served first.

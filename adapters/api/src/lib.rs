@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode};
 pub use document;
 pub use exchange::{
     Answer, AnswerBody, Body, Call, Caller, Json, JsonErrorKind, JsonLimits, OperationIndex, OperationSpec, Parameters, Pointer, Problem,
-    Step, json,
+    Step, Tenant, json,
 };
 
 /// Turns calls into upstream requests and upstream answers into answers.

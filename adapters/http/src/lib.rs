@@ -27,15 +27,24 @@ enum Identity {
     Client,
     Purpose,
     Jti,
+    Tenant,
+    Delegate,
+    Department,
 }
 
 /// Reads `adapter.http`. Its `url` belongs to the gateway, which has read it before.
 pub fn compile(section: &Section<'_>) -> HttpAdapter {
     let mut identity = Vec::new();
     if let Some(names) = section.section("identity") {
-        for (key, part) in
-            [("consumer", Identity::Consumer), ("client", Identity::Client), ("purpose", Identity::Purpose), ("jti", Identity::Jti)]
-        {
+        for (key, part) in [
+            ("consumer", Identity::Consumer),
+            ("client", Identity::Client),
+            ("purpose", Identity::Purpose),
+            ("jti", Identity::Jti),
+            ("tenant", Identity::Tenant),
+            ("delegate", Identity::Delegate),
+            ("department", Identity::Department),
+        ] {
             let Some(text) = names.text(key) else { continue };
             match HeaderName::from_bytes(text.as_bytes()) {
                 Ok(name) => identity.push((name, part)),
@@ -60,12 +69,15 @@ impl Adapter for HttpAdapter {
             // Removed first and in any case: a header of this name from outside would be a claim that nobody checked.
             headers.remove(name);
             let value = match part {
-                Identity::Consumer => &call.caller.consumer,
-                Identity::Client => &call.caller.client,
-                Identity::Purpose => &call.caller.purpose,
-                Identity::Jti => &call.caller.jti,
+                Identity::Consumer => call.caller.consumer.as_deref(),
+                Identity::Client => call.caller.client.as_deref(),
+                Identity::Purpose => call.caller.purpose.as_deref(),
+                Identity::Jti => call.caller.jti.as_deref(),
+                Identity::Tenant => Some(call.tenant.name()),
+                Identity::Delegate => call.delegate.as_ref().map(adapter_api::Tenant::name),
+                Identity::Department => call.caller.department.as_deref(),
             };
-            if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
                 headers.insert(name.clone(), value);
             }
         }
@@ -147,7 +159,7 @@ mod tests {
             faults,
             [
                 "v.yaml:1:20: error: `X Client` is no header name\n    hint: such as `X-Consumer-Id`: letters, digits and hyphens",
-                "v.yaml:1:32: error: `http.identity` has no key `colour`\n    hint: it knows `client`, `consumer`, `jti`, `purpose`",
+                "v.yaml:1:32: error: `http.identity` has no key `colour`\n    hint: it knows `client`, `consumer`, `delegate`, `department`, `jti`, `purpose`, `tenant`",
             ]
         );
     }

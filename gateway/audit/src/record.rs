@@ -39,6 +39,10 @@ pub struct Record<'a> {
     pub environment: Option<&'a str>,
     /// The administration in whose name it happened (`tenant`).
     pub tenant: Option<&'a str>,
+    /// Who acted for that administration (`delegate`).
+    pub delegate: Option<&'a str>,
+    /// The department of ours that called, by its configured name (`department`).
+    pub department: Option<&'a str>,
     /// The citizen's channel (`chan`).
     pub channel: Option<&'a str>,
     /// When the request was seen (`t0`).
@@ -99,6 +103,8 @@ impl<'a> Record<'a> {
             direction: None,
             environment: None,
             tenant: None,
+            delegate: None,
+            department: None,
             channel: None,
             t0,
             t1: None,

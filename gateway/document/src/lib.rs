@@ -1,4 +1,4 @@
-//! Documents with positions: YAML and JSON read once into a tree, and the faults that a check prints.
+//! Documents with positions: YAML, JSON and tables in CSV read once into a tree, and the faults that a check prints.
 //!
 //! Configuration, OpenAPI documents, mappings and policy cases are all read here, so that a fault in any of them names its
 //! file, line and column in the same way. Nothing is fetched and nothing is executed: YAML tags other than the core
@@ -6,6 +6,7 @@
 
 mod fault;
 mod section;
+mod table;
 mod tree;
 mod units;
 mod words;

@@ -26,6 +26,7 @@ impl<'a> Section<'a> {
     /// Opens a mapping. Anything else is a fault; nothing at all counts as an empty mapping.
     pub fn open(file: &Arc<str>, node: &'a Node, name: impl Into<String>, faults: &'a RefCell<Faults>) -> Option<Self> {
         let name = name.into();
+        let (file, node) = follow(file, node);
         if !matches!(node.value, Value::Mapping(_) | Value::Scalar(Scalar::Null)) {
             let message = format!("`{name}` should be a mapping, but is {}", node.kind());
             faults.borrow_mut().push(Fault::error(Place::at(file, node.position), message));
@@ -168,18 +169,28 @@ impl<'a> Section<'a> {
         let Some(mut section) = Section::open(&self.file, node, name.clone(), self.faults) else { return Vec::new() };
         section.named = true;
         let open =
-            |(key, node): &'a (Key, Node)| Some((key, Section::open(&self.file, node, format!("{name}.{}", key.text), self.faults)?));
+            |(key, node): &'a (Key, Node)| Some((key, Section::open(&section.file, node, format!("{name}.{}", key.text), self.faults)?));
         node.pairs().iter().filter_map(open).collect()
+    }
+
+    /// The texts of a mapping whose keys are names that the user chose, in order.
+    pub fn named_texts(&self, key: &'static str) -> Vec<(&'a Key, &'a str, Place)> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let Some(mut section) = Section::open(&self.file, node, format!("{}.{key}", self.name), self.faults) else { return Vec::new() };
+        section.named = true;
+        let text = |(key, node): &'a (Key, Node)| Some((key, section.as_text(&key.text, node)?, Place::at(&section.file, node.position)));
+        node.pairs().iter().filter_map(text).collect()
     }
 
     /// The mappings of a list.
     pub fn section_list(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(node) = self.node(key) else { return Vec::new() };
+        let (file, node) = follow(&self.file, node);
         let Value::Sequence(items) = &node.value else {
             self.wrong::<()>(key, node, "a list");
             return Vec::new();
         };
-        let open = |(at, item)| Section::open(&self.file, item, format!("{}.{key}[{at}]", self.name), self.faults);
+        let open = |(at, item)| Section::open(file, item, format!("{}.{key}[{at}]", self.name), self.faults);
         items.iter().enumerate().filter_map(open).collect()
     }
 
@@ -187,6 +198,17 @@ impl<'a> Section<'a> {
         let message = format!("`{}.{key}` should be {wanted}, but is {}", self.name, node.kind());
         self.report(Fault::error(Place::at(&self.file, node.position), message));
         None
+    }
+}
+
+/// Where a value stands in a file of its own, that file and the value.
+fn follow<'a, 'b>(file: &'b Arc<str>, node: &'a Node) -> (&'b Arc<str>, &'a Node)
+where
+    'a: 'b,
+{
+    match &node.value {
+        Value::Elsewhere(tree) => (&tree.file, &tree.root),
+        _ => (file, node),
     }
 }
 
@@ -198,7 +220,13 @@ impl Drop for Section<'_> {
         }
         let asked = self.asked.borrow();
         for (key, _) in self.node.pairs().iter().filter(|(key, _)| !asked.contains(&key.text.as_str())) {
-            let fault = Fault::error(Place::at(&self.file, key.position), format!("`{}` has no key `{}`", self.name, key.text));
+            let place = Place::at(&self.file, key.position);
+            let unknown = format!("has no key `{}`", key.text);
+            if self.faults.borrow().iter().any(|fault| fault.place == place && fault.message.ends_with(&unknown)) {
+                // A column of a table, found in a row before.
+                continue;
+            }
+            let fault = Fault::error(place, format!("`{}` {unknown}", self.name));
             self.faults.borrow_mut().push(match nearest(&key.text, asked.iter().copied()) {
                 Some(known) => fault.hint(format!("did you mean `{known}`?")),
                 None if asked.is_empty() => fault,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Map;
 
-use crate::{Fault, Faults, Place, Position};
+use crate::{Fault, Faults, Place, Position, table};
 
 /// A document read whole: its file name and its outermost value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Value {
     Sequence(Vec<Node>),
     /// Keys and values in the order of the document; no key twice.
     Mapping(Vec<(Key, Node)>),
+    /// A value that stands in a file of its own: a table.
+    Elsewhere(Arc<Tree>),
 }
 
 /// A value written on its own, typed by YAML's core schema (YAML 1.2.2 §10.3.2). Numbers keep their text.
@@ -118,10 +120,7 @@ impl Tree {
 impl Node {
     /// The value of a key.
     pub fn get(&self, name: &str) -> Option<&Node> {
-        match &self.value {
-            Value::Mapping(pairs) => pairs.iter().find(|(key, _)| key.text == name).map(|(_, node)| node),
-            _ => None,
-        }
+        self.pairs().iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
     }
 
     /// One step of a JSON pointer: the child and where its key (or itself, in a list) begins.
@@ -129,6 +128,7 @@ impl Node {
         match &self.value {
             Value::Mapping(pairs) => pairs.iter().find(|(key, _)| key.text == name).map(|(key, node)| (key.position, node)),
             Value::Sequence(items) => name.parse().ok().and_then(|at: usize| items.get(at)).map(|node| (node.position, node)),
+            Value::Elsewhere(tree) => tree.root.step(name),
             Value::Scalar(_) => None,
         }
     }
@@ -153,6 +153,7 @@ impl Node {
     pub fn pairs(&self) -> &[(Key, Node)] {
         match &self.value {
             Value::Mapping(pairs) => pairs,
+            Value::Elsewhere(tree) => tree.root.pairs(),
             _ => &[],
         }
     }
@@ -161,6 +162,7 @@ impl Node {
     pub fn items(&self) -> &[Node] {
         match &self.value {
             Value::Sequence(items) => items,
+            Value::Elsewhere(tree) => tree.root.items(),
             _ => &[],
         }
     }
@@ -174,6 +176,7 @@ impl Node {
             Value::Scalar(Scalar::String(_)) => "text",
             Value::Sequence(_) => "a list",
             Value::Mapping(_) => "a mapping",
+            Value::Elsewhere(tree) => tree.root.kind(),
         }
     }
 
@@ -186,6 +189,27 @@ impl Node {
             Value::Scalar(Scalar::String(text)) => text.clone().into(),
             Value::Sequence(items) => items.iter().map(Node::to_json).collect(),
             Value::Mapping(pairs) => pairs.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect::<Map<_, _>>().into(),
+            Value::Elsewhere(tree) => tree.root.to_json(),
+        }
+    }
+
+    /// Puts tables in the place of mappings whose only key is `csv`: the path of a file, relative to the one that names it. Faults
+    /// are reported, and then nothing stands there.
+    pub fn read_tables(&mut self, file: &Arc<str>, faults: &mut Faults) {
+        match &mut self.value {
+            Value::Sequence(items) => items.iter_mut().for_each(|item| item.read_tables(file, faults)),
+            Value::Mapping(pairs) => match pairs.as_slice() {
+                [(key, path)] if key.text == "csv" => {
+                    let Some(text) = path.as_str() else {
+                        return faults.push(Fault::error(Place::at(file, path.position), "`csv` should be the path of a table"));
+                    };
+                    let target = Path::new(&**file).parent().unwrap_or(Path::new("")).join(text);
+                    let nothing = Value::Scalar(Scalar::Null);
+                    self.value = table::read(&target, faults).map_or(nothing, |tree| Value::Elsewhere(Arc::new(tree)));
+                }
+                _ => pairs.iter_mut().for_each(|(_, node)| node.read_tables(file, faults)),
+            },
+            Value::Scalar(_) | Value::Elsewhere(_) => {}
         }
     }
 
@@ -202,7 +226,7 @@ struct Builder<'a> {
     repeated: Vec<Fault>,
 }
 
-fn text_of(path: &Path) -> Result<(String, String), Fault> {
+pub(crate) fn text_of(path: &Path) -> Result<(String, String), Fault> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
         Fault::error(Place::file(&file), format!("cannot read the file: {}", error.kind()))
@@ -338,9 +362,11 @@ fn position(span: Span) -> Position {
 
 /// The core schema: only plain scalars are anything but text.
 fn scalar(text: &str, style: ScalarStyle, forced_text: bool) -> Scalar {
-    if style != ScalarStyle::Plain || forced_text {
-        return Scalar::String(text.to_owned());
-    }
+    if style != ScalarStyle::Plain || forced_text { Scalar::String(text.to_owned()) } else { plain(text) }
+}
+
+/// A text that is written without quotes.
+pub(crate) fn plain(text: &str) -> Scalar {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
         "true" | "True" | "TRUE" => Scalar::Bool(true),

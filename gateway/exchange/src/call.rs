@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::{Caller, Json};
+use crate::{Caller, Json, Tenant};
 
 /// How the caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,10 @@ pub struct Call {
     pub body: Body,
     /// Who calls, as far as it was proven: for adapters that tell the upstream.
     pub caller: Arc<Caller>,
+    /// In whose name: likewise.
+    pub tenant: Tenant,
+    /// Who acts for that tenant: likewise.
+    pub delegate: Option<Tenant>,
 }
 
 /// The decoded path and query parameters of a call, in the order in which they came.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 /// The administration in whose name an exchange happens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tenant(pub Arc<str>);
 
 impl Tenant {
@@ -16,11 +16,14 @@ impl Tenant {
     }
 }
 
-/// Who calls, as far as it was proven: the claims of a verified voucher, or nothing for an open e-service.
+/// Who calls, as far as it was proven: the claims of a verified voucher, the department that calls others through us, or nothing for
+/// an open e-service.
 ///
 /// Identifiers keep PDND's spelling on the wire (`purposeId` …) and are opaque here; most are UUIDs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
+    /// The department of ours, by its configured name.
+    pub department: Option<Arc<str>>,
     /// The client that asked for the voucher (`client_id`).
     pub client: Option<Arc<str>>,
     /// The organisation the client belongs to (`consumerId`).

@@ -45,9 +45,12 @@ impl<'a> Facts<'a> {
     /// more than the decision, and their types are those of this function.
     pub(crate) fn consumer(&self, principal: EntityUid) -> Result<Entity, Unusable> {
         let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-        let mut attributes = HashMap::with_capacity(3);
+        let mut attributes = HashMap::with_capacity(4);
         attributes.insert("client".to_owned(), text(self.client()));
         attributes.insert("purpose".to_owned(), text(self.purpose()));
+        if let Some(department) = &self.caller.department {
+            attributes.insert("department".to_owned(), text(department));
+        }
         if let Some(organisation) = &self.caller.consumer {
             attributes.insert("organisation".to_owned(), text(organisation));
         }

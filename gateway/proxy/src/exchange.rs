@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use crate::admission::Measure;
 use crate::listener::Place;
 use crate::snapshot::{EService, Holds, Listener};
+use crate::vouchers::VoucherSource;
 use crate::worker::Worker;
 
 /// An exchange under way. What it began with is read as if it were its own.
@@ -37,6 +38,8 @@ pub struct Exchange {
     pub channel: OnceLock<String>,
     /// What policy said.
     pub decision: OnceLock<policy::Decision>,
+    /// What the voucher says that the provider was shown.
+    pub shown: OnceLock<Arc<Caller>>,
     /// Where the answer came from.
     pub lookup: OnceLock<Lookup>,
     /// How often the upstream was asked.
@@ -82,6 +85,8 @@ pub struct Authenticated {
     pub proven: bool,
     /// The evidence that was verified, in the words of policy.
     pub evidence: &'static [&'static str],
+    /// Where the voucher comes from that the provider is shown: of outbound e-services.
+    pub voucher: Option<Arc<VoucherSource>>,
 }
 
 /// Whom the data is about: how many, and how they are identified; never who.
@@ -149,6 +154,8 @@ pub enum Stage {
     Lookup,
     /// The adapter, on the way down.
     Adapt,
+    /// What the provider is shown.
+    Voucher,
     /// The begin frame.
     Begin,
     /// The upstream, until its answer is whole or its head is here.
@@ -161,7 +168,7 @@ pub enum Stage {
 
 impl Stage {
     /// How many there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 15;
 
     /// All of them, in the order of the way.
     pub const ALL: [Self; Self::COUNT] = [
@@ -175,6 +182,7 @@ impl Stage {
         Self::Policy,
         Self::Lookup,
         Self::Adapt,
+        Self::Voucher,
         Self::Begin,
         Self::Upstream,
         Self::Answer,
@@ -194,6 +202,7 @@ impl Stage {
             Self::Policy => "policy",
             Self::Lookup => "lookup",
             Self::Adapt => "adapter",
+            Self::Voucher => "voucher",
             Self::Begin => "begin",
             Self::Upstream => "upstream",
             Self::Answer => "answer",
@@ -247,6 +256,7 @@ impl Exchange {
             subjects: OnceLock::new(),
             channel: OnceLock::new(),
             decision: OnceLock::new(),
+            shown: OnceLock::new(),
             lookup: OnceLock::new(),
             attempts: AtomicU32::new(0),
             request_bytes: AtomicU64::new(0),

@@ -23,6 +23,7 @@ use crate::stage::route::route;
 use crate::stage::sign::sign;
 use crate::stage::status::status;
 use crate::stage::upstream::upstream;
+use crate::stage::voucher::voucher;
 
 /// The stack. Built once a worker and shared by all its exchanges; an exchange brings its own snapshot, so a reload does not
 /// rebuild it.
@@ -60,6 +61,8 @@ pub fn gateway() -> Gateway {
         .layer(around(contract_answer))
         // REST on this side, SOAP on that one.
         .layer(around(adapt))
+        // What our departments never touch: the voucher that the provider wants, theirs for this purpose.
+        .layer(check(voucher))
         // The last moment before anything happens: a begin frame, durable, so that nothing can have happened unrecorded.
         .layer(check(begin))
         // The upstream: pool, deadline, retries only where safe, circuit breaker.

@@ -26,6 +26,7 @@ mod snapshot;
 mod stage;
 mod state;
 mod upstream;
+mod vouchers;
 mod watch;
 mod worker;
 

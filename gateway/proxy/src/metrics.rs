@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use trust::TokenFault;
 
 use crate::clock;
 use crate::config::Definition;
@@ -31,6 +32,7 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Connections that ended before a request: by cause.
     pub failed_connections: Family<CauseLabels, Counter>,
+    tokens: Family<TokenLabels, Counter>,
     /// Requests answered without being an exchange: by cause.
     pub unrecorded: Family<CauseLabels, Counter>,
     /// Bytes of bodies held, idle upstream connections, and what else is read when somebody asks.
@@ -76,6 +78,33 @@ pub struct CauseLabels {
     pub cause: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TokenLabels {
+    environment: String,
+    outcome: &'static str,
+}
+
+/// How requests for vouchers of one environment ended.
+#[derive(Debug)]
+pub struct TokenMetrics {
+    obtained: Counter,
+    refused: Counter,
+    limited: Counter,
+    failed: Counter,
+}
+
+impl TokenMetrics {
+    /// One more ended.
+    pub fn count<T>(&self, result: &Result<T, TokenFault>) {
+        match result {
+            Ok(_) => self.obtained.inc(),
+            Err(TokenFault::Refused) => self.refused.inc(),
+            Err(TokenFault::Limited { .. }) => self.limited.inc(),
+            Err(TokenFault::Unreachable) => self.failed.inc(),
+        };
+    }
+}
+
 /// How an exchange can end while the process lives, by their own order.
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Refused, Outcome::Failed, Outcome::Abandoned];
 
@@ -99,6 +128,7 @@ impl Metrics {
             cache: Family::default(),
             connections: Gauge::default(),
             failed_connections: Family::default(),
+            tokens: Family::default(),
             unrecorded: Family::default(),
             buffered_bytes: Gauge::default(),
             audit_queue: Gauge::default(),
@@ -114,6 +144,7 @@ impl Metrics {
         registry.register("lookups", "Look-ups of the cache, by what they found", metrics.cache.clone());
         registry.register("connections", "Callers' connections now", metrics.connections.clone());
         registry.register("failed_connections", "Connections that ended before a request, by cause", metrics.failed_connections.clone());
+        registry.register("token_requests", "Requests for vouchers at PDND, by environment and outcome", metrics.tokens.clone());
         registry.register("unrecorded_requests", "Requests answered that are no exchange, by cause", metrics.unrecorded.clone());
         registry.register("buffered_bytes", "Bytes of bodies held now", metrics.buffered_bytes.clone());
         registry.register("audit_queue_bytes", "Bytes waiting for the audit log", metrics.audit_queue.clone());
@@ -154,6 +185,12 @@ impl Metrics {
             opened: self.opened.get_or_create_owned(&labels),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
         }
+    }
+
+    /// The handles of an environment's token server.
+    pub fn tokens(&self, environment: &str) -> TokenMetrics {
+        let of = |outcome| self.tokens.get_or_create_owned(&TokenLabels { environment: environment.to_owned(), outcome });
+        TokenMetrics { obtained: of("obtained"), refused: of("refused"), limited: of("limited"), failed: of("failed") }
     }
 
     /// An e-service is no longer configured: what was read of it when somebody asked would stay at its last value for ever.

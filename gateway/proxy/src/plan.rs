@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Configuration, Definition, ListenerRules};
+use crate::config::{Configuration, Definition, ListenerRules, TenantRules};
 
 /// What would change, part by part, in the order of the new configuration; what is gone comes last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
+    /// A tenant.
+    Tenant,
     /// An environment of PDND.
     Environment,
     /// A listener.
@@ -78,8 +80,16 @@ impl Plan {
             &old.issuers,
             &new.issuers,
             |issuer| &issuer.name,
-            |old, new| named([("issuer", old.rules == new.rules), ("jwks", old.keys == new.keys), ("refresh", old.refresh == new.refresh)]),
+            |old, new| {
+                named([
+                    ("issuer", old.rules == new.rules),
+                    ("jwks", old.keys == new.keys),
+                    ("refresh", old.refresh == new.refresh),
+                    ("token", old.token == new.token),
+                ])
+            },
         );
+        plan.compare(Part::Tenant, &old.tenants, &new.tenants, |tenant| tenant.tenant.name(), |old, new| tenant(old, new));
         plan.compare(Part::Listener, &old.listeners, &new.listeners, |listener| &listener.name, listener);
         plan.compare(Part::EService, &old.eservices, &new.eservices, |service| &service.name, |old, new| eservice(old, new));
         plan
@@ -139,6 +149,17 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
     ])
 }
 
+fn tenant(old: &TenantRules, new: &TenantRules) -> Vec<Word> {
+    named([
+        ("producer", old.producer == new.producer),
+        ("roles", old.roles == new.roles),
+        ("clients", old.clients == new.clients),
+        ("purposes", old.purposes == new.purposes),
+        ("delegates", old.delegates == new.delegates),
+        ("limits", old.limits == new.limits),
+    ])
+}
+
 fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
     named([
         ("address", old.addresses == new.addresses),
@@ -151,6 +172,7 @@ fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
 fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
     let policies = |definition: &Definition| definition.policies.as_ref().map(|policies| *policies.hash());
     named([
+        ("direction", old.direction == new.direction),
         ("listener", old.listener == new.listener),
         ("base_path", old.base_path == new.base_path),
         ("contract", old.contract.hash() == new.contract.hash()),
@@ -191,6 +213,7 @@ impl fmt::Display for Change {
             Action::Remove => '-',
         };
         let part = match self.part {
+            Part::Tenant => "tenant",
             Part::Environment => "environment",
             Part::Listener => "listener",
             Part::EService => "e-service",
@@ -232,7 +255,7 @@ mod tests {
     #[test]
     fn names_what_changes_and_nothing_else() {
         let old = configuration("", "", BASE);
-        let cases: [(&str, &str, &str, &str); 9] = [
+        let cases: [(&str, &str, &str, &str); 11] = [
             ("", "", BASE, "nothing changes\n"),
             ("", "", "    base_path: /due\n", "~ e-service uno: base_path\n"),
             ("", "", "    base_path: /uno\n    limits: { rate: 5/s }\n", "~ e-service uno: limits\n"),
@@ -246,6 +269,8 @@ mod tests {
                 BASE,
                 "! workers needs a restart: as long as it differs, nothing is reloaded\n! drain needs a restart: as long as it differs, nothing is reloaded\n",
             ),
+            ("tenants: { varco: { limits: { rate: 5/s } } }", "", BASE, "~ tenant varco: limits\n"),
+            ("tenants: { altro: {} }", "", BASE, "+ tenant altro\n- tenant varco\n"),
             ("", "}\n  in: { address: '127.0.0.1:0'", BASE, "+ listener in\n"),
         ];
         for (top, listener, eservice, expected) in cases {

@@ -9,6 +9,7 @@ use crate::admission::Measure;
 use crate::body::{BodyError, StreamError};
 use crate::config::{LimitRules, PartyLimit};
 use crate::upstream::UpstreamError;
+use crate::vouchers::NoVoucher;
 
 /// Why an exchange is refused: one variant a stage, each with its own causes. `respond` turns it into an answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -19,6 +20,12 @@ pub enum Rejection {
     /// The caller was not believed.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The department was not believed.
+    #[error(transparent)]
+    Department(#[from] DepartmentError),
+    /// There is no voucher to show to the provider.
+    #[error(transparent)]
+    Voucher(#[from] NoVoucher),
     /// A limit was reached.
     #[error(transparent)]
     Admit(#[from] AdmitError),
@@ -106,6 +113,26 @@ pub enum RouteError {
     BadPath,
 }
 
+/// Why a department was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DepartmentError {
+    /// It showed no key.
+    #[error("no key was shown: send it in `X-Api-Key`")]
+    KeyMissing,
+    /// It showed more than one.
+    #[error("more than one key was shown")]
+    KeyDuplicate,
+    /// The key is nobody's.
+    #[error("the key is not one of this e-service's consumers")]
+    KeyUnknown,
+    /// It may call for several purposes and did not say for which.
+    #[error("this key may call for several purposes: say which in `Varco-Purpose`")]
+    PurposeMissing,
+    /// It said a purpose that is not one of its own, or more than one.
+    #[error("the purpose in `Varco-Purpose` is not one that this key may call for")]
+    PurposeNotYours,
+}
+
 /// Why a request was not admitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AdmitError {
@@ -145,16 +172,18 @@ pub enum Scope {
     Consumer,
     /// One purpose.
     Purpose,
+    /// All that happens in one tenant's name.
+    Tenant,
 }
 
 impl Scope {
-    /// All of them.
+    /// Those of one e-service.
     pub const ALL: [Self; 3] = [Self::EService, Self::Consumer, Self::Purpose];
 
     /// Its part of an e-service's limits.
     pub fn of(self, limits: &LimitRules) -> &PartyLimit {
         match self {
-            Self::EService => &limits.total,
+            Self::EService | Self::Tenant => &limits.total,
             Self::Consumer => &limits.per_consumer,
             Self::Purpose => &limits.per_purpose,
         }
@@ -167,6 +196,7 @@ impl std::fmt::Display for Scope {
             Self::EService => "the e-service",
             Self::Consumer => "the consumer",
             Self::Purpose => "the purpose",
+            Self::Tenant => "the administration",
         })
     }
 }

@@ -88,14 +88,14 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let observer = Arc::new(CommitObserver::default());
     options.observer = Some(observer.clone());
     let audit = AuditLog::open(Path::new(&configuration.audit.store), options)?;
-    let state = Arc::new(State::new(&configuration, audit));
+    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let state = Arc::new(State::new(&configuration, audit, control.handle().clone()));
     observer.attach(&state.metrics);
     let first = Prepared::first(&configuration, &state)?;
     let admin = configuration.admin.as_ref().map(|rules| AdminSocket::open(&rules.address)).transpose()?;
     let admin_address = admin.as_ref().map(AdminSocket::name);
     first.recall(None, &state)?;
     let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
-    let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (workers, doors) = spawn_workers(&configuration, &state, &ending)?;
     let reloader = Reloader::begin(first, state.clone(), doors, control.handle().clone(), ending.clone())?;
     let control_thread = control_thread(control, reloader.clone(), state.clone(), admin, stopping.clone())?;

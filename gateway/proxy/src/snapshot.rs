@@ -3,21 +3,24 @@
 //! It never changes. An exchange holds the listener it came in by, and with it all that it was configured with, until it ends; so
 //! a reload is the swap of a pointer at each listener's [`Post`].
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use adapter_api::OperationSpec;
 use arc_swap::ArcSwap;
 use audit::{Fixed, Operation};
+use exchange::{Caller, Tenant};
 use http::Method;
 use tokio::sync::Semaphore;
 
-use crate::admission::{PartyLimits, ServiceLimits};
-use crate::config::{Configuration, Definition, ListenerRules, Security};
+use crate::admission::{PartyLimits, ServiceLimits, TenantLimit};
+use crate::config::{Configuration, Definition, Department, Instance, ListenerRules, PurposeChoice, Security, TenantRules};
 use crate::keys::Issuer;
 use crate::metrics::ServiceMetrics;
 use crate::state::State;
 use crate::upstream::{PoolKey, Upstream};
+use crate::vouchers::VoucherSource;
 
 /// A compiled configuration in use.
 pub struct Snapshot {
@@ -82,6 +85,10 @@ pub struct EService {
     pub upstream: Upstream,
     /// Its limits.
     pub limits: ServiceLimits,
+    /// What each tenant may take of the installation, by the place of its instance.
+    pub tenants: Vec<Option<TenantLimit>>,
+    /// The departments that call through it, by the place of their instances; none of an inbound one.
+    pub departments: Vec<Desk>,
     /// The issuers of its instances' vouchers, by the place of the environment; each once.
     pub issuers: Arc<[Arc<Issuer>]>,
     /// Where its exchanges are counted.
@@ -92,6 +99,22 @@ pub struct EService {
     pub policies: Option<Fixed>,
     /// Operations whose bodies somebody needs whole.
     pub holds: Vec<Holds>,
+}
+
+/// A department with what it needs to call.
+pub struct Desk {
+    /// The purposes that it may call for.
+    pub ways: Vec<CallingWay>,
+}
+
+/// A purpose that a department may call for.
+pub struct CallingWay {
+    /// Which.
+    pub purpose: PurposeChoice,
+    /// Who calls then.
+    pub caller: Arc<Caller>,
+    /// What the provider is shown.
+    pub voucher: Arc<VoucherSource>,
 }
 
 /// Which bodies of an operation are held, because a stage needs them.
@@ -121,7 +144,7 @@ impl Snapshot {
             .eservices
             .iter()
             .enumerate()
-            .map(|(index, definition)| Arc::new(EService::bind(definition, index, state, &issuers)))
+            .map(|(index, definition)| Arc::new(EService::bind(definition, index, state, &issuers, configuration)))
             .collect();
         let listeners = configuration.listeners.iter().enumerate().map(|(at, rules)| {
             let mut served: Vec<Arc<EService>> =
@@ -140,7 +163,26 @@ impl Snapshot {
 }
 
 impl EService {
-    fn bind(definition: &Arc<Definition>, index: usize, state: &State, issuers: &Arc<[Arc<Issuer>]>) -> Self {
+    fn bind(
+        definition: &Arc<Definition>,
+        index: usize,
+        state: &State,
+        issuers: &Arc<[Arc<Issuer>]>,
+        configuration: &Configuration,
+    ) -> Self {
+        let rules: HashMap<&Tenant, &TenantRules> = configuration.tenants.iter().map(|rules| (&rules.tenant, &**rules)).collect();
+        let limit = |instance: &Instance| {
+            let rules = rules.get(&instance.tenant)?.limits;
+            rules.is_limited().then(|| TenantLimit { rules, state: state.tenant(&instance.tenant) })
+        };
+        let tenants = definition.instances.iter().map(limit).collect();
+        let departments = match &definition.security {
+            Security::Department(departments) => {
+                let both = departments.list.iter().zip(&definition.instances);
+                both.map(|(department, instance)| desk(department, rules.get(&instance.tenant).copied(), state, configuration)).collect()
+            }
+            _ => Vec::new(),
+        };
         let name = &definition.name;
         let limits = &definition.limits;
         Self {
@@ -165,6 +207,8 @@ impl EService {
                     daily: state.daily(name, "purpose"),
                 },
             },
+            tenants,
+            departments,
             issuers: issuers.clone(),
             metrics: state.metrics.service(definition),
             operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec)).collect(),
@@ -173,6 +217,22 @@ impl EService {
             definition: definition.clone(),
         }
     }
+}
+
+/// A department's ways to call. All that an exchange tells of it is written here, once.
+fn desk(department: &Department, tenant: Option<&TenantRules>, state: &State, configuration: &Configuration) -> Desk {
+    let way = |purpose: &PurposeChoice| {
+        let caller = Caller {
+            department: Some(department.name.clone()),
+            client: Some(department.client.id.to_string().into()),
+            consumer: tenant.and_then(|tenant| tenant.producer).map(|id| id.to_string().into()),
+            purpose: Some(purpose.id.to_string().into()),
+            ..Caller::default()
+        };
+        let voucher = state.voucher(&configuration.issuers[department.client.environment], &department.client, purpose.id)?;
+        Some(CallingWay { purpose: purpose.clone(), caller: Arc::new(caller), voucher })
+    };
+    Desk { ways: department.purposes.iter().filter_map(way).collect() }
 }
 
 fn recorded(definition: &Definition, spec: &OperationSpec) -> Fixed {

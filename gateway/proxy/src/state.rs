@@ -8,19 +8,22 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 
-use exchange::ExchangeId;
+use exchange::{ExchangeId, Tenant};
 use http::uri::Authority;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use trust::{Fingerprint, Uuid};
 
 use crate::admission::{Calendar, DailyCounts, Parties, PartyState};
 use crate::budget::ByteBudget;
 use crate::cache::AnswerCache;
-use crate::config::{Configuration, IssuerConfig};
+use crate::config::{ClientRules, Configuration, IssuerConfig};
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::Metrics;
 use crate::snapshot::Snapshot;
 use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
+use crate::vouchers::{TokenSource, VoucherSource};
 
 /// What is shared by all workers and all snapshots.
 pub struct State {
@@ -41,6 +44,7 @@ pub struct State {
     /// Whoever watches the ways of exchanges: the demo.
     pub(crate) watcher: OnceLock<SyncSender<Way>>,
     strangers_per_second: u32,
+    control: Handle,
     named: Mutex<Named>,
 }
 
@@ -64,12 +68,18 @@ struct Named {
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
     daily: HashMap<(Arc<str>, &'static str), DailyCounts>,
+    tenants: HashMap<Tenant, Arc<PartyState>>,
+    tokens: HashMap<Arc<str>, Arc<TokenSource>>,
+    vouchers: HashMap<VoucherKey, Arc<VoucherSource>>,
     strangers: HashMap<Arc<str>, store::Strangers>,
 }
 
+/// Whose voucher it is: the environment, the client and its key, the purpose.
+type VoucherKey = (Arc<str>, Uuid, Fingerprint, Uuid);
+
 impl State {
-    /// The state of a configuration that is started.
-    pub fn new(configuration: &Configuration, audit: store::AuditLog) -> Self {
+    /// The state of a configuration that is started. `control` is where vouchers are asked for.
+    pub fn new(configuration: &Configuration, audit: store::AuditLog, control: Handle) -> Self {
         Self {
             vouchers: VoucherMemory::new(configuration.vouchers),
             cache: AnswerCache::new(configuration.cache_bytes),
@@ -80,6 +90,7 @@ impl State {
             draining: AtomicBool::new(false),
             watcher: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
+            control,
             named: Mutex::default(),
         }
     }
@@ -93,6 +104,32 @@ impl State {
             Some(known) => Arc::new(known.succeeded_by(config)),
             None => Arc::new(Issuer::new(config)),
         }
+    }
+
+    /// Where the voucher of a client for a purpose is kept, if the client's environment gives any.
+    pub fn voucher(&self, issuer: &IssuerConfig, client: &Arc<ClientRules>, purpose: Uuid) -> Option<Arc<VoucherSource>> {
+        let named = &mut *self.named.lock();
+        let server = match named.tokens.get(&issuer.name) {
+            Some(known) if known.is_of(issuer) => known.clone(),
+            _ => {
+                let server = TokenSource::new(issuer, self.metrics.tokens(&issuer.name), self.control.clone())?;
+                let server = Arc::new(server);
+                named.tokens.insert(issuer.name.clone(), server.clone());
+                server
+            }
+        };
+        let key = (issuer.name.clone(), client.id, client.fingerprint(), purpose);
+        let known = named.vouchers.get(&key).filter(|known| known.is_from(&server)).cloned();
+        Some(known.unwrap_or_else(|| {
+            let source = Arc::new(VoucherSource::new(server, client.clone(), purpose));
+            named.vouchers.insert(key, source.clone());
+            source
+        }))
+    }
+
+    /// What is counted of all that happens in a tenant's name.
+    pub fn tenant(&self, tenant: &Tenant) -> Arc<PartyState> {
+        self.named.lock().tenants.entry(tenant.clone()).or_default().clone()
     }
 
     /// The place of an e-service's connections in each worker's pools.
@@ -138,6 +175,14 @@ impl State {
         named.totals.retain(|name, _| names.contains(&**name));
         named.parties.retain(|(name, _), _| names.contains(&**name));
         named.daily.retain(|(name, _), _| names.contains(&**name));
+        let tenants: HashSet<&Tenant> = snapshot.configuration.tenants.iter().map(|rules| &rules.tenant).collect();
+        named.tenants.retain(|tenant, _| tenants.contains(tenant));
+        let vouchers: HashSet<_> = services()
+            .flat_map(|service| service.departments.iter().flat_map(|desk| &desk.ways))
+            .map(|way| Arc::as_ptr(&way.voucher))
+            .collect();
+        named.vouchers.retain(|_, source| vouchers.contains(&Arc::as_ptr(source)));
+        named.tokens.retain(|name, _| snapshot.issuers.iter().any(|issuer| issuer.name == *name));
         let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);
         named.free.extend(free);
     }

@@ -61,6 +61,7 @@ impl Way {
             headers,
             body: checked.body,
             caller: Arc::new(Caller::default()),
+            ..Call::default()
         };
         let asked = self.adapter.request(&mut call).map_err(problem)?;
         let UpstreamBody::Bytes(bytes) = asked.body else { panic!("an envelope") };

@@ -251,16 +251,16 @@ impl KeyLook {
 
 /// How long ago an event was; one that never was, or lies ahead because the clock was set back, is as long ago as can be, so
 /// that no interval waits for it.
-fn since(event: Option<Timestamp>, now: Timestamp) -> Duration {
+pub(crate) fn since(event: Option<Timestamp>, now: Timestamp) -> Duration {
     let nanos = event.and_then(|event| now.nanos().checked_sub(event.nanos()));
     nanos.and_then(|nanos| u64::try_from(nanos).ok()).map_or(Duration::MAX, Duration::from_nanos)
 }
 
-fn after(event: Timestamp, duration: Duration) -> Timestamp {
+pub(crate) fn after(event: Timestamp, duration: Duration) -> Timestamp {
     event.plus_nanos(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
 }
 
-fn seconds_up(duration: Duration) -> u32 {
+pub(crate) fn seconds_up(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 

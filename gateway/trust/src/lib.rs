@@ -17,6 +17,7 @@ mod compact;
 mod conformance;
 mod error;
 mod fingerprint;
+mod holder;
 mod instances;
 mod issue;
 mod jwks;
@@ -37,6 +38,7 @@ pub use bearer::{Scheme, bearer};
 pub use claims::AuditDigest;
 pub use error::{Flaw, Malformed, Part, TrustError};
 pub use fingerprint::Fingerprint;
+pub use holder::{Held, TokenFault, TokenServerHealth, VoucherHolder, VoucherLook};
 pub use instances::{Instances, Overlap};
 pub use issue::{Grant, VoucherRequest, issue_voucher};
 pub use jsonwebtoken::Algorithm;
@@ -46,7 +48,7 @@ pub use key_ring::{DatedKeys, KeyLook, KeyRing, KeyRingRules};
 pub use rules::{AlgorithmRefused, IssuerRules};
 pub use signing::{SignError, SigningKey};
 pub use uuid::Uuid;
-pub use voucher::{Presented, Voucher, verify_signature};
+pub use voucher::{Presented, Voucher, own_voucher, verify_signature};
 pub use zeroize::Zeroizing;
 
 /// Reads an identifier as PDND writes it: a UUID in its hyphenated form, in either case.

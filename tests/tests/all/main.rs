@@ -23,6 +23,7 @@ mod jaxws;
 mod listeners;
 mod misbehaviour;
 mod operation;
+mod outbound;
 mod policy;
 mod quotas;
 mod random_departures;

@@ -108,6 +108,7 @@ pub(super) fn call(path: &[(&str, &str)], query: &[(&str, &str)], body: Option<&
         headers: HeaderMap::new(),
         body: body.map_or(Body::Empty, |body| Body::Json(json(body))),
         caller: Arc::new(Caller::default()),
+        ..Call::default()
     }
 }
 

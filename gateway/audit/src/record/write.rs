@@ -17,6 +17,8 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         o.string(key!("chan"), record.channel);
         commitments(o, &record.commitments);
         o.string(key!("corr"), record.correlation.filter(|value| super::is_safe_correlation(value)));
+        o.string(key!("delegate"), record.delegate);
+        o.string(key!("department"), record.department);
         o.string(key!("dir"), record.direction.map(super::Direction::name));
         o.strings(key!("drift"), record.drift.iter());
         o.string(key!("env"), record.environment);

@@ -87,9 +87,9 @@ fn caller(section: &Section<'_>) -> Option<Caller> {
     }
     let consumer = section.section("consumer")?;
     let text = |key| consumer.text(key).map(Into::into);
-    let (organisation, purpose) = (text("organisation"), text("purpose"));
+    let (organisation, purpose, department) = (text("organisation"), text("purpose"), text("department"));
     let client = consumer.required_text("client")?.into();
-    Some(Caller { client: Some(client), consumer: organisation, purpose, ..Caller::default() })
+    Some(Caller { client: Some(client), consumer: organisation, purpose, department, ..Caller::default() })
 }
 
 fn at(section: &Section<'_>) -> Option<Timestamp> {

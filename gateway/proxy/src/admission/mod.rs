@@ -5,5 +5,5 @@ mod party;
 mod quota;
 
 pub use gcra::{Cell, Measure, Rate};
-pub use party::{Asking, Parties, PartyLimits, PartyState, ServiceLimits};
+pub use party::{Asking, Parties, PartyLimits, PartyState, ServiceLimits, TenantLimit};
 pub use quota::{Calendar, DailyCounts, Day, Party};

@@ -64,6 +64,15 @@ pub struct PartyLimits {
     pub daily: DailyCounts,
 }
 
+/// What a tenant may take of the installation, all its e-services together.
+#[derive(Clone, Debug)]
+pub struct TenantLimit {
+    /// The limit.
+    pub rules: PartyLimit,
+    /// What is counted.
+    pub state: Arc<PartyState>,
+}
+
 /// The limits of an e-service.
 #[derive(Clone, Debug)]
 pub struct ServiceLimits {
@@ -98,9 +107,12 @@ pub(crate) type Admitted = (Vec<Permit>, Option<Measure>);
 impl ServiceLimits {
     /// Asks for one exchange of this consumer and purpose. Where a later limit refuses, what an earlier rate took is not
     /// given back: a caller over its limit may not probe for free.
-    pub(crate) fn admit(&self, asking: Asking<'_>, calendar: &Calendar) -> Result<Admitted, AdmitError> {
+    pub(crate) fn admit(&self, asking: Asking<'_>, whole: Option<&TenantLimit>, calendar: &Calendar) -> Result<Admitted, AdmitError> {
         let Asking { consumer, purpose, .. } = asking;
         let mut admitted = (Vec::new(), None);
+        if let Some(TenantLimit { rules, state }) = whole {
+            ask(rules, state, Scope::Tenant, &mut admitted)?;
+        }
         if let (Some(consumer), true) = (consumer, self.consumers.rules.is_limited()) {
             ask(&self.consumers.rules, &self.consumers.parties.of(consumer), Scope::Consumer, &mut admitted)?;
         }
@@ -124,7 +136,8 @@ impl ServiceLimits {
     /// Where the day of these parties is counted.
     pub fn daily(&self, scope: Scope) -> &DailyCounts {
         match scope {
-            Scope::EService => &self.total_daily,
+            // A tenant has no quota of the day.
+            Scope::EService | Scope::Tenant => &self.total_daily,
             Scope::Consumer => &self.consumers.daily,
             Scope::Purpose => &self.purposes.daily,
         }
@@ -139,7 +152,7 @@ impl ServiceLimits {
                 Scope::Consumer => asking.consumer?.clone(),
                 Scope::Purpose => asking.purpose?.clone(),
                 // All together are one party, without a name.
-                Scope::EService => Arc::default(),
+                Scope::EService | Scope::Tenant => Arc::default(),
             };
             Some((scope, (asking.tenant.clone(), name), most, self.daily(scope)))
         })
@@ -175,7 +188,8 @@ fn narrow(narrowest: &mut Option<Measure>, measure: Measure) {
 }
 
 impl PartyLimit {
-    fn is_limited(&self) -> bool {
+    /// Whether anything but the day is limited.
+    pub fn is_limited(&self) -> bool {
         self.rate.is_some() || self.concurrency.is_some()
     }
 }
@@ -225,7 +239,7 @@ mod tests {
     fn admit(limits: &ServiceLimits, consumer: Option<&Arc<str>>, purpose: Option<&Arc<str>>) -> Result<Admitted, AdmitError> {
         let tenant = Arc::from("x");
         let asking = Asking { tenant: &tenant, consumer, purpose, now: Timestamp::from_seconds(1_795_000_000) };
-        limits.admit(asking, &Calendar::new(jiff::tz::TimeZone::UTC))
+        limits.admit(asking, None, &Calendar::new(jiff::tz::TimeZone::UTC))
     }
 
     #[test]

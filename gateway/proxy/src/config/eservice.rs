@@ -14,7 +14,7 @@ use trust::{Acceptance, Identifiers, Instances, Times};
 
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
-use super::{Scope, files, identifier, upstream};
+use super::{Departments, Scope, TenantRules, files, identifier, upstream};
 use crate::admission::Rate;
 use crate::upstream::UpstreamRules;
 
@@ -25,6 +25,8 @@ pub struct Definition {
     pub name: Arc<str>,
     /// Where it is configured.
     pub place: Place,
+    /// Whether others call us or we call others.
+    pub direction: Direction,
     /// The listener it is served by.
     pub listener: Arc<str>,
     /// The path it is served under, without a slash at the end.
@@ -69,11 +71,23 @@ pub struct Definition {
     pub hash: [u8; 32],
 }
 
-/// An instance: an e-service of one tenant.
+/// Whose e-service it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Ours: others call us (*erogazione*).
+    #[default]
+    Inbound,
+    /// Others': our departments call them (*fruizione*).
+    Outbound,
+}
+
+/// An instance: an e-service of one tenant, offered by it or called by one of its departments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
-    /// In whose name it is offered.
+    /// In whose name it is offered or called.
     pub tenant: Tenant,
+    /// Who acts for that tenant.
+    pub delegate: Option<Tenant>,
     /// The environment of PDND, by its place in the configuration; `None` without vouchers.
     pub issuer: Option<usize>,
 }
@@ -87,6 +101,8 @@ pub enum Security {
     Open,
     /// By the upstream: `security: [upstream]`. Its credentials pass.
     Upstream,
+    /// By a department's own key; whom they call is shown a voucher of their tenant.
+    Department(Departments),
 }
 
 /// How durable records are.
@@ -131,11 +147,14 @@ pub struct PartyLimit {
 
 pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
     let name: Arc<str> = key.text.as_str().into();
-    section.choice("direction", &[("inbound", ())]);
+    let direction = section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or_default();
     let listener = listener(section, scope);
     let base_path = base_path(section);
     let contract = contract(section);
-    let (security, instances) = security(section, scope);
+    let (security, instances) = match direction {
+        Direction::Inbound => security(section, scope),
+        Direction::Outbound => outbound(section, scope),
+    };
     let operations = contract.as_ref().map(|contract| operation::compile(section, contract.operations()));
     if contract.is_none() {
         let _ = section.named_sections("operations");
@@ -154,10 +173,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
     let Adapted { adapter, identity_headers, upstream } = adapter(section, contract.as_ref(), served)?;
     let contract = contract?;
-    let answers = answers.unwrap_or(AnswerMode::Enforce);
+    // Our own documents are kept to; those of others are often wrong.
+    let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
+    let answers = answers.unwrap_or(usual);
     let hash = hash(&contract, &base_path, &*adapter, &upstream, answers);
     Some(Definition {
         place: Place::at(section.file(), key.position),
+        direction,
         listener: listener?,
         operations: operations?,
         security: security?,
@@ -221,6 +243,23 @@ fn contract(section: &Section<'_>) -> Option<Contract> {
     Contract::compile(&tree, &options, section.faults())
 }
 
+/// What an outbound e-service asks of departments, and shows to the provider.
+fn outbound(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
+    let words = section.texts("security");
+    for (word, place) in words.iter().filter(|(word, _)| *word != "voucher") {
+        let fault = Fault::error(place.clone(), format!("the security pattern `{word}` is not known here"));
+        section.report(fault.hint("this version knows `voucher` for outbound e-services"));
+    }
+    if words.is_empty() {
+        let fault = Fault::error(section.here(), format!("`{}` needs `security`", section.name()));
+        section.report(fault.hint("`[voucher]`: the provider is shown a voucher of PDND"));
+    }
+    let before = section.faults().borrow().len();
+    let (departments, instances) = super::department::compile(section, scope);
+    let is_whole = section.faults().borrow().len() == before;
+    (is_whole.then_some(Security::Department(departments)), instances)
+}
+
 fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
     let words = section.texts("security");
     let acknowledged: Vec<&str> = section.texts("acknowledge").into_iter().map(|(word, _)| word).collect();
@@ -246,7 +285,7 @@ fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<
             );
         }
     }
-    let implicit = || vec![Instance { tenant: Tenant::new(&scope.installation), issuer: None }];
+    let implicit = || vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None }];
     if word("open") || word("upstream") {
         let instances: Vec<Instance> = listed.iter().filter_map(|section| instance(section, scope)).map(|(instance, _)| instance).collect();
         let security = if word("open") { Security::Open } else { Security::Upstream };
@@ -280,7 +319,8 @@ fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<
 
 /// One instance, and what a voucher must say to open it (absent without an environment).
 fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Option<Acceptance>)> {
-    let tenant_name = section.text("tenant");
+    let tenant = scope.tenant(section);
+    let delegate_name = section.text("delegate");
     let environment = section.text("pdnd");
     let producer = section.text("producer").and_then(|text| identifier(section, "producer", text));
     let eservice = section.text("eservice").and_then(|text| identifier(section, "eservice", text));
@@ -293,31 +333,48 @@ fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Optio
         times.after_expiry = tolerance;
     }
     times.longest_age = section.duration("longest_age");
-    let (tenant, tenant_producer) = match tenant_name.map(|name| (name, scope.tenants.get(name))) {
-        None => (Tenant::new(&scope.installation), None),
-        Some((_, Some(config))) => (config.tenant.clone(), config.producer),
-        Some((name, None)) => {
-            section.report(
-                Fault::error(section.place("tenant"), format!("there is no tenant `{name}`")).hint("tenants stand under `tenants`"),
-            );
-            return None;
-        }
-    };
-    let Some(environment) = environment else { return Some((Instance { tenant, issuer: None }, None)) };
-    let Some(at) = scope.issuers.iter().position(|issuer| *issuer.name == *environment) else {
-        section.report(
-            Fault::error(section.place("pdnd"), format!("there is no environment `{environment}`")).hint("environments stand under `pdnd`"),
-        );
-        return None;
-    };
+    let owner = tenant?;
+    if !owner.roles.provider {
+        let fault = Fault::error(section.place("tenant"), format!("the tenant `{}` is no provider", owner.tenant.name()));
+        section.report(fault.hint("it has `roles: [consumer]`"));
+    }
+    let delegate = delegate_name.and_then(|name| delegate(section, name, &owner));
+    let tenant = owner.tenant.clone();
+    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None }, None)) };
+    let at = super::environment(section, environment, scope.issuers)?;
     if audiences.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `audience`", section.name()));
         section.report(fault.hint("the audience of the descriptor, as PDND's catalogue shows it"));
     }
-    let producer = producer.or(tenant_producer);
+    let producer = producer.or(owner.producer);
     let issuer = scope.issuers[at].rules.issuer().clone();
     let acceptance = Acceptance { issuer, audiences, producer, eservice, descriptors, identifiers, times };
-    Some((Instance { tenant, issuer: Some(at) }, Some(acceptance)))
+    Some((Instance { tenant, delegate, issuer: Some(at) }, Some(acceptance)))
+}
+
+/// Who acts for a tenant, if the tenant says so too.
+fn delegate(section: &Section<'_>, name: &str, owner: &TenantRules) -> Option<Tenant> {
+    if owner.delegates.iter().any(|known| **known == *name) {
+        return Some(Tenant::new(name));
+    }
+    let fault = Fault::error(section.place("delegate"), format!("`{name}` does not act for `{}`", owner.tenant.name()));
+    section.report(fault.hint(format!("write `delegates: [{name}]` in the tenant if it does")));
+    None
+}
+
+impl Scope<'_> {
+    /// The tenant that a section names, or the implicit one.
+    pub(super) fn tenant(&self, section: &Section<'_>) -> Option<Arc<TenantRules>> {
+        let Some(name) = section.text("tenant") else { return Some(self.implicit.clone()) };
+        let found = self.tenants.get(name);
+        if found.is_none() {
+            let fault = Fault::error(section.place("tenant"), format!("there is no tenant `{name}`"));
+            let near = document::nearest(name, self.tenants.keys().copied());
+            section
+                .report(fault.hint(near.map_or_else(|| "tenants stand under `tenants`".into(), |near| format!("did you mean `{near}`?"))));
+        }
+        found.cloned()
+    }
 }
 
 /// `Some(None)` where there is rightly no policy; `None` where there is a fault.
@@ -330,7 +387,8 @@ fn policies(
     security: Option<&Security>,
 ) -> Option<Option<Policies>> {
     let Some(text) = section.text("policy") else {
-        if matches!(security, Some(Security::Open | Security::Upstream)) {
+        // Whom an outbound e-service lists may call through it: a policy may say less.
+        if matches!(security, Some(Security::Open | Security::Upstream | Security::Department(_))) {
             return Some(None);
         }
         let fault = Fault::error(section.here(), format!("`{}` needs `policy`", section.name()));
@@ -365,7 +423,7 @@ fn limits(section: Option<Section<'_>>) -> LimitRules {
     }
 }
 
-fn party(section: &Section<'_>) -> PartyLimit {
+pub(super) fn party(section: &Section<'_>) -> PartyLimit {
     let burst = section.count("burst");
     let rate = section.rate("rate").map(|(count, period)| Rate::new(count, period, burst.unwrap_or(count)));
     if section.node("rate").is_none() && burst.is_some() {

@@ -24,7 +24,9 @@ impl Files {
     }
 
     fn add(&mut self, path: &Path, within: &mut Vec<PathBuf>, faults: &RefCell<Faults>) {
-        let Some(tree) = Tree::read_on(path, &mut faults.borrow_mut()) else { return };
+        let Some(mut tree) = Tree::read_on(path, &mut faults.borrow_mut()) else { return };
+        let file = tree.file.clone();
+        tree.root.read_tables(&file, &mut faults.borrow_mut());
         within.push(canonical(path));
         let mut included = Vec::new();
         for item in tree

@@ -4,12 +4,14 @@
 //! configuration with one error is refused whole. Nothing here binds a port, starts a thread or asks a network.
 
 mod admin;
+mod department;
 mod eservice;
 mod files;
 mod listener;
 mod operation;
 mod secret;
 mod selector;
+mod tenant;
 mod tls;
 mod upstream;
 
@@ -21,16 +23,17 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Faults, Key, Place, Section};
-use exchange::Tenant;
 use jiff::tz::TimeZone;
 use trust::{IssuerRules, Uuid};
 
 pub use admin::{AdminAddress, AdminRules, Token};
-pub use eservice::{Definition, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
+pub use department::{Department, Departments, PurposeChoice};
+pub use eservice::{Definition, Direction, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
 pub use files::Files;
 pub use listener::{ListenerLimits, ListenerRules};
 pub use operation::{CacheRules, OperationRules};
 pub use selector::{ChannelSource, Selector};
+pub use tenant::{ClientRules, Roles, TenantRules};
 pub use tls::{Tls, UpstreamTls};
 
 /// What a configuration means.
@@ -56,6 +59,8 @@ pub struct Configuration {
     pub drain: Duration,
     /// Where a civil day begins.
     pub time_zone: TimeZone,
+    /// The tenants, the implicit one if none is written.
+    pub tenants: Vec<Arc<TenantRules>>,
     /// The environments of PDND.
     pub issuers: Vec<IssuerConfig>,
     /// The listeners.
@@ -83,6 +88,17 @@ pub struct IssuerConfig {
     pub keys: KeySource,
     /// When they are read again.
     pub refresh: trust::KeyRingRules,
+    /// Where vouchers are asked for; for those whom nobody of ours calls, nowhere.
+    pub token: Option<Arc<TokenServer>>,
+}
+
+/// Where an environment gives vouchers.
+#[derive(Debug, PartialEq)]
+pub struct TokenServer {
+    /// Its address.
+    pub upstream: Arc<crate::upstream::UpstreamRules>,
+    /// The audience of assertions.
+    pub audience: Box<str>,
 }
 
 /// Where an issuer's keys are.
@@ -151,16 +167,13 @@ struct Parts<'a> {
 
 /// What the parts of a configuration may refer to.
 pub(crate) struct Scope<'a> {
-    tenants: HashMap<&'a str, TenantConfig>,
+    tenants: HashMap<&'a str, Arc<TenantRules>>,
+    /// Whose each purpose is that has been given a name.
+    purposes: HashMap<Uuid, Arc<TenantRules>>,
     issuers: &'a [IssuerConfig],
     listeners: &'a [ListenerRules],
-    installation: Arc<str>,
-}
-
-/// A tenant as configured.
-struct TenantConfig {
-    tenant: Tenant,
-    producer: Option<Uuid>,
+    /// In whose name exchanges happen where no tenant is named.
+    implicit: Arc<TenantRules>,
 }
 
 fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
@@ -181,8 +194,15 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
     let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer(key, section)).collect();
     let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
-    let tenants = parts.tenants.iter().map(|(key, section)| (key.text.as_str(), tenant(key, section))).collect();
-    let scope = Scope { tenants, issuers: &issuers, listeners: &listeners, installation: installation.clone() };
+    let tenants = tenants(&parts.tenants, &issuers);
+    let implicit = Arc::new(TenantRules::implicit(&installation));
+    let scope = Scope {
+        tenants: parts.tenants.iter().map(|(key, _)| key.text.as_str()).zip(tenants.iter().cloned()).collect(),
+        purposes: tenants.iter().flat_map(|tenant| tenant.purposes.iter().map(move |(_, id)| (*id, tenant.clone()))).collect(),
+        issuers: &issuers,
+        listeners: &listeners,
+        implicit: implicit.clone(),
+    };
     let eservices: Vec<Arc<Definition>> = std::mem::take(&mut parts.eservices)
         .into_iter()
         .filter_map(|(key, section)| eservice::compile(key, &section, &scope))
@@ -212,6 +232,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         watch: watch(&main),
         hash: files.hash(),
         installation,
+        tenants: if tenants.is_empty() { vec![implicit] } else { tenants },
         issuers: issuers.clone(),
         listeners: listeners.clone(),
         eservices,
@@ -238,10 +259,42 @@ fn gather<'a>(all: &mut Vec<(&'a Key, Section<'a>)>, found: Vec<(&'a Key, Sectio
     }
 }
 
-fn tenant(key: &Key, section: &Section<'_>) -> TenantConfig {
-    let _ = section.text("name");
-    let producer = section.text("producer").and_then(|text| identifier(section, "producer", text));
-    TenantConfig { tenant: Tenant::new(&key.text), producer }
+fn tenants(parts: &[(&Key, Section<'_>)], issuers: &[IssuerConfig]) -> Vec<Arc<TenantRules>> {
+    let compiled: Vec<_> = parts.iter().map(|(key, section)| (tenant::compile(key, section, issuers), section)).collect();
+    tenant::check(&compiled);
+    compiled.into_iter().map(|(rules, _)| Arc::new(rules)).collect()
+}
+
+/// The environment of this name, by its place.
+pub(crate) fn environment(section: &Section<'_>, name: &str, issuers: &[IssuerConfig]) -> Option<usize> {
+    let found = issuers.iter().position(|issuer| *issuer.name == *name);
+    if found.is_none() {
+        let fault = Fault::error(section.place("pdnd"), format!("there is no environment `{name}`"));
+        section.report(fault.hint("environments stand under `pdnd`"));
+    }
+    found
+}
+
+/// Where an environment gives vouchers, if it says so.
+fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
+    let url = section.text("token");
+    let audience = section.text("assertion_audience");
+    let (Some(url), Some(audience)) = (url, audience) else {
+        if url.is_some() != audience.is_some() {
+            let fault =
+                Fault::error(section.here(), format!("`{}` needs both `token` and `assertion_audience`, or neither", section.name()));
+            section.report(
+                fault.hint("such as `https://auth.uat.interop.pagopa.it/token.oauth2` and `auth.uat.interop.pagopa.it/client-assertion`"),
+            );
+        }
+        return None;
+    };
+    if audience.contains("://") {
+        let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
+        section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
+    }
+    let upstream = upstream::of_url(section, "token", url)?;
+    Some(Arc::new(TokenServer { upstream: Arc::new(upstream), audience: audience.into() }))
 }
 
 /// A UUID as PDND writes it.
@@ -275,7 +328,8 @@ fn issuer(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
     if let Some(oldest) = section.duration("max_age") {
         refresh.longest_age = oldest;
     }
-    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh })
+    let token = token_server(section);
+    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh, token })
 }
 
 fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {

@@ -21,9 +21,10 @@ use trust::TrustError;
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
-use crate::rejection::{AdmitError, AnswerError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, Rejection, RouteError};
 use crate::stage::layer::{Answering, Next, Shared, Stage, StageFuture};
 use crate::upstream::UpstreamError;
+use crate::vouchers::NoVoucher;
 
 pub use table::{outcome, problem};
 
@@ -102,7 +103,7 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
                 headers.insert(ALLOW, allow);
             }
         }
-        Rejection::Trust(TrustError::KeysUnavailable { retry_after }) => {
+        Rejection::Trust(TrustError::KeysUnavailable { retry_after }) | Rejection::Voucher(NoVoucher { retry_after, .. }) => {
             headers.insert(RETRY_AFTER, seconds(u64::from(*retry_after)));
         }
         // RFC 6750 §3: without credentials no error code; `invalid_token` with 401, `insufficient_scope` with 403.
@@ -116,6 +117,9 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         }
         Rejection::Trust(_) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        }
+        Rejection::Department(DepartmentError::KeyMissing | DepartmentError::KeyDuplicate | DepartmentError::KeyUnknown) => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey header=\"X-Api-Key\""));
         }
         Rejection::Admit(AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. }) => {
             headers.insert(RETRY_AFTER, seconds(measure.retry_after));

@@ -4,11 +4,11 @@ use adapter_api::AdapterError;
 use contract::{ContractError, Violation};
 use exchange::Problem;
 use serde_json::{Value, json};
-use trust::TrustError;
+use trust::{TokenFault, TrustError};
 
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{AUDIT_UNAVAILABLE, Outcome};
-use crate::rejection::{AdmitError, AnswerError, IntegrityError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, IntegrityError, Rejection, RouteError};
 use crate::upstream::UpstreamError;
 
 /// A row of the table: status, kind, title in English, title in Italian.
@@ -21,6 +21,8 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Contract(error) => return contract(error, italian),
         Rejection::Route(error) => (route(error), Some(error.to_string())),
         Rejection::Trust(error) => (trust(error), Some(error.to_string())),
+        Rejection::Department(error) => (department(*error), Some(error.to_string())),
+        Rejection::Voucher(none) => (voucher(none.fault), Some(none.to_string())),
         Rejection::Admit(error) => (admit(error), Some(error.to_string())),
         Rejection::Body(error) => (body(*error), Some(error.to_string())),
         Rejection::BufferedBytes | Rejection::UpstreamBody(StreamError::NoRoom) => {
@@ -102,6 +104,24 @@ fn trust(error: &TrustError) -> Row {
     (401, kind, "voucher not accepted", "voucher non accettato")
 }
 
+fn department(error: DepartmentError) -> Row {
+    match error {
+        DepartmentError::KeyMissing => (401, "key-missing", "who calls is not told", "chiave del chiamante mancante"),
+        DepartmentError::KeyDuplicate => (401, "key-duplicate", "who calls is told twice", "chiave del chiamante ripetuta"),
+        DepartmentError::KeyUnknown => (401, "key-unknown", "the key is not accepted", "chiave del chiamante non accettata"),
+        DepartmentError::PurposeMissing => (400, "purpose-missing", "the purpose is not told", "finalità non indicata"),
+        DepartmentError::PurposeNotYours => (403, "purpose-not-yours", "not for this purpose", "finalità non consentita"),
+    }
+}
+
+fn voucher(fault: TokenFault) -> Row {
+    match fault {
+        TokenFault::Refused => (503, "voucher-refused", "PDND refuses a voucher", "voucher rifiutato dalla PDND"),
+        TokenFault::Limited { .. } => (503, "voucher-limited", "PDND is asked too often", "troppe richieste di voucher alla PDND"),
+        TokenFault::Unreachable => (503, "pdnd-unavailable", "PDND gives no vouchers now", "PDND non disponibile"),
+    }
+}
+
 fn admit(error: &AdmitError) -> Row {
     match error {
         AdmitError::Rate { .. } => (429, "rate-limited", "too many requests", "troppe richieste"),
@@ -173,6 +193,7 @@ pub fn outcome(rejection: &Rejection) -> Outcome {
         Rejection::Adapter(AdapterError::Answer { .. })
         | Rejection::Answer(AnswerError::UndocumentedSuccess { .. } | AnswerError::Invalid { .. })
         | Rejection::UpstreamBody(_)
+        | Rejection::Voucher(_)
         | Rejection::Audit
         | Rejection::Internal => Outcome::Failed,
         Rejection::Adapter(AdapterError::Upstream(Problem { status, .. })) | Rejection::Answer(AnswerError::Error { status, .. })

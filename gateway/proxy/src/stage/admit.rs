@@ -17,9 +17,11 @@ pub fn admit(request: Request) -> Result<Request, Rejection> {
     let caller = &exchange.authenticated().caller;
     let consumer = caller.consumer.as_ref().or(caller.client.as_ref());
     let service = exchange.service();
-    let tenant = &service.definition.instances[exchange.authenticated().instance].tenant.0;
+    let instance = exchange.authenticated().instance;
+    let tenant = &service.definition.instances[instance].tenant.0;
+    let whole = service.tenants[instance].as_ref();
     let asking = Asking { tenant, consumer, purpose: caller.purpose.as_ref(), now: exchange.seen };
-    let (permits, measure) = service.limits.admit(asking, &exchange.worker.state.calendar).inspect_err(|error| {
+    let (permits, measure) = service.limits.admit(asking, whole, &exchange.worker.state.calendar).inspect_err(|error| {
         if let AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. } = error {
             let _ = exchange.measure.set(*measure);
         }

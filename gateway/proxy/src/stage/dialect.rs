@@ -17,6 +17,8 @@ pub fn dialect(mut request: Request, next: &Next) -> Answering {
         return at_once(Err(Rejection::Dialect));
     }
     let routed = exchange.routed();
+    let authenticated = exchange.authenticated();
+    let instance = &routed.service.definition.instances[authenticated.instance];
     let below = &request.uri.path()[routed.below..];
     let mut headers = std::mem::take(&mut request.headers);
     adapter_http::remove_hop_by_hop(&mut headers);
@@ -34,7 +36,9 @@ pub fn dialect(mut request: Request, next: &Next) -> Answering {
             RequestBody::Held(bytes) => Body::Bytes(bytes.clone()),
             RequestBody::Unread(_) => Body::Streamed,
         },
-        caller: Arc::clone(&exchange.authenticated().caller),
+        caller: Arc::clone(&authenticated.caller),
+        tenant: instance.tenant.clone(),
+        delegate: instance.delegate.clone(),
     }));
     next.run(request)
 }

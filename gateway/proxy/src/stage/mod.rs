@@ -17,3 +17,4 @@ pub mod route;
 pub mod sign;
 pub mod status;
 pub mod upstream;
+pub mod voucher;

@@ -9,6 +9,7 @@ use audit::{
     AdapterUse, CacheState, CacheUse, Closed, Direction, Effect, Event, Fixed, Latencies, ModiUse, Operation, PolicyUse, Record,
     RecordError, Strings,
 };
+use exchange::Tenant;
 use futures_util::FutureExt as _;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,7 +19,7 @@ use tower::Layer;
 use super::layer::{Shared, Stage as StackStage, StageFuture};
 use crate::body::{AnswerBody, Closing};
 use crate::clock;
-use crate::config::Durability;
+use crate::config::{self, Definition, Durability};
 use crate::exchange::{Exchange, Lookup, Outcome, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
@@ -148,7 +149,6 @@ fn note_unawaited(exchange: &Exchange, response: &Response) {
 fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record<'_>) -> T) -> T {
     let mut record = Record::new(Event::Exchange, &exchange.listener.common.installation, exchange.seen);
     record.id = Some(exchange.id);
-    record.direction = Some(Direction::Inbound);
     // By the clock that the exchange began with, so that the two instants cannot contradict the durations.
     let total = exchange.entered(Stage::Record);
     record.t1 = Some(exchange.seen.plus_nanos(total as i64 * 1000));
@@ -172,6 +172,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         return write(&record);
     };
     let definition = &routed.service.definition;
+    record.direction = Some(direction(definition));
     record.operation = Some(&routed.service.operations[routed.operation]);
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
@@ -183,10 +184,12 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     if let Some(authenticated) = exchange.caller.get() {
         let instance = definition.instances.get(authenticated.instance);
         record.tenant = instance.map(|instance| instance.tenant.name());
+        record.delegate = instance.and_then(|instance| instance.delegate.as_ref()).map(Tenant::name);
+        record.department = authenticated.caller.department.as_deref();
         let issuer = instance.and_then(|instance| instance.issuer).and_then(|at| routed.service.issuers.get(at));
         record.environment = issuer.map(|issuer| &*issuer.name);
         if authenticated.proven {
-            record.caller = Some(&authenticated.caller);
+            record.caller = Some(exchange.shown.get().unwrap_or(&authenticated.caller));
             record.modi = ModiUse { patterns: Strings::Slices(&["ID_AUTH_REST_01"]), audit_bound: None };
         }
     }
@@ -204,6 +207,13 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         record.withheld = Strings::Owned(&withheld);
     }
     write(&record)
+}
+
+pub(super) fn direction(definition: &Definition) -> Direction {
+    match definition.direction {
+        config::Direction::Inbound => Direction::Inbound,
+        config::Direction::Outbound => Direction::Outbound,
+    }
 }
 
 fn latencies(exchange: &Exchange) -> Latencies {

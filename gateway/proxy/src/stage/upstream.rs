@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, StatusCode};
 
 use crate::exchange::Stage;
 use crate::listener::TRACEPARENT;
@@ -41,5 +41,10 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
     let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
+    if answer.head.status == StatusCode::UNAUTHORIZED
+        && let (Some(source), Some(claims)) = (&exchange.authenticated().voucher, exchange.shown.get())
+    {
+        source.refused(claims);
+    }
     Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(Box::new(answer.body)) })
 }

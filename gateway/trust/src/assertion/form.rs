@@ -1,3 +1,5 @@
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::AssertionFault;
 use crate::uuid;
 
@@ -14,11 +16,31 @@ pub struct TokenForm<'a> {
     pub grant_type: &'a str,
 }
 
+/// What is escaped in a form: all but letters, digits and the marks that a compact JWS has.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
 impl TokenForm<'_> {
     /// `client_assertion_type` as it must be.
     pub const ASSERTION_TYPE: &'static str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     /// `grant_type` as it must be.
     pub const GRANT_TYPE: &'static str = "client_credentials";
+
+    /// The parameters as a request's body: `application/x-www-form-urlencoded`.
+    pub fn encode(&self) -> String {
+        let mut body = String::with_capacity(self.client_assertion.len() + 256);
+        let parameters = [
+            ("client_id", self.client_id),
+            ("grant_type", self.grant_type),
+            ("client_assertion_type", self.client_assertion_type),
+            ("client_assertion", self.client_assertion),
+        ];
+        for (name, value) in parameters {
+            let separator = if body.is_empty() { "" } else { "&" };
+            body.extend([separator, name, "="]);
+            body.extend(utf8_percent_encode(value, ESCAPED));
+        }
+        body
+    }
 
     pub(super) fn check(&self) -> Result<(), AssertionFault> {
         if self.client_assertion_type != Self::ASSERTION_TYPE {

@@ -1,0 +1,175 @@
+//! The departments that call through an outbound e-service: how each is known, in whose name it calls, and what for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use document::{Fault, Key, Section};
+use trust::Uuid;
+
+use super::eservice::Instance;
+use super::{ClientRules, Scope, TenantRules};
+
+/// The departments of an outbound e-service.
+#[derive(Debug, Default, PartialEq)]
+pub struct Departments {
+    /// In the configuration's order: that of the e-service's instances too.
+    pub list: Vec<Department>,
+    /// Whose key has this SHA-256.
+    by_key: HashMap<[u8; 32], usize>,
+}
+
+/// A department as configured.
+#[derive(Debug, PartialEq)]
+pub struct Department {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The client on PDND that asks for its vouchers.
+    pub client: Arc<ClientRules>,
+    /// What it may call for.
+    pub purposes: Vec<PurposeChoice>,
+}
+
+/// A purpose that a department may call for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurposeChoice {
+    /// The tenant's name for it, if it has one.
+    pub name: Option<Box<str>>,
+    /// Its id on PDND.
+    pub id: Uuid,
+}
+
+impl PurposeChoice {
+    /// Whether a caller means it by this.
+    pub fn is_meant_by(&self, text: &str) -> bool {
+        self.name.as_deref() == Some(text) || trust::uuid(text) == Some(self.id)
+    }
+}
+
+impl Departments {
+    /// Whose the key is that has this SHA-256, by its place. What is found by the digest is compared in a time that does not tell
+    /// how much of it is right.
+    pub fn by_key(&self, digest: &[u8; 32]) -> Option<usize> {
+        let (known, &place) = self.by_key.get_key_value(digest)?;
+        verify_slices_are_equal(known, digest).is_ok().then_some(place)
+    }
+}
+
+/// Reads `consumers`. Each is an instance too: the same place in both lists.
+pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>) -> (Departments, Vec<Instance>) {
+    let mut departments = Departments::default();
+    let mut instances = Vec::new();
+    let found = section.named_sections("consumers");
+    if found.is_empty() {
+        let fault = Fault::error(section.here(), format!("`{}` needs `consumers`", section.name()));
+        section.report(fault.hint("the departments that call through it, each with tenant, key, client and purpose"));
+    }
+    for (key, section) in &found {
+        let secret = secret(section);
+        let Some((department, instance)) = department(key, section, scope) else { continue };
+        if let Some(digest) = secret
+            && let Some(first) = departments.by_key.insert(digest, departments.list.len())
+        {
+            let fault = Fault::error(section.place("key"), format!("`{}` has the same key", departments.list[first].name));
+            section.report(fault.hint("a key says who calls: each department needs its own"));
+        }
+        departments.list.push(department);
+        instances.push(instance);
+    }
+    (departments, instances)
+}
+
+/// The SHA-256 of the key that a department shows: the key itself is nowhere in the configuration.
+fn secret(section: &Section<'_>) -> Option<[u8; 32]> {
+    let text = section.required_text("key")?;
+    let mut digest = [0; 32];
+    let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii());
+    let is_read = hex.is_some_and(|hex| {
+        digest.iter_mut().enumerate().all(|(at, byte)| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map(|read| *byte = read).is_ok())
+    });
+    if !is_read {
+        let fault = Fault::error(section.place("key"), format!("`{}.key` should be `sha256:` and 64 hexadecimal digits", section.name()));
+        section.report(fault.hint("printf %s \"$KEY\" | sha256sum, of a key such as `openssl rand -hex 32` gives"));
+        return None;
+    }
+    Some(digest)
+}
+
+fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<(Department, Instance)> {
+    let tenant = scope.tenant(section);
+    let client_name = section.required_text("client");
+    let (one, many) = (section.texts("purpose"), section.texts("purposes"));
+    let tenant = tenant?;
+    if !tenant.roles.consumer {
+        let fault = Fault::error(section.place("tenant"), format!("the tenant `{}` is no consumer", tenant.tenant.name()));
+        section.report(fault.hint("it has `roles: [provider]`"));
+    }
+    let client = client_name.and_then(|name| client(section, name, &tenant, scope));
+    if one.is_empty() && many.is_empty() {
+        let fault = Fault::error(section.here(), format!("`{}` needs `purpose` or `purposes`", section.name()));
+        section.report(fault.hint("the purpose on PDND that it calls for: a UUID, or a name from the tenant's `purposes`"));
+    }
+    let listed = one.len() + many.len();
+    let purposes: Vec<PurposeChoice> =
+        one.into_iter().chain(many).filter_map(|(text, place)| purpose(section, text, place, &tenant, scope)).collect();
+    let (client, owner) = client?;
+    if purposes.len() < listed || purposes.is_empty() {
+        return None;
+    }
+    let delegate = (owner.tenant != tenant.tenant).then(|| owner.tenant.clone());
+    let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment) };
+    Some((Department { name: key.text.as_str().into(), client, purposes }, instance))
+}
+
+/// A client of the tenant, or `other/name`: one of a tenant that acts for it.
+fn client(section: &Section<'_>, text: &str, tenant: &Arc<TenantRules>, scope: &Scope<'_>) -> Option<(Arc<ClientRules>, Arc<TenantRules>)> {
+    let fault = |message: String, hint: String| {
+        section.report(Fault::error(section.place("client"), message).hint(hint));
+        None
+    };
+    let (owner, name) = match text.split_once('/') {
+        None => (tenant, text),
+        Some((owner, name)) => {
+            if !tenant.delegates.iter().any(|delegate| **delegate == *owner) {
+                let message = format!("`{owner}` does not act for `{}`", tenant.tenant.name());
+                return fault(message, format!("write `delegates: [{owner}]` in the tenant if it does"));
+            }
+            (scope.tenants.get(owner)?, name)
+        }
+    };
+    let Some(client) = owner.client(name) else {
+        let known: Vec<String> = owner.clients.iter().map(|client| format!("`{}`", client.name)).collect();
+        let hint = if known.is_empty() { "its clients stand under `clients`".into() } else { format!("it has {}", known.join(", ")) };
+        return fault(format!("`{}` has no client `{name}`", owner.tenant.name()), hint);
+    };
+    let environment = &scope.issuers[client.environment];
+    if environment.token.is_none() {
+        let message = format!("the environment `{}` of the client `{name}` gives no vouchers", environment.name);
+        return fault(message, "it needs `token` and `assertion_audience`".into());
+    }
+    Some((client.clone(), owner.clone()))
+}
+
+/// A purpose by the tenant's name for it or by its id, unless it is known to be another's.
+fn purpose(
+    section: &Section<'_>,
+    text: &str,
+    place: document::Place,
+    tenant: &Arc<TenantRules>,
+    scope: &Scope<'_>,
+) -> Option<PurposeChoice> {
+    if let Some(id) = tenant.purpose(text) {
+        return Some(PurposeChoice { name: Some(text.into()), id });
+    }
+    let Some(id) = trust::uuid(text) else {
+        let fault = Fault::error(place, format!("`{}` has no purpose `{text}`", tenant.tenant.name()));
+        section.report(fault.hint("write the UUID that PDND gave it, or name it in the tenant's `purposes`"));
+        return None;
+    };
+    if let Some(owner) = scope.purposes.get(&id).filter(|owner| owner.tenant != tenant.tenant) {
+        section.report(Fault::error(place, format!("this purpose is one of `{}`", owner.tenant.name())));
+        return None;
+    }
+    let name = tenant.purposes.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());
+    Some(PurposeChoice { name, id })
+}

@@ -1,0 +1,356 @@
+//! Departments call others through the gateway: with a key of their own and nothing else.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sandbox::Misbehaviour;
+use sandbox::pdnd::registry::PurposeState;
+use serde_json::{Value, json};
+use tests::{
+    Answer, Gateway, LUCIA, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, lookup, repository, varco,
+};
+
+/// What the departments show.
+const SOCIALE: &str = "X-Api-Key: chiave-sociale";
+const EVENTI: &str = "X-Api-Key: chiave-eventi";
+const TRIBUTI: &str = "X-Api-Key: chiave-tributi";
+
+/// A gateway for the departments of two towns, before the sandbox's PDND and some provider.
+struct Outbound {
+    scene: Scene,
+    site: Site,
+    gateway: Gateway,
+}
+
+/// A key as the configuration has it.
+fn hashed(key: &str) -> String {
+    let output = Command::new("sh").args(["-c", "printf %s \"$0\" | sha256sum", key]).output().expect("sha256sum is there");
+    let text = String::from_utf8(output.stdout).expect("text");
+    format!("sha256:{}", text.split_whitespace().next().expect("a digest"))
+}
+
+fn configuration(scene: &Scene, site: &Site, contract: &str, provider: &str, more: &str) -> String {
+    let pdnd = &scene.sandbox.pdnd;
+    let registry = pdnd.registry();
+    for client in &registry.clients {
+        let key = pdnd.key(&client.name).expect("the sandbox made it").to_pem().expect("a key");
+        std::fs::write(site.path().join(format!("{}.pem", client.name)), key.as_bytes()).expect("a key is written");
+    }
+    let tenant = |name: &str| registry.tenant(name).expect("a tenant").id;
+    let client = |name: &str| registry.clients.iter().find(|client| client.name == name).expect("a client").id;
+    let purpose = |name: &str| registry.purpose(name).expect("a purpose").id;
+    let (sociale, tributi) = (client("valdombra-sociale"), client("borgoselva-tributi"));
+    format!(
+        "installation: regione\nworkers: 2\ndrain: 10s\naudit: {{ store: audit, origin: regione.example/log }}\n\
+         admin: {{ address: \"127.0.0.1:0\" }}\nlisteners: {{ reparti: {{ address: \"127.0.0.1:0\" }} }}\n\
+         pdnd:\n  sandbox: {{ issuer: {issuer}, jwks: \"{jwks}\", token: \"{token}\", assertion_audience: {audience} }}\n\
+         tenants:\n  valdombra:\n    producer: {valdombra}\n    clients: {{ sociale: {{ id: {sociale}, key: valdombra-sociale.pem, pdnd: sandbox }} }}\n\
+         \x20   purposes: {{ assistenza: {assistenza}, promozioni: {promozioni} }}\n\
+         \x20 borgoselva:\n    producer: {borgoselva}\n    clients: {{ tributi: {{ id: {tributi}, key: borgoselva-tributi.pem, pdnd: sandbox }} }}\n\
+         \x20   purposes: {{ bonifica: {bonifica} }}\n    delegates: [valdombra]\n\
+         eservices:\n  residenza:\n    direction: outbound\n    listener: reparti\n    base_path: /r\n    contract: {contract}\n    security: [voucher]\n\
+         \x20   adapter: {{ http: {{ url: \"{provider}\", identity: {{ department: X-Reparto, tenant: X-Ente, delegate: X-Delegato }} }} }}\n    consumers:\n\
+         \x20     sociale: {{ tenant: valdombra, client: sociale, purpose: assistenza, key: \"{k1}\" }}\n\
+         \x20     eventi: {{ tenant: valdombra, client: sociale, purposes: [assistenza, promozioni], key: \"{k2}\" }}\n\
+         \x20     tributi: {{ tenant: borgoselva, client: tributi, purpose: {bonifica}, key: \"{k3}\" }}\n{more}",
+        issuer = pdnd.environment().issuer,
+        jwks = pdnd.jwks_url(),
+        token = pdnd.token_url(),
+        audience = pdnd.environment().assertion_audience,
+        valdombra = tenant("valdombra"),
+        borgoselva = tenant("borgoselva"),
+        assistenza = purpose("assistenza"),
+        promozioni = purpose("promozioni"),
+        bonifica = purpose("tributi"),
+        k1 = hashed("chiave-sociale"),
+        k2 = hashed("chiave-eventi"),
+        k3 = hashed("chiave-tributi"),
+    )
+}
+
+impl Outbound {
+    /// Before this provider, of which `contract` is the document; `more` are further lines of the consumers.
+    fn before(scene: Scene, contract: &str, provider: &str, more: &str) -> Self {
+        let site = Site::new();
+        let yaml = configuration(&scene, &site, contract, provider, more);
+        let gateway = Gateway::start(site.path(), &yaml);
+        // It has asked PDND for its keys: what PDND is asked from here on is for vouchers.
+        eventually("the gateway is ready", || (gateway.admin("/ready").0 == 200).then_some(()));
+        Self { scene, site, gateway }
+    }
+
+    /// Before a provider that answers whatever it is asked.
+    fn before_anybody() -> (Self, Rest) {
+        let provider = Rest::start("{}");
+        (Self::before(Scene::new(), "cose.yaml", &format!("http://{}", provider.address), ""), provider)
+    }
+
+    /// Asks for the things of the provider.
+    fn ask(&self, headers: &[&str]) -> Answer {
+        let url = self.gateway.url("reparti", "/r/cose");
+        let mut arguments: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
+        arguments.push(&url);
+        curl(&arguments)
+    }
+
+    /// How often PDND was asked for a voucher.
+    fn tokens(&self) -> u64 {
+        self.scene.sandbox.pdnd.accesses().count("token")
+    }
+
+    /// The record of an answer's exchange.
+    fn record_of(&self, answer: &Answer) -> Value {
+        let id = answer.header("varco-exchange").expect("an exchange").to_owned();
+        self.site.record(|record| record["id"] == id)
+    }
+}
+
+/// Both ways at once: a department of one town asks, with its key alone, and the registry of another, which another gateway guards,
+/// answers. Each town's log names the same voucher.
+#[test]
+fn a_department_reaches_a_registry_without_touching_a_voucher() {
+    let scene = Scene::new();
+    let provider = scene.gateway("");
+    let url = provider.url("pdnd", "/anagrafe/v1");
+    let contract = repository().join("specs/anagrafe/openapi.yaml").display().to_string();
+    let outbound = Outbound::before(scene, &contract, &url, "");
+    let search = |key: &str, operation: &str| {
+        let body = lookup(operation, LUCIA).to_string();
+        let url = outbound.gateway.url("reparti", "/r/residenze/ricerca");
+        curl(&["-H", key, "-H", "content-type: application/json", "--data-binary", &body, &url])
+    };
+    for round in 0..5 {
+        let answer = search(SOCIALE, &format!("2026112100000{round}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.json().is_object(), "{answer:?}");
+    }
+    assert_eq!(outbound.tokens(), 1, "one voucher serves as long as it lives");
+    assert_eq!(search(TRIBUTI, "20261121000009").status, 200);
+    assert_eq!(outbound.tokens(), 2, "another tenant's is another");
+
+    let answer = search(SOCIALE, "20261121000010");
+    let ours = outbound.record_of(&answer);
+    assert_eq!(ours["dir"], "outbound");
+    assert_eq!((&ours["tenant"], &ours["department"], &ours["env"]), (&json!("valdombra"), &json!("sociale"), &json!("sandbox")));
+    let theirs = eventually("the provider's record", || {
+        outbound
+            .scene
+            .log()
+            .into_iter()
+            .find(|record| record["pdnd"]["jti"] == ours["pdnd"]["jti"] && record["trace"]["id"] == ours["trace"]["id"])
+    });
+    assert_eq!((&theirs["dir"], &theirs["tenant"]), (&json!("inbound"), &json!("pietrachiara")));
+    assert_eq!(theirs["pdnd"]["purpose"], ours["pdnd"]["purpose"]);
+    assert_eq!(theirs["pdnd"]["consumer"], ours["pdnd"]["consumer"]);
+}
+
+/// What shows who the department is does not leave the house; what it says of itself beside that is not believed.
+#[test]
+fn the_provider_sees_a_voucher_and_no_key() {
+    let (outbound, provider) = Outbound::before_anybody();
+    let forged = "X-Reparto: presidenza";
+    let answer = outbound.ask(&[SOCIALE, forged, "X-Delegato: io", "Authorization: Basic cm9vdDpyb290", "Varco-Purpose: assistenza"]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let asked = provider.asked().pop().expect("it was asked");
+    assert!(asked.headers["authorization"].starts_with("Bearer ey"), "{asked:?}");
+    assert_eq!((asked.headers["x-reparto"].as_str(), asked.headers["x-ente"].as_str()), ("sociale", "valdombra"));
+    for gone in ["x-api-key", "varco-purpose", "x-delegato"] {
+        assert!(!asked.headers.contains_key(gone), "{gone}: {asked:?}");
+    }
+}
+
+/// Nobody who may not call costs PDND a question.
+#[test]
+fn who_may_not_call_is_refused_before_pdnd_is_asked() {
+    let (outbound, provider) = Outbound::before_anybody();
+    let registry = outbound.scene.sandbox.pdnd.registry();
+    let others = format!("Varco-Purpose: {}", registry.purpose("tributi").expect("a purpose").id);
+    let own = format!("Varco-Purpose: {}", registry.purpose("promozioni").expect("a purpose").id).to_uppercase().replacen(
+        "VARCO-PURPOSE",
+        "varco-purpose",
+        1,
+    );
+    for (headers, status, kind) in [
+        (&[][..], 401, "key-missing"),
+        (&[SOCIALE, SOCIALE], 401, "key-duplicate"),
+        (&["X-Api-Key: chiave-social"], 401, "key-unknown"),
+        (&["X-Api-Key: CHIAVE-SOCIALE"], 401, "key-unknown"),
+        (&["Authorization: Bearer chiave-sociale"], 401, "key-missing"),
+        (&[SOCIALE, "Varco-Purpose: promozioni"], 403, "purpose-not-yours"),
+        (&[SOCIALE, &others], 403, "purpose-not-yours"),
+        (&[SOCIALE, "Varco-Purpose: bonifica"], 403, "purpose-not-yours"),
+        (&[SOCIALE, "Varco-Purpose: assistenza", "Varco-Purpose: assistenza"], 403, "purpose-not-yours"),
+        (&[EVENTI], 400, "purpose-missing"),
+        (&[EVENTI, "Varco-Purpose;"], 403, "purpose-not-yours"),
+        (&[TRIBUTI, "Varco-Purpose: assistenza"], 403, "purpose-not-yours"),
+    ] {
+        let answer = outbound.ask(headers);
+        assert_problem(&answer, status, kind);
+        assert_says_nothing_internal(&answer);
+        assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{answer:?}");
+    }
+    assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
+    // The same purposes, of those whose they are.
+    for headers in [&[EVENTI, "Varco-Purpose: assistenza"][..], &[EVENTI, &own]] {
+        assert_eq!(outbound.ask(headers).status, 200, "{headers:?}");
+    }
+    assert_eq!(outbound.tokens(), 2, "a purpose has its own voucher");
+    // Departments of one tenant share it.
+    assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    assert_eq!(outbound.tokens(), 2);
+}
+
+/// Many that need a voucher at the same moment are served by one question, and whoever goes away meanwhile takes it with nobody.
+#[test]
+fn one_asks_for_all() {
+    let (outbound, _provider) = Outbound::before_anybody();
+    outbound.scene.sandbox.pdnd.switch().misbehave_times(1, Misbehaviour::Delay(Duration::from_millis(700)));
+    std::thread::scope(|scope| {
+        let impatient = scope.spawn(|| {
+            let url = outbound.gateway.url("reparti", "/r/cose");
+            curl(&["--max-time", "0.3", "-H", SOCIALE, &url])
+        });
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| outbound.ask(&[SOCIALE]))).collect();
+        assert_eq!(impatient.join().expect("it ends").status, 0);
+        for answer in asking {
+            assert_eq!(answer.join().expect("it ends").status, 200);
+        }
+    });
+    assert_eq!(outbound.tokens(), 1);
+}
+
+/// A refusal is somebody's to mend, who is told so; it is not asked for again and again.
+#[test]
+fn a_refusal_of_pdnd_is_not_repeated() {
+    let (outbound, provider) = Outbound::before_anybody();
+    let suspend =
+        |state| outbound.scene.sandbox.pdnd.change(|registry| registry.purposes.iter_mut().for_each(|purpose| purpose.state = state));
+    suspend(PurposeState::Suspended);
+    let answers: Vec<Answer> = (0..3).map(|_| outbound.ask(&[SOCIALE])).collect();
+    for answer in &answers {
+        assert_problem(answer, 503, "voucher-refused");
+        assert_says_nothing_internal(answer);
+        let after: u64 = answer.header("retry-after").and_then(|text| text.parse().ok()).expect("when to come back");
+        assert!((30..=60).contains(&after), "{after}");
+    }
+    assert_eq!((outbound.tokens(), provider.asked().len()), (1, 0));
+    let record = outbound.record_of(&answers[0]);
+    assert_eq!((&record["out"], &record["err"], &record["stage"]), (&json!("failed"), &json!("voucher-refused"), &json!("voucher")));
+    let log = outbound.gateway.stderr();
+    assert!(log.contains("015-0008") && log.contains("PDND refuses a voucher"), "{log}");
+    // Another's is not touched by it.
+    suspend(PurposeState::Active);
+    assert_eq!(outbound.ask(&[TRIBUTI]).status, 200);
+}
+
+/// While a voucher lives nobody notices that PDND is down; without one, everybody is told at once.
+#[test]
+fn pdnd_that_is_down_stops_only_those_without_a_voucher() {
+    let (outbound, provider) = Outbound::before_anybody();
+    assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    outbound.scene.sandbox.pdnd.switch().misbehave(Misbehaviour::Html);
+    assert_problem(&outbound.ask(&[TRIBUTI]), 503, "pdnd-unavailable");
+    let (asked, began) = (outbound.tokens(), Instant::now());
+    for _ in 0..3 {
+        let answer = outbound.ask(&[TRIBUTI]);
+        assert_problem(&answer, 503, "pdnd-unavailable");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    }
+    // A second between the first probes: how many there were depends on how long this took.
+    assert!(outbound.tokens() - asked <= 1 + began.elapsed().as_secs(), "{} in {:?}", outbound.tokens() - asked, began.elapsed());
+    outbound.scene.sandbox.pdnd.switch().behave();
+    eventually("it is well again", || (outbound.ask(&[TRIBUTI]).status == 200).then_some(()));
+    assert_eq!(provider.asked().len(), 5);
+}
+
+/// A short wait that PDND asks for is waited.
+#[test]
+fn a_full_bucket_is_waited_for() {
+    let (outbound, _provider) = Outbound::before_anybody();
+    outbound.scene.sandbox.pdnd.switch().misbehave_times(1, Misbehaviour::Status(http::StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    assert_eq!(outbound.tokens(), 2);
+    let (_, metrics) = outbound.gateway.admin("/metrics");
+    for line in [
+        r#"varco_token_requests_total{environment="sandbox",outcome="limited"} 1"#,
+        r#"varco_token_requests_total{environment="sandbox",outcome="obtained"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+}
+
+/// A town lets another act for it: the other's client asks, and both are told and recorded.
+#[test]
+fn a_delegate_acts_with_its_own_client() {
+    let provider = Rest::start("{}");
+    let scene = Scene::new();
+    let tributi = scene.sandbox.pdnd.registry().purpose("tributi").expect("a purpose").id;
+    // The delegate's client is bound to the purpose at PDND.
+    scene.sandbox.pdnd.change(|registry| {
+        registry
+            .clients
+            .iter_mut()
+            .filter(|client| client.name == "valdombra-sociale")
+            .for_each(|client| client.purposes.push("tributi".into()));
+    });
+    let more = format!(
+        "      unione: {{ tenant: borgoselva, client: valdombra/sociale, purpose: {tributi}, key: \"{}\" }}\n",
+        hashed("chiave-unione")
+    );
+    let outbound = Outbound::before(scene, "cose.yaml", &format!("http://{}", provider.address), &more);
+    let answer = outbound.ask(&["X-Api-Key: chiave-unione"]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let asked = provider.asked().pop().expect("it was asked");
+    assert_eq!((asked.headers["x-ente"].as_str(), asked.headers["x-delegato"].as_str()), ("borgoselva", "valdombra"));
+    let record = outbound.record_of(&answer);
+    assert_eq!(
+        (&record["tenant"], &record["delegate"], &record["department"]),
+        (&json!("borgoselva"), &json!("valdombra"), &json!("unione"))
+    );
+}
+
+/// What could let one tenant use what is another's, or leaves open who calls, does not load.
+#[test]
+fn what_belongs_to_another_does_not_load() {
+    let scene = Scene::new();
+    let site = Site::new();
+    let good = configuration(&scene, &site, "cose.yaml", "http://127.0.0.1:1", "");
+    let check = |yaml: &str| {
+        std::fs::write(site.path().join("varco.yaml"), yaml).expect("it can be written");
+        String::from_utf8(varco(site.path(), &["check", "-c", "varco.yaml"]).stdout).expect("text")
+    };
+    assert!(check(&good).contains("can be used: 1 listeners, 1 e-services"), "{}", check(&good));
+    let registry = scene.sandbox.pdnd.registry();
+    let assistenza = registry.purpose("assistenza").expect("a purpose").id.to_string();
+    let bonifica = registry.purpose("tributi").expect("a purpose").id.to_string();
+    for (from, to, expected) in [
+        ("purpose: assistenza", "purpose: bonifica", "`valdombra` has no purpose `bonifica`"),
+        ("purpose: assistenza", &format!("purpose: {bonifica}"), "this purpose is one of `borgoselva`"),
+        ("bonifica:", &format!("altra: {assistenza}, bonifica:"), "a purpose of `borgoselva` is one of `valdombra`"),
+        (
+            "tenant: valdombra, client: sociale, purpose:",
+            "tenant: valdombra, client: borgoselva/tributi, purpose:",
+            "`borgoselva` does not act for `valdombra`",
+        ),
+        ("client: tributi, purpose", "client: sociale, purpose", "`borgoselva` has no client `sociale`"),
+        ("purpose: assistenza, key", "key", "needs `purpose` or `purposes`"),
+        ("delegates: [valdombra]", "delegates: [nessuno]", "there is no tenant `nessuno` to act for `borgoselva`"),
+        ("delegates: [valdombra]", "roles: [provider]", "the tenant `borgoselva` is no consumer"),
+        ("delegates: [valdombra]", "roles: [padrone]", "there is no role `padrone`"),
+        ("delegates: [valdombra]", "limits: { daily: 5 }", "a tenant has no quota of the day"),
+        (&hashed("chiave-eventi"), &hashed("chiave-sociale"), "`sociale` has the same key"),
+        (&hashed("chiave-eventi"), "chiave-eventi", "should be `sha256:` and 64 hexadecimal digits"),
+        ("valdombra-sociale.pem", "borgoselva-tributi.pub.pem", "cannot read"),
+        (", assertion_audience:", ", audience:", "has no key `audience`"),
+        ("assertion_audience: ", "assertion_audience: https://", "the audience of assertions has no scheme"),
+        ("security: [voucher]", "security: [voucher, INTEGRITY_REST_02]", "the security pattern `INTEGRITY_REST_02` is not known here"),
+        ("    security: [voucher]\n", "", "needs `security`"),
+        ("tenant: borgoselva, client", "tenant: borgoselvа, client", "there is no tenant `borgoselvа`"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let said = check(&good.replacen(from, to, 1));
+        assert!(said.contains(expected), "{from} → {to}: {said}");
+        assert!(said.contains("cannot be used") && !said.contains("PRIVATE KEY"), "{said}");
+    }
+}

@@ -7,6 +7,7 @@ mod times;
 
 use std::sync::atomic::Ordering;
 
+use exchange::Tenant;
 use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +27,7 @@ pub use times::Times;
 pub struct Metrics {
     registry: Mutex<Registry>,
     exchanges: Family<ExchangeLabels, Counter>,
+    tenants: Family<TenantLabels, Counter>,
     stages: Family<StageLabels, Times, PerWorker>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
@@ -52,6 +54,12 @@ struct ExchangeLabels {
     eservice: String,
     operation: String,
     outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TenantLabels {
+    tenant: String,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -124,6 +132,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("varco");
         let metrics = Self {
             exchanges: Family::default(),
+            tenants: Family::default(),
             stages: Family::new_with_constructor(PerWorker(workers)),
             cache: Family::default(),
             connections: Gauge::default(),
@@ -140,6 +149,7 @@ impl Metrics {
             registry: Mutex::new(Registry::default()),
         };
         registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
+        registry.register("tenant_exchanges", "Exchanges that ended in a tenant's name, by outcome", metrics.tenants.clone());
         registry.register("stage_seconds", "Time spent in a stage", metrics.stages.clone());
         registry.register("lookups", "Look-ups of the cache, by what they found", metrics.cache.clone());
         registry.register("connections", "Callers' connections now", metrics.connections.clone());
@@ -187,6 +197,15 @@ impl Metrics {
         }
     }
 
+    /// The handles of a tenant.
+    pub fn tenant(&self, tenant: &Tenant) -> TenantMetrics {
+        TenantMetrics(
+            OUTCOMES.map(|outcome| {
+                self.tenants.get_or_create_owned(&TenantLabels { tenant: tenant.name().to_owned(), outcome: outcome.name() })
+            }),
+        )
+    }
+
     /// The handles of an environment's token server.
     pub fn tokens(&self, environment: &str) -> TokenMetrics {
         let of = |outcome| self.tokens.get_or_create_owned(&TokenLabels { environment: environment.to_owned(), outcome });
@@ -208,6 +227,19 @@ impl Metrics {
             tracing::error!("the metrics could not be written");
         }
         text
+    }
+}
+
+/// How exchanges in one tenant's name ended.
+#[derive(Clone, Debug)]
+pub struct TenantMetrics([Counter; OUTCOMES.len()]);
+
+impl TenantMetrics {
+    /// One more ended.
+    pub fn ended(&self, outcome: Outcome) {
+        if let Some(at) = OUTCOMES.iter().position(|known| *known == outcome) {
+            self.0[at].inc();
+        }
     }
 }
 

@@ -15,9 +15,9 @@ use http::Method;
 use tokio::sync::Semaphore;
 
 use crate::admission::{PartyLimits, ServiceLimits, TenantLimit};
-use crate::config::{Configuration, Definition, Department, Instance, ListenerRules, PurposeChoice, Security, TenantRules};
+use crate::config::{Configuration, Definition, Department, Instance, ListenerRules, PartyLimit, PurposeChoice, Security, TenantRules};
 use crate::keys::Issuer;
-use crate::metrics::ServiceMetrics;
+use crate::metrics::{ServiceMetrics, TenantMetrics};
 use crate::state::State;
 use crate::upstream::{PoolKey, Upstream};
 use crate::vouchers::VoucherSource;
@@ -85,8 +85,8 @@ pub struct EService {
     pub upstream: Upstream,
     /// Its limits.
     pub limits: ServiceLimits,
-    /// What each tenant may take of the installation, by the place of its instance.
-    pub tenants: Vec<Option<TenantLimit>>,
+    /// What is a tenant's own, by the place of its instance.
+    pub tenants: Vec<InName>,
     /// The departments that call through it, by the place of their instances; none of an inbound one.
     pub departments: Vec<Desk>,
     /// The issuers of its instances' vouchers, by the place of the environment; each once.
@@ -99,6 +99,15 @@ pub struct EService {
     pub policies: Option<Fixed>,
     /// Operations whose bodies somebody needs whole.
     pub holds: Vec<Holds>,
+}
+
+/// What an exchange in a tenant's name has to do with, beside its e-service.
+#[derive(Clone)]
+pub struct InName {
+    /// What the tenant may take of the installation.
+    pub limit: Option<TenantLimit>,
+    /// Where it is counted.
+    pub metrics: TenantMetrics,
 }
 
 /// A department with what it needs to call.
@@ -171,11 +180,15 @@ impl EService {
         configuration: &Configuration,
     ) -> Self {
         let rules: HashMap<&Tenant, &TenantRules> = configuration.tenants.iter().map(|rules| (&rules.tenant, &**rules)).collect();
-        let limit = |instance: &Instance| {
-            let rules = rules.get(&instance.tenant)?.limits;
-            rules.is_limited().then(|| TenantLimit { rules, state: state.tenant(&instance.tenant) })
+        let mut names: HashMap<&Tenant, InName> = HashMap::new();
+        let in_name = |Instance { tenant, .. }: &Instance| {
+            let rules = rules.get(tenant).map(|rules| rules.limits).filter(PartyLimit::is_limited);
+            let limit = rules.map(|rules| TenantLimit { rules, state: state.tenant(tenant) });
+            InName { limit, metrics: state.metrics.tenant(tenant) }
         };
-        let tenants = definition.instances.iter().map(limit).collect();
+        let tenants =
+            definition.instances.iter().map(|instance| names.entry(&instance.tenant).or_insert_with(|| in_name(instance)).clone());
+        let tenants = tenants.collect();
         let departments = match &definition.security {
             Security::Department(departments) => {
                 let both = departments.list.iter().zip(&definition.instances);

@@ -41,6 +41,7 @@ mod strangers;
 mod streaming;
 mod strict_order;
 mod tampering;
+mod tenants;
 mod unprotected;
 mod upstream_answers;
 mod upstream_connections;

@@ -19,7 +19,7 @@ pub fn admit(request: Request) -> Result<Request, Rejection> {
     let service = exchange.service();
     let instance = exchange.authenticated().instance;
     let tenant = &service.definition.instances[instance].tenant.0;
-    let whole = service.tenants[instance].as_ref();
+    let whole = service.tenants[instance].limit.as_ref();
     let asking = Asking { tenant, consumer, purpose: caller.purpose.as_ref(), now: exchange.seen };
     let (permits, measure) = service.limits.admit(asking, whole, &exchange.worker.state.calendar).inspect_err(|error| {
         if let AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. } = error {

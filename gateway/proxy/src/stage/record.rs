@@ -277,6 +277,9 @@ fn count(exchange: &Exchange, outcome: Outcome) {
     let Some(routed) = exchange.routed.get() else { return };
     let metrics = &routed.service.metrics;
     metrics.ended(exchange.worker.index, routed.operation, outcome, exchange.stages(end));
+    if let Some(in_name) = exchange.caller.get().and_then(|caller| routed.service.tenants.get(caller.instance)) {
+        in_name.metrics.ended(outcome);
+    }
     if let Some(lookup) = exchange.lookup.get() {
         metrics.looked_up(lookup);
     }

@@ -87,6 +87,10 @@ pub struct Authenticated {
     pub evidence: &'static [&'static str],
     /// Where the voucher comes from that the provider is shown: of outbound e-services.
     pub voucher: Option<Arc<VoucherSource>>,
+    /// What the provider is told of who asks, by the claims' names. Personal data: never in a record's clear part or a log line.
+    pub told: Vec<(Box<str>, Box<str>)>,
+    /// Whether it is a declared batch process that asks.
+    pub automated: bool,
 }
 
 /// Whom the data is about: how many, and how they are identified; never who.

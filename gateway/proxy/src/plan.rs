@@ -179,6 +179,7 @@ fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
         ("adapter", format!("{:?}", old.adapter) == format!("{:?}", new.adapter)),
         ("security", old.security == new.security),
         ("instances", old.instances == new.instances),
+        ("evidence", old.modi == new.modi),
         ("policy", policies(old) == policies(new)),
         ("subject", old.subject == new.subject),
         ("channel", old.channel == new.channel),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adapter_api::AdapterError;
+use http::HeaderName;
 use trust::TrustError;
 
 use crate::admission::Measure;
@@ -23,6 +24,9 @@ pub enum Rejection {
     /// The department was not believed.
     #[error(transparent)]
     Department(#[from] DepartmentError),
+    /// The department did not tell what the provider wants to know.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// There is no voucher to show to the provider.
     #[error(transparent)]
     Voucher(#[from] NoVoucher),
@@ -131,6 +135,29 @@ pub enum DepartmentError {
     /// It said a purpose that is not one of its own, or more than one.
     #[error("the purpose in `Varco-Purpose` is not one that this key may call for")]
     PurposeNotYours,
+}
+
+/// What is wrong with what a department tells of who asks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceError {
+    /// It is not there.
+    #[error("`{claim}` is not told: send it in the header `{header}`")]
+    Missing {
+        /// The claim.
+        claim: Box<str>,
+        /// Where it should stand.
+        header: HeaderName,
+    },
+    /// It is there more than once, too long, or no plain text.
+    #[error("`{claim}` in the header `{header}` is not one plain text of at most {most} characters")]
+    Malformed {
+        /// The claim.
+        claim: Box<str>,
+        /// Where it stands.
+        header: HeaderName,
+        /// The longest.
+        most: usize,
+    },
 }
 
 /// Why a request was not admitted.

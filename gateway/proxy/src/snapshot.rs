@@ -15,7 +15,9 @@ use http::Method;
 use tokio::sync::Semaphore;
 
 use crate::admission::{PartyLimits, ServiceLimits, TenantLimit};
-use crate::config::{Configuration, Definition, Department, Instance, ListenerRules, PartyLimit, PurposeChoice, Security, TenantRules};
+use crate::config::{
+    Automated, Configuration, Definition, Department, Instance, ListenerRules, PartyLimit, PurposeChoice, Security, TenantRules,
+};
 use crate::keys::Issuer;
 use crate::metrics::{ServiceMetrics, TenantMetrics};
 use crate::state::State;
@@ -112,6 +114,10 @@ pub struct InName {
 
 /// A department with what it needs to call.
 pub struct Desk {
+    /// Who it is, whatever it calls for.
+    pub caller: Arc<Caller>,
+    /// What it says of itself where it is no person but a process.
+    pub automated: Option<Automated>,
     /// The purposes that it may call for.
     pub ways: Vec<CallingWay>,
 }
@@ -234,18 +240,19 @@ impl EService {
 
 /// A department's ways to call. All that an exchange tells of it is written here, once.
 fn desk(department: &Department, tenant: Option<&TenantRules>, state: &State, configuration: &Configuration) -> Desk {
+    let caller = Caller {
+        department: Some(department.name.clone()),
+        client: Some(department.client.id.to_string().into()),
+        consumer: tenant.and_then(|tenant| tenant.producer).map(|id| id.to_string().into()),
+        ..Caller::default()
+    };
     let way = |purpose: &PurposeChoice| {
-        let caller = Caller {
-            department: Some(department.name.clone()),
-            client: Some(department.client.id.to_string().into()),
-            consumer: tenant.and_then(|tenant| tenant.producer).map(|id| id.to_string().into()),
-            purpose: Some(purpose.id.to_string().into()),
-            ..Caller::default()
-        };
+        let caller = Caller { purpose: Some(purpose.id.to_string().into()), ..caller.clone() };
         let voucher = state.voucher(&configuration.issuers[department.client.environment], &department.client, purpose.id)?;
         Some(CallingWay { purpose: purpose.clone(), caller: Arc::new(caller), voucher })
     };
-    Desk { ways: department.purposes.iter().filter_map(way).collect() }
+    let ways = department.purposes.iter().filter_map(way).collect();
+    Desk { caller: Arc::new(caller), automated: department.automated.clone(), ways }
 }
 
 fn recorded(definition: &Definition, spec: &OperationSpec) -> Fixed {
@@ -269,12 +276,13 @@ fn crud(method: &Method) -> Option<u8> {
 /// A body is held when anything reads it: contract, adapter, cache, obligations, digest.
 fn holds(definition: &Definition, operation: usize) -> Holds {
     let needs = definition.adapter.needs(operation);
+    let signed = definition.modi.as_ref().is_some_and(|modi| modi.integrity);
     let cached = definition.operations[operation].cache.is_some();
     let withheld = definition.policies.as_ref().is_some_and(|policies| policies.withheld(operation).next().is_some());
     let checked = definition.answers != contract::AnswerMode::Off && definition.contract.needs_answer_body(operation);
     let selects = definition.subject.iter().any(|selector| matches!(selector, crate::config::Selector::Body(_)));
     Holds {
-        request: needs.request || cached || selects || definition.contract.needs_request_body(operation),
+        request: needs.request || signed || cached || selects || definition.contract.needs_request_body(operation),
         answer: needs.answer || cached || withheld || checked || definition.digest_answers,
     }
 }

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use trust::{
-    AssertionRequest, Held, TokenFault, TokenForm, TokenServerHealth, Uuid, VoucherHolder, VoucherLook, client_assertion, own_voucher,
+    AssertionRequest, AuditDigest, Held, TokenFault, TokenForm, TokenServerHealth, Uuid, VoucherHolder, VoucherLook, client_assertion,
+    own_voucher,
 };
 
 use crate::budget::ByteBudget;
@@ -134,6 +135,36 @@ impl VoucherSource {
         }
     }
 
+    /// A voucher that serves one exchange only: bound to its tracking evidence (AUDIT_REST_02).
+    pub async fn bound(self: &Arc<Self>, digest: AuditDigest) -> Result<Shown, NoVoucher> {
+        let asked_at = clock::now();
+        let may = self.holder.lock().may_ask(&mut self.server.health.lock(), asked_at);
+        may.map_err(|(fault, retry_after)| NoVoucher { fault, retry_after })?;
+        let this = self.clone();
+        let asking = self.server.control.spawn(async move {
+            let result = this.obtain(Some(digest)).await;
+            let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
+            match &result {
+                Ok(_) => holder.answered(&mut health),
+                Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::now(), random_byte()),
+            }
+            result
+        });
+        let lost = NoVoucher { fault: TokenFault::Unreachable, retry_after: 1 };
+        let result = tokio::time::timeout(WAIT, asking).await.map_err(|_| lost)?.map_err(|_| lost)?;
+        result.map(|(shown, _)| shown).map_err(|fault| NoVoucher { fault, retry_after: if fault == TokenFault::Refused { 45 } else { 1 } })
+    }
+
+    /// Whose key signs.
+    pub fn client(&self) -> &Arc<ClientRules> {
+        &self.client
+    }
+
+    /// What it is for.
+    pub fn purpose(&self) -> Uuid {
+        self.purpose
+    }
+
     /// The provider did not take it: it is not shown again, and the next is asked for as soon as somebody needs it.
     pub fn refused(&self, claims: &Arc<Caller>) {
         let is_current = self.current.load().as_ref().is_some_and(|held| Arc::ptr_eq(&held.voucher.claims, claims));
@@ -145,7 +176,7 @@ impl VoucherSource {
     fn ask(self: &Arc<Self>) {
         let this = self.clone();
         self.server.control.spawn(async move {
-            let result = this.obtain().await;
+            let result = this.obtain(None).await;
             let now = clock::now();
             {
                 let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
@@ -155,21 +186,21 @@ impl VoucherSource {
                         this.current.store(Some(held.clone()));
                         holder.obtained(held, &mut health);
                     }
-                    Err(fault) => holder.failed(fault, &mut health, now, uuid_byte()),
+                    Err(fault) => holder.failed(fault, &mut health, now, random_byte()),
                 }
             }
             this.answered.send_modify(|count| *count += 1);
         });
     }
 
-    async fn obtain(&self) -> Result<(Shown, Duration), TokenFault> {
-        let result = self.request().await;
+    async fn obtain(&self, digest: Option<AuditDigest>) -> Result<(Shown, Duration), TokenFault> {
+        let result = self.request(digest.clone()).await;
         // A short wait that it asks for is cheaper than a refusal.
         let result = match result {
             Err(TokenFault::Limited { wait }) if wait <= SHORT_WAIT => {
                 self.server.metrics.count(&result);
                 tokio::time::sleep(wait).await;
-                self.request().await
+                self.request(digest).await
             }
             result => result,
         };
@@ -177,10 +208,10 @@ impl VoucherSource {
         result
     }
 
-    async fn request(&self) -> Result<(Shown, Duration), TokenFault> {
+    async fn request(&self, digest: Option<AuditDigest>) -> Result<(Shown, Duration), TokenFault> {
         let (server, client) = (&self.server, &self.client);
         let note = |cause: &str| tracing::warn!(environment = %server.environment, client = %client.id, purpose = %self.purpose, cause, "no voucher");
-        let form = self.form().await.inspect_err(|_| note("the assertion could not be signed"))?;
+        let form = self.form(digest).await.inspect_err(|_| note("the assertion could not be signed"))?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -212,14 +243,14 @@ impl VoucherSource {
     }
 
     /// The body of a token request. Signing takes the better part of a millisecond, on the pool.
-    async fn form(&self) -> Result<Bytes, TokenFault> {
+    async fn form(&self, digest: Option<AuditDigest>) -> Result<Bytes, TokenFault> {
         let (server, client, purpose) = (self.server.rules.clone(), self.client.clone(), self.purpose);
         let signed = tokio::task::spawn_blocking(move || {
             let request = AssertionRequest {
                 client: client.id,
                 audience: &server.audience,
                 purpose: Some(purpose),
-                digest: None,
+                digest: digest.as_ref(),
                 jti: Uuid::new_v4(),
                 issued_at: clock::now(),
                 lifetime: ASSERTION_LIFETIME,
@@ -238,7 +269,7 @@ impl VoucherSource {
     }
 }
 
-fn uuid_byte() -> u8 {
+fn random_byte() -> u8 {
     Uuid::new_v4().as_bytes()[0]
 }
 

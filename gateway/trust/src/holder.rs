@@ -152,9 +152,35 @@ impl<T> VoucherHolder<T> {
         !is_fresh
     }
 
+    /// Whether a voucher may be asked for that serves one exchange only, because it is bound to its evidence (AUDIT_REST_02). Such a
+    /// one is never held; how it ended is told with [`VoucherHolder::answered`] and [`VoucherHolder::refused`].
+    ///
+    /// # Errors
+    /// Nobody asks now: why, and the seconds until another try is worth while.
+    pub fn may_ask(&mut self, server: &mut TokenServerHealth, now: Timestamp) -> Result<(), (TokenFault, u32)> {
+        if let Some((fault, until)) = self.refused.filter(|(_, until)| now < *until) {
+            return Err((fault, seconds_up(since(Some(now), until)).max(1)));
+        }
+        match server.ask(now) {
+            Asking::Healthy | Asking::Probe { .. } => Ok(()),
+            Asking::NotNow => Err((TokenFault::Unreachable, server.seconds_left(now))),
+        }
+    }
+
+    /// PDND gave a voucher that serves one exchange only.
+    pub fn answered(&mut self, server: &mut TokenServerHealth) {
+        self.refused = None;
+        server.answered();
+    }
+
     /// PDND gave none. `random` spreads those who ask again.
     pub fn failed(&mut self, fault: TokenFault, server: &mut TokenServerHealth, now: Timestamp, random: u8) {
         let asked_at = self.asked_at.take();
+        self.refused(fault, asked_at, server, now, random);
+    }
+
+    /// PDND gave no voucher of those that serve one exchange only, which was asked for at that time.
+    pub fn refused(&mut self, fault: TokenFault, asked_at: Option<Timestamp>, server: &mut TokenServerHealth, now: Timestamp, random: u8) {
         let wait = match fault {
             TokenFault::Unreachable => return server.failed(asked_at, now, random),
             TokenFault::Refused => REFUSED_FOR,
@@ -201,8 +227,12 @@ impl TokenServerHealth {
     }
 
     fn unavailable<T>(&self, now: Timestamp) -> VoucherLook<T> {
+        VoucherLook::Unavailable { fault: TokenFault::Unreachable, retry_after: self.seconds_left(now) }
+    }
+
+    fn seconds_left(&self, now: Timestamp) -> u32 {
         let left = self.not_before.filter(|not_before| now < *not_before).map_or(Duration::ZERO, |not_before| since(Some(now), not_before));
-        VoucherLook::Unavailable { fault: TokenFault::Unreachable, retry_after: seconds_up(left).max(1) }
+        seconds_up(left).max(1)
     }
 
     /// One second after the first failure, then twice as long each time.
@@ -342,6 +372,21 @@ mod tests {
         trial.obtained("b", 600, next);
         assert_eq!(trial.look(next), "good b");
         assert_eq!(word(other.look(&mut trial.server, at(next))), "ask");
+    }
+
+    #[test]
+    fn one_that_serves_a_single_exchange_is_asked_for_by_the_same_rules() {
+        let Trial { mut holder, mut server } = Trial::default();
+        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(()));
+        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(()), "each needs its own");
+        holder.refused(TokenFault::Unreachable, Some(at(0)), &mut server, at(1), 0);
+        holder.refused(TokenFault::Unreachable, Some(at(0)), &mut server, at(1), 0);
+        assert_eq!(holder.may_ask(&mut server, at(1)), Err((TokenFault::Unreachable, 1)));
+        assert_eq!([holder.may_ask(&mut server, at(2)), holder.may_ask(&mut server, at(2))], [Ok(()), Err((TokenFault::Unreachable, 30))]);
+        holder.answered(&mut server);
+        assert_eq!(holder.may_ask(&mut server, at(3)), Ok(()));
+        holder.refused(TokenFault::Refused, Some(at(3)), &mut server, at(4), 0);
+        assert_eq!(holder.may_ask(&mut server, at(5)), Err((TokenFault::Refused, 44)));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod issue;
 mod jwks;
 mod key;
 mod key_ring;
+mod modi;
 mod numeric_date;
 mod rules;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use jsonwebtoken::Algorithm;
 pub use jwks::{Jwks, JwksFault};
 pub use key::{Key, KeyFlaw};
 pub use key_ring::{DatedKeys, KeyLook, KeyRing, KeyRingRules};
+pub use modi::{ModiToken, SignedMessage, TrackingEvidence, digest_header, dnonce, evidence_digest, message_signature, tracking_evidence};
 pub use rules::{AlgorithmRefused, IssuerRules};
 pub use signing::{SignError, SigningKey};
 pub use uuid::Uuid;

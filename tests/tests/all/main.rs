@@ -12,6 +12,7 @@ mod corpora;
 mod crash;
 mod departures;
 mod departures_h2;
+mod evidence;
 mod failing_disk;
 mod first_exchange;
 mod foreign_vouchers;

@@ -11,25 +11,25 @@ use tests::{
 };
 
 /// What the departments show.
-const SOCIALE: &str = "X-Api-Key: chiave-sociale";
+pub(crate) const SOCIALE: &str = "X-Api-Key: chiave-sociale";
 const EVENTI: &str = "X-Api-Key: chiave-eventi";
-const TRIBUTI: &str = "X-Api-Key: chiave-tributi";
+pub(crate) const TRIBUTI: &str = "X-Api-Key: chiave-tributi";
 
 /// A gateway for the departments of two towns, before the sandbox's PDND and some provider.
-struct Outbound {
-    scene: Scene,
+pub(crate) struct Outbound {
+    pub(crate) scene: Scene,
     site: Site,
-    gateway: Gateway,
+    pub(crate) gateway: Gateway,
 }
 
 /// A key as the configuration has it.
-fn hashed(key: &str) -> String {
+pub(crate) fn hashed(key: &str) -> String {
     let output = Command::new("sh").args(["-c", "printf %s \"$0\" | sha256sum", key]).output().expect("sha256sum is there");
     let text = String::from_utf8(output.stdout).expect("text");
     format!("sha256:{}", text.split_whitespace().next().expect("a digest"))
 }
 
-fn configuration(scene: &Scene, site: &Site, contract: &str, provider: &str, more: &str) -> String {
+pub(crate) fn configuration(scene: &Scene, site: &Site, contract: &str, provider: &str, more: &str) -> String {
     let pdnd = &scene.sandbox.pdnd;
     let registry = pdnd.registry();
     for client in &registry.clients {
@@ -74,6 +74,11 @@ impl Outbound {
         let site = Site::new();
         let yaml = configuration(&scene, &site, contract, provider, more);
         let gateway = Gateway::start(site.path(), &yaml);
+        Self::of(scene, site, gateway)
+    }
+
+    /// These, once the gateway is ready.
+    pub(crate) fn of(scene: Scene, site: Site, gateway: Gateway) -> Self {
         // It has asked PDND for its keys: what PDND is asked from here on is for vouchers.
         eventually("the gateway is ready", || (gateway.admin("/ready").0 == 200).then_some(()));
         Self { scene, site, gateway }
@@ -86,7 +91,7 @@ impl Outbound {
     }
 
     /// Asks for the things of the provider.
-    fn ask(&self, headers: &[&str]) -> Answer {
+    pub(crate) fn ask(&self, headers: &[&str]) -> Answer {
         let url = self.gateway.url("reparti", "/r/cose");
         let mut arguments: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
         arguments.push(&url);
@@ -94,12 +99,12 @@ impl Outbound {
     }
 
     /// How often PDND was asked for a voucher.
-    fn tokens(&self) -> u64 {
+    pub(crate) fn tokens(&self) -> u64 {
         self.scene.sandbox.pdnd.accesses().count("token")
     }
 
     /// The record of an answer's exchange.
-    fn record_of(&self, answer: &Answer) -> Value {
+    pub(crate) fn record_of(&self, answer: &Answer) -> Value {
         let id = answer.header("varco-exchange").expect("an exchange").to_owned();
         self.site.record(|record| record["id"] == id)
     }
@@ -344,8 +349,8 @@ fn what_belongs_to_another_does_not_load() {
         ("valdombra-sociale.pem", "borgoselva-tributi.pub.pem", "cannot read"),
         (", assertion_audience:", ", audience:", "has no key `audience`"),
         ("assertion_audience: ", "assertion_audience: https://", "the audience of assertions has no scheme"),
-        ("security: [voucher]", "security: [voucher, INTEGRITY_REST_02]", "the security pattern `INTEGRITY_REST_02` is not known here"),
-        ("    security: [voucher]\n", "", "needs `security`"),
+        ("security: [voucher]", "security: [voucher, INTEGRITY_REST_01]", "the security pattern `INTEGRITY_REST_01` is not known here"),
+        ("    security: [voucher]\n", "", "needs `voucher` in `security`"),
         ("tenant: borgoselva, client", "tenant: borgoselvа, client", "there is no tenant `borgoselvа`"),
     ] {
         assert!(good.contains(from), "{from}");

@@ -236,7 +236,7 @@ fn a_department_of_one_town_cannot_use_what_is_anothers() {
 #[test]
 fn the_region_is_reloaded_under_load() {
     let region = Region::with_admin("socket: varco.sock");
-    let request = format!("GET /fuori/cose HTTP/1.1\r\nhost: x\r\nx-api-key: chiave-11\r\n\r\n");
+    let request = "GET /fuori/cose HTTP/1.1\r\nhost: x\r\nx-api-key: chiave-11\r\n\r\n";
     let load = Load::start(2, region.gateway.address("web"), request.as_bytes());
     load.wait_for_more(20);
     for (round, more) in ["|https://nuovo.example/a", "", "|https://nuovo.example/b"].into_iter().enumerate() {

@@ -8,6 +8,7 @@ use document::{Fault, Key, Section};
 use trust::Uuid;
 
 use super::eservice::Instance;
+use super::modi::{Automated, EvidenceRules};
 use super::{ClientRules, Scope, TenantRules};
 
 /// The departments of an outbound e-service.
@@ -28,6 +29,8 @@ pub struct Department {
     pub client: Arc<ClientRules>,
     /// What it may call for.
     pub purposes: Vec<PurposeChoice>,
+    /// What it says of itself where it is no person but a process.
+    pub automated: Option<Automated>,
 }
 
 /// A purpose that a department may call for.
@@ -56,7 +59,7 @@ impl Departments {
 }
 
 /// Reads `consumers`. Each is an instance too: the same place in both lists.
-pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>) -> (Departments, Vec<Instance>) {
+pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Departments, Vec<Instance>) {
     let mut departments = Departments::default();
     let mut instances = Vec::new();
     let found = section.named_sections("consumers");
@@ -66,7 +69,7 @@ pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>) -> (Departments,
     }
     for (key, section) in &found {
         let secret = secret(section);
-        let Some((department, instance)) = department(key, section, scope) else { continue };
+        let Some((department, instance)) = department(key, section, scope, evidence) else { continue };
         if let Some(digest) = secret
             && let Some(first) = departments.by_key.insert(digest, departments.list.len())
         {
@@ -95,7 +98,8 @@ fn secret(section: &Section<'_>) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<(Department, Instance)> {
+fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Option<(Department, Instance)> {
+    let automated = super::modi::automated(section, evidence);
     let tenant = scope.tenant(section);
     let client_name = section.required_text("client");
     let (one, many) = (section.texts("purpose"), section.texts("purposes"));
@@ -118,7 +122,7 @@ fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<(De
     }
     let delegate = (owner.tenant != tenant.tenant).then(|| owner.tenant.clone());
     let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment) };
-    Some((Department { name: key.text.as_str().into(), client, purposes }, instance))
+    Some((Department { name: key.text.as_str().into(), client, purposes, automated }, instance))
 }
 
 /// A client of the tenant, or `other/name`: one of a tenant that acts for it.

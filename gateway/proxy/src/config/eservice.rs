@@ -12,6 +12,7 @@ use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
 use trust::{Acceptance, Identifiers, Instances, Times};
 
+use super::modi::{EvidenceRules, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
 use super::{Departments, Scope, TenantRules, files, identifier, upstream};
@@ -49,6 +50,8 @@ pub struct Definition {
     pub channel: Option<ChannelSource>,
     /// Its limits.
     pub limits: LimitRules,
+    /// What is signed for the provider: of outbound ones.
+    pub modi: Option<ModiRules>,
     /// What turns its calls into upstream requests.
     pub adapter: Arc<dyn Adapter>,
     /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
@@ -151,9 +154,11 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let listener = listener(section, scope);
     let base_path = base_path(section);
     let contract = contract(section);
+    let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
+    let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section));
     let (security, instances) = match direction {
         Direction::Inbound => security(section, scope),
-        Direction::Outbound => outbound(section, scope),
+        Direction::Outbound => outbound(section, scope, evidence.as_ref()),
     };
     let operations = contract.as_ref().map(|contract| operation::compile(section, contract.operations()));
     if contract.is_none() {
@@ -171,7 +176,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
     let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
-    let Adapted { adapter, identity_headers, upstream } = adapter(section, contract.as_ref(), served)?;
+    let Adapted { adapter, identity_headers, upstream, audience } = adapter(section, contract.as_ref(), served)?;
+    let modi = patterns.and_then(|patterns| patterns.rules(section, audience.as_deref(), evidence));
     let contract = contract?;
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
@@ -195,6 +201,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         subject,
         channel,
         limits,
+        modi,
         adapter,
         identity_headers,
         upstream: Arc::new(upstream),
@@ -243,19 +250,10 @@ fn contract(section: &Section<'_>) -> Option<Contract> {
     Contract::compile(&tree, &options, section.faults())
 }
 
-/// What an outbound e-service asks of departments, and shows to the provider.
-fn outbound(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
-    let words = section.texts("security");
-    for (word, place) in words.iter().filter(|(word, _)| *word != "voucher") {
-        let fault = Fault::error(place.clone(), format!("the security pattern `{word}` is not known here"));
-        section.report(fault.hint("this version knows `voucher` for outbound e-services"));
-    }
-    if words.is_empty() {
-        let fault = Fault::error(section.here(), format!("`{}` needs `security`", section.name()));
-        section.report(fault.hint("`[voucher]`: the provider is shown a voucher of PDND"));
-    }
+/// Who calls through an outbound e-service.
+fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Option<Security>, Vec<Instance>) {
     let before = section.faults().borrow().len();
-    let (departments, instances) = super::department::compile(section, scope);
+    let (departments, instances) = super::department::compile(section, scope, evidence);
     let is_whole = section.faults().borrow().len() == before;
     (is_whole.then_some(Security::Department(departments)), instances)
 }
@@ -437,6 +435,8 @@ struct Adapted {
     adapter: Arc<dyn Adapter>,
     identity_headers: Vec<HeaderName>,
     upstream: UpstreamRules,
+    /// For whom tokens are signed.
+    audience: Option<String>,
 }
 
 /// The one registry that names the adapters.
@@ -449,17 +449,19 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
     match (http, soap) {
         (Some(http), None) => {
             let upstream = upstream::compile(&http, rules.as_ref());
+            let audience = http.text("audience").map(str::to_owned);
             let adapter = adapter_http::compile(&http);
             let identity_headers = adapter.identity_headers().cloned().collect();
-            Some(Adapted { adapter: Arc::new(adapter), identity_headers, upstream: upstream? })
+            Some(Adapted { adapter: Arc::new(adapter), identity_headers, upstream: upstream?, audience })
         }
         (None, Some(soap)) => {
             let upstream = upstream::compile(&soap, rules.as_ref());
+            let audience = soap.text("audience").map(str::to_owned);
             let base = files::resolve(&soap, "");
             let served = contract.filter(|_| status_is_served).and_then(Contract::status_operation);
             let adapter = adapter_soap::compile(soap, &base, operations, served);
             contract?;
-            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream? })
+            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream?, audience })
         }
         (http, soap) => {
             kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));

@@ -8,7 +8,7 @@ use trust::{TokenFault, TrustError};
 
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{AUDIT_UNAVAILABLE, Outcome};
-use crate::rejection::{AdmitError, AnswerError, DepartmentError, IntegrityError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, EvidenceError, IntegrityError, Rejection, RouteError};
 use crate::upstream::UpstreamError;
 
 /// A row of the table: status, kind, title in English, title in Italian.
@@ -22,6 +22,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Route(error) => (route(error), Some(error.to_string())),
         Rejection::Trust(error) => (trust(error), Some(error.to_string())),
         Rejection::Department(error) => (department(*error), Some(error.to_string())),
+        Rejection::Evidence(error) => (evidence(error), Some(error.to_string())),
         Rejection::Voucher(none) => (voucher(none.fault), Some(none.to_string())),
         Rejection::Admit(error) => (admit(error), Some(error.to_string())),
         Rejection::Body(error) => (body(*error), Some(error.to_string())),
@@ -111,6 +112,13 @@ fn department(error: DepartmentError) -> Row {
         DepartmentError::KeyUnknown => (401, "key-unknown", "the key is not accepted", "chiave del chiamante non accettata"),
         DepartmentError::PurposeMissing => (400, "purpose-missing", "the purpose is not told", "finalità non indicata"),
         DepartmentError::PurposeNotYours => (403, "purpose-not-yours", "not for this purpose", "finalità non consentita"),
+    }
+}
+
+fn evidence(error: &EvidenceError) -> Row {
+    match error {
+        EvidenceError::Missing { .. } => (400, "evidence-missing", "who asks is not told", "dati dell'operatore mancanti"),
+        EvidenceError::Malformed { .. } => (400, "evidence-malformed", "who asks is not told plainly", "dati dell'operatore malformati"),
     }
 }
 

@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use http::HeaderName;
 use http::header::AUTHORIZATION;
 use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
+use super::department::department;
 use super::layer::Checked;
-use crate::config::{Departments, Security};
+use crate::config::Security;
 use crate::exchange::{Authenticated, Exchange, Stage};
 use crate::keys::{Issuer, VoucherMemory};
 use crate::message::Request;
-use crate::rejection::{DepartmentError, Rejection};
+use crate::rejection::Rejection;
 use crate::snapshot::EService;
 
 /// Believes the caller or refuses it.
@@ -33,18 +32,9 @@ pub fn authenticate(mut request: Request) -> Checked {
             let _ = exchange.caller.set(nobody(exchange));
             Ok(request).into()
         }
-        Security::Department(departments) => {
+        Security::Department(_) => {
             exchange.enter(Stage::Authenticate);
-            let known = department(departments, &request);
-            let _ = match known {
-                Ok(known) => exchange.caller.set(known),
-                Err(error) => return Err(error.into()).into(),
-            };
-            // Consumed here: neither the key nor whatever else shows who the department is leaves the house.
-            for name in [API_KEY, PURPOSE, AUTHORIZATION] {
-                request.headers.remove(name);
-            }
-            Ok(request).into()
+            department(&mut request).map(|()| request).into()
         }
         Security::Voucher(_) => {
             exchange.enter(Stage::Authenticate);
@@ -54,37 +44,15 @@ pub fn authenticate(mut request: Request) -> Checked {
 }
 
 fn nobody(exchange: &Exchange) -> Authenticated {
-    Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, evidence: &[], voucher: None }
-}
-
-/// Where a department shows its key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// Where a department that may call for several purposes says for which.
-const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
-
-/// Which department calls, and for which of its purposes. Nothing is asked of PDND for one that is not its own.
-fn department(departments: &Departments, request: &Request) -> Result<Authenticated, DepartmentError> {
-    let mut keys = request.headers.get_all(API_KEY).iter();
-    let key = keys.next().ok_or(DepartmentError::KeyMissing)?;
-    if keys.next().is_some() {
-        return Err(DepartmentError::KeyDuplicate);
+    Authenticated {
+        instance: 0,
+        caller: exchange.worker.nobody.clone(),
+        proven: false,
+        evidence: &[],
+        voucher: None,
+        told: Vec::new(),
+        automated: false,
     }
-    let mut shown = [0; 32];
-    shown.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-    let instance = departments.by_key(&shown).ok_or(DepartmentError::KeyUnknown)?;
-    let ways = &request.exchange.service().departments[instance].ways;
-    let mut wanted = request.headers.get_all(PURPOSE).iter();
-    let way = match (wanted.next(), wanted.next(), ways.as_slice()) {
-        (None, _, [only]) => only,
-        (None, ..) => return Err(DepartmentError::PurposeMissing),
-        (Some(text), None, ways) => {
-            let text = text.to_str().map_err(|_| DepartmentError::PurposeNotYours)?;
-            ways.iter().find(|way| way.purpose.is_meant_by(text.trim())).ok_or(DepartmentError::PurposeNotYours)?
-        }
-        (Some(_), Some(_), _) => return Err(DepartmentError::PurposeNotYours),
-    };
-    let (caller, voucher) = (way.caller.clone(), Some(way.voucher.clone()));
-    Ok(Authenticated { instance, caller, proven: true, evidence: &["api-key"], voucher })
 }
 
 fn voucher(mut request: Request) -> Checked {
@@ -115,7 +83,15 @@ fn believe(request: &mut Request, voucher: &Voucher, scheme: Scheme) -> Result<(
     // Consumed here: no upstream ever sees a credential that opens the gateway.
     request.headers.remove(AUTHORIZATION);
     let evidence: &[&str] = if verified.digest().is_some() { &["voucher", "voucher-digest"] } else { &["voucher"] };
-    let authenticated = Authenticated { instance, caller: verified.caller().clone(), proven: true, evidence, voucher: None };
+    let authenticated = Authenticated {
+        instance,
+        caller: verified.caller().clone(),
+        proven: true,
+        evidence,
+        voucher: None,
+        told: Vec::new(),
+        automated: false,
+    };
     let _ = request.exchange.caller.set(authenticated);
     Ok(())
 }

@@ -6,6 +6,7 @@ mod aside;
 pub mod authenticate;
 pub mod begin;
 pub mod contract;
+mod department;
 pub mod dialect;
 pub mod integrity;
 pub mod layer;

@@ -21,6 +21,9 @@ pub fn policy(request: Request, next: &Next) -> Answering {
         exchange.pass(Stage::Policy);
     }
     let _ = exchange.subjects.set(subjects(exchange, &request));
+    if let Some(channel) = channel(exchange, &request) {
+        let _ = exchange.channel.set(channel);
+    }
     if definition.policies.is_none() { next.run(request) } else { decide(request, next) }
 }
 
@@ -28,19 +31,15 @@ fn decide(request: Request, next: &Next) -> Answering {
     let exchange = request.exchange.clone();
     let Some(policies) = &exchange.service().definition.policies else { return at_once(Err(Rejection::Internal)) };
     let authenticated = exchange.authenticated();
-    let channel = channel(&exchange, &request);
     let facts = Facts {
         caller: &authenticated.caller,
         subject_type: exchange.subjects.get().and_then(|subjects| subjects.kind),
-        channel: channel.as_deref(),
+        channel: exchange.channel.get().map(String::as_str),
         evidence: authenticated.evidence,
         now: exchange.seen,
     };
     let decision = policies.decide(authenticated.instance, exchange.routed().operation, &facts);
     let decision = exchange.decision.get_or_init(|| decision);
-    if let Some(channel) = channel {
-        let _ = exchange.channel.set(channel);
-    }
     if decision.effect != Effect::Permit {
         return at_once(Err(Rejection::Policy { reasons: decision.reasons.clone(), error: decision.error }));
     }
@@ -78,6 +77,10 @@ fn withhold(response: &mut Response, pointers: &[::exchange::Pointer]) -> Result
 }
 
 fn channel(exchange: &Exchange, request: &Request) -> Option<String> {
+    if exchange.authenticated().automated {
+        // Whatever a declared batch process says of itself.
+        return Some("batch".into());
+    }
     match exchange.service().definition.channel.as_ref()? {
         ChannelSource::Constant(channel) => Some(channel.to_string()),
         ChannelSource::Header(name) => request.call().headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned),

@@ -190,7 +190,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         record.environment = issuer.map(|issuer| &*issuer.name);
         if authenticated.proven {
             record.caller = Some(exchange.shown.get().unwrap_or(&authenticated.caller));
-            record.modi = ModiUse { patterns: Strings::Slices(&["ID_AUTH_REST_01"]), audit_bound: None };
+            record.modi = ModiUse { patterns: Strings::Slices(patterns(definition, exchange)), audit_bound: None };
         }
     }
     if let Some(decision) = exchange.decision.get() {
@@ -213,6 +213,19 @@ pub(super) fn direction(definition: &Definition) -> Direction {
     match definition.direction {
         config::Direction::Inbound => Direction::Inbound,
         config::Direction::Outbound => Direction::Outbound,
+    }
+}
+
+/// The patterns of ModI that were verified, or shown to the provider.
+fn patterns(definition: &Definition, exchange: &Exchange) -> &'static [&'static str] {
+    let Some(modi) = definition.modi.as_ref().filter(|_| exchange.shown.get().is_some()) else { return &["ID_AUTH_REST_01"] };
+    match (modi.integrity, modi.evidence.as_ref().map(|evidence| evidence.bound)) {
+        (false, None) => &["ID_AUTH_REST_01"],
+        (true, None) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02"],
+        (false, Some(false)) => &["ID_AUTH_REST_01", "AUDIT_REST_01"],
+        (false, Some(true)) => &["ID_AUTH_REST_01", "AUDIT_REST_02"],
+        (true, Some(false)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_01"],
+        (true, Some(true)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_02"],
     }
 }
 

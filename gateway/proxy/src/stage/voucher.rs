@@ -1,17 +1,35 @@
-//! What the provider is shown: the voucher of the department's tenant, for the purpose that it calls for.
+//! What the provider is shown: the voucher of the department's tenant for the purpose that it calls for, who asks, and a signature
+//! over the message, as far as the provider wants them (pdnd-modi §0.4).
 //!
-//! Of outbound e-services. It is at hand nearly always; where it is not, the exchange waits for PDND, unless PDND is known not to
-//! answer.
+//! Of outbound e-services. A voucher is at hand nearly always; where it is not, the exchange waits for PDND, unless PDND is known not
+//! to answer. One that is bound to its evidence (AUDIT_REST_02) is each exchange's own.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_api::UpstreamBody;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use trust::{ModiToken, SignError, SignedMessage, TrackingEvidence, Uuid};
+
+use super::integrity::DIGEST;
 use super::layer::Checked;
-use crate::exchange::Stage;
-use crate::message::Request;
+use crate::clock;
+use crate::config::{ClientRules, ModiRules};
+use crate::exchange::{Authenticated, Stage};
+use crate::message::{Request, RequestBody};
 use crate::rejection::Rejection;
-use crate::vouchers::{SHOWN_IN, Shown};
+use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
 
-/// Adds the voucher to what the upstream is asked.
-pub fn voucher(request: Request) -> Checked {
-    let exchange = &request.exchange;
+const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
+const SIGNATURE: HeaderName = HeaderName::from_static("agid-jwt-signature");
+
+/// How long tokens live: a minute, and as long again for PDND to answer.
+const LIFETIME: Duration = Duration::from_mins(2);
+
+/// Adds to what the upstream is asked all that the provider wants to be shown.
+pub fn voucher(mut request: Request) -> Checked {
+    let exchange = request.exchange.clone();
     let Some(source) = &exchange.authenticated().voucher else {
         exchange.pass(Stage::Voucher);
         return Ok(request).into();
@@ -20,19 +38,115 @@ pub fn voucher(request: Request) -> Checked {
     if exchange.is_caller_gone() {
         return Err(Rejection::Abandoned).into();
     }
-    if let Some(held) = source.at_hand(exchange.seen) {
-        return show(request, &held.voucher).into();
-    }
     let source = source.clone();
+    if exchange.service().definition.modi.is_some() {
+        return Checked::later(signed(request, source));
+    }
+    if let Some(held) = source.at_hand(exchange.seen) {
+        return show(&mut request, &held.voucher).map(|()| request).into();
+    }
     Checked::later(async move {
         let held = source.get().await?;
-        show(request, &held.voucher)
+        show(&mut request, &held.voucher)?;
+        Ok(request)
     })
 }
 
-fn show(mut request: Request, shown: &Shown) -> Result<Request, Rejection> {
-    let asked = request.upstream.as_mut().ok_or(Rejection::Internal)?;
-    asked.headers.insert(SHOWN_IN, shown.header.clone());
+fn show(request: &mut Request, shown: &Shown) -> Result<(), Rejection> {
+    headers(request)?.insert(SHOWN_IN, shown.header.clone());
     let _ = request.exchange.shown.set(shown.claims.clone());
+    Ok(())
+}
+
+fn headers(request: &mut Request) -> Result<&mut HeaderMap, Rejection> {
+    Ok(&mut request.upstream.as_mut().ok_or(Rejection::Internal)?.headers)
+}
+
+/// Evidence, then the voucher that may be bound to it, then the signature over the message.
+async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Request, Rejection> {
+    let exchange = request.exchange.clone();
+    let rules = exchange.service().definition.modi.as_ref().ok_or(Rejection::Internal)?;
+    // What a caller sent under these names is not ours.
+    for name in [&EVIDENCE, &SIGNATURE, &DIGEST] {
+        headers(&mut request)?.remove(name);
+    }
+    let mut digest = None;
+    if let Some(evidence) = &rules.evidence {
+        let token = track(rules, evidence.bound, exchange.authenticated(), &source).await?;
+        digest = evidence.bound.then(|| trust::evidence_digest(&token));
+        headers(&mut request)?.insert(EVIDENCE, value(&token)?);
+    }
+    match digest {
+        Some(digest) => show(&mut request, &source.bound(digest).await?)?,
+        None => {
+            let held = match source.at_hand(exchange.seen) {
+                Some(held) => held,
+                None => source.get().await?,
+            };
+            show(&mut request, &held.voucher)?;
+        }
+    }
+    if rules.integrity {
+        let body = outgoing(&request)?;
+        // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
+        if !body.is_empty() {
+            integrity(&mut request, rules, source.client(), body).await?;
+        }
+    }
     Ok(request)
+}
+
+/// The bytes that will be sent, which are held because they are signed.
+fn outgoing(request: &Request) -> Result<Bytes, Rejection> {
+    match (&request.upstream.as_ref().ok_or(Rejection::Internal)?.body, &request.body) {
+        (UpstreamBody::Bytes(bytes), _) | (UpstreamBody::AsReceived, RequestBody::Held(bytes)) => Ok(bytes.clone()),
+        (UpstreamBody::AsReceived, RequestBody::Unread(body)) if body.is_empty() => Ok(Bytes::new()),
+        (UpstreamBody::AsReceived, RequestBody::Unread(_)) => Err(Rejection::Internal),
+    }
+}
+
+async fn track(rules: &ModiRules, bound: bool, who: &Authenticated, source: &VoucherSource) -> Result<String, Rejection> {
+    let (audience, told, purpose) = (rules.audience.clone(), who.told.clone(), source.purpose());
+    sign(source.client().clone(), move |client| {
+        let dnonce = bound.then(|| {
+            let mut random = [0; 8];
+            random.copy_from_slice(&Uuid::new_v4().as_bytes()[8..]);
+            trust::dnonce(random)
+        });
+        trust::tracking_evidence(&client.key, &TrackingEvidence { token: token(client, &audience), purpose, claims: &told, dnonce })
+    })
+    .await
+}
+
+async fn integrity(request: &mut Request, rules: &ModiRules, client: &Arc<ClientRules>, body: Bytes) -> Result<(), Rejection> {
+    let headers = headers(request)?;
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (content_type, content_encoding) = (text(CONTENT_TYPE), text(CONTENT_ENCODING));
+    let audience = rules.audience.clone();
+    let (digest, signature) = sign(client.clone(), move |client| {
+        let digest = trust::digest_header(&body);
+        let (content_type, content_encoding) = (content_type.as_deref(), content_encoding.as_deref());
+        let message = SignedMessage { token: token(client, &audience), digest: &digest, content_type, content_encoding };
+        trust::message_signature(&client.key, &message).map(|signature| (digest, signature))
+    })
+    .await?;
+    headers.insert(DIGEST, value(&digest)?);
+    headers.insert(SIGNATURE, value(&signature)?);
+    Ok(())
+}
+
+fn token<'a>(client: &ClientRules, audience: &'a str) -> ModiToken<'a> {
+    ModiToken { client: client.id, audience, jti: Uuid::new_v4(), issued_at: clock::now(), lifetime: LIFETIME }
+}
+
+/// Signing takes the better part of a millisecond: on the pool.
+async fn sign<T: Send + 'static>(
+    client: Arc<ClientRules>,
+    signing: impl FnOnce(&ClientRules) -> Result<T, SignError> + Send + 'static,
+) -> Result<T, Rejection> {
+    super::aside::aside(move || signing(&client)).await?.map_err(|_| Rejection::Internal)
+}
+
+fn value(text: &str) -> Result<HeaderValue, Rejection> {
+    HeaderValue::from_str(text).map_err(|_| Rejection::Internal)
 }

@@ -1,0 +1,107 @@
+//! Which department of ours calls: by its own key, for one of its purposes, telling who asks where the provider wants to know.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+
+use crate::config::{Departments, EvidenceClaim, EvidenceRules, Security};
+use crate::exchange::Authenticated;
+use crate::message::Request;
+use crate::rejection::{DepartmentError, EvidenceError, Rejection};
+use crate::snapshot::{CallingWay, Desk, EService};
+
+/// Where a department shows its key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Where a department that may call for several purposes says for which.
+const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
+/// The longest that may be told of who asks.
+const LONGEST_TOLD: usize = 128;
+
+/// Believes a department or refuses it; nothing is asked of PDND for one that is refused. What it shows leaves the request: neither its
+/// key nor whatever else says who it is leaves the house.
+pub fn department(request: &mut Request) -> Result<(), Rejection> {
+    let exchange = request.exchange.clone();
+    let service = exchange.service();
+    let Security::Department(departments) = &service.definition.security else { return Err(Rejection::Internal) };
+    let instance = identify(departments, &request.headers)?;
+    let desk = &service.departments[instance];
+    // One that may not go on is known all the same: its refusal is recorded in its name.
+    let mut known = Authenticated {
+        instance,
+        caller: desk.caller.clone(),
+        proven: true,
+        evidence: &["api-key"],
+        voucher: None,
+        told: Vec::new(),
+        automated: desk.automated.is_some(),
+    };
+    let allowed = way(desk, &request.headers).map_err(Rejection::from).and_then(|way| Ok((way, told(desk, service, &request.headers)?)));
+    let refused = match allowed {
+        Ok((way, told)) => {
+            (known.caller, known.voucher, known.told) = (way.caller.clone(), Some(way.voucher.clone()), told);
+            None
+        }
+        Err(rejection) => Some(rejection),
+    };
+    let _ = exchange.caller.set(known);
+    for name in [API_KEY, PURPOSE, AUTHORIZATION] {
+        request.headers.remove(name);
+    }
+    for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
+        request.headers.remove(&claim.header);
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+/// Whose key it is, by its place.
+fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, DepartmentError> {
+    let mut keys = headers.get_all(API_KEY).iter();
+    let key = keys.next().ok_or(DepartmentError::KeyMissing)?;
+    if keys.next().is_some() {
+        return Err(DepartmentError::KeyDuplicate);
+    }
+    let mut shown = [0; 32];
+    shown.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
+    departments.by_key(&shown).ok_or(DepartmentError::KeyUnknown)
+}
+
+/// The purpose that is meant: the only one, or the one that is said.
+fn way<'a>(desk: &'a Desk, headers: &HeaderMap) -> Result<&'a CallingWay, DepartmentError> {
+    let mut said = headers.get_all(PURPOSE).iter();
+    match (said.next(), said.next(), desk.ways.as_slice()) {
+        (None, _, [only]) => Ok(only),
+        (None, ..) => Err(DepartmentError::PurposeMissing),
+        (Some(text), None, ways) => {
+            let text = text.to_str().map_err(|_| DepartmentError::PurposeNotYours)?;
+            ways.iter().find(|way| way.purpose.is_meant_by(text.trim())).ok_or(DepartmentError::PurposeNotYours)
+        }
+        (Some(_), Some(_), _) => Err(DepartmentError::PurposeNotYours),
+    }
+}
+
+/// The evidence that the provider asks for.
+fn asked(service: &EService) -> Option<&EvidenceRules> {
+    service.definition.modi.as_ref().and_then(|modi| modi.evidence.as_ref())
+}
+
+/// What is told of who asks: by the department, or by itself where it is a declared process.
+fn told(desk: &Desk, service: &EService, headers: &HeaderMap) -> Result<Vec<(Box<str>, Box<str>)>, EvidenceError> {
+    match (asked(service), &desk.automated) {
+        (None, _) => Ok(Vec::new()),
+        (Some(_), Some(told)) => Ok(told.to_vec()),
+        (Some(rules), None) => rules.claims.iter().map(|claim| tell(claim, headers)).collect(),
+    }
+}
+
+/// One claim of the tracking evidence: never a constant of ours, so what is not told is a refusal.
+fn tell(claim: &EvidenceClaim, headers: &HeaderMap) -> Result<(Box<str>, Box<str>), EvidenceError> {
+    let EvidenceClaim { name, header } = claim;
+    let mut values = headers.get_all(header).iter();
+    let Some(value) = values.next().filter(|value| !value.as_bytes().trim_ascii().is_empty()) else {
+        return Err(EvidenceError::Missing { claim: name.clone(), header: header.clone() });
+    };
+    // Visible ASCII only: what else a header may hold, providers read differently.
+    match value.to_str() {
+        Ok(text) if values.next().is_none() && text.len() <= LONGEST_TOLD => Ok((name.clone(), text.trim().into())),
+        _ => Err(EvidenceError::Malformed { claim: name.clone(), header: header.clone(), most: LONGEST_TOLD }),
+    }
+}

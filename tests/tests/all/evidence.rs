@@ -1,0 +1,179 @@
+//! Who asks, for providers that want to know: told by the department, signed by the gateway, and bound to the voucher (AUDIT_REST_02);
+//! and the signature over the message (INTEGRITY_REST_02). A provider written in Python, with PyJWT, looks at what arrives.
+
+use serde_json::{Value, json};
+use tests::{Answer, Asked, Gateway, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, python, varco};
+
+use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration, hashed};
+
+const AUDIENCE: &str = "https://modipa.example/anpr/C020/v1";
+const WHO: [&str; 3] = ["X-Operatore: operatore-0042", "X-Postazione: sportello-3", "X-Loa: SPID_L2"];
+
+fn asking(yaml: &str, patterns: &str) -> String {
+    yaml.replace(
+        "security: [voucher]",
+        &format!(
+            "security: [voucher, {patterns}]\n    evidence: {{ userID: \"header:X-Operatore\", userLocation: \"header:X-Postazione\", LoA: \"header:X-Loa\" }}"
+        ),
+    )
+    .replace("http: { url", &format!("http: {{ audience: \"{AUDIENCE}\", url"))
+}
+
+/// A provider that wants these patterns, and departments that are asked for what they need; `more` are further consumers.
+fn provider(patterns: &str, more: &str) -> (Outbound, Rest) {
+    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
+    let yaml = asking(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), more), patterns);
+    let gateway = Gateway::start(site.path(), &yaml);
+    (Outbound::of(scene, site, gateway), provider)
+}
+
+fn post(outbound: &Outbound, headers: &[&str], body: &str) -> Answer {
+    let url = outbound.gateway.url("reparti", "/r/cose");
+    let mut arguments: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
+    arguments.extend(["-H", "content-type: application/json", "--data-binary", body, &url]);
+    curl(&arguments)
+}
+
+/// What a provider finds in a request.
+fn found(outbound: &Outbound, asked: &Asked) -> Value {
+    let pdnd = &outbound.scene.sandbox.pdnd;
+    let pem = |name: &str| pdnd.key(name).expect("a key").public_pem().expect("a PEM");
+    let given = json!({
+        "headers": asked.headers, "body": String::from_utf8_lossy(&asked.body), "audience": AUDIENCE,
+        "client_key": pem("valdombra-sociale"), "platform_key": pdnd.jwks()["keys"][0],
+    });
+    python("provider.py", &given)
+}
+
+#[test]
+fn the_provider_finds_who_asks_bound_to_the_voucher_and_the_message_signed() {
+    let (outbound, provider) = provider("INTEGRITY_REST_02, AUDIT_REST_02", "");
+    let headers = [&[SOCIALE, "Agid-JWT-Signature: forged", "Agid-JWT-TrackingEvidence: forged"][..], &WHO].concat();
+    let body = r#"{"nome":"città"}"#;
+    let answers: Vec<Answer> = (0..2).map(|_| post(&outbound, &headers, body)).collect();
+    let registry = outbound.scene.sandbox.pdnd.registry();
+    let client = registry.clients.iter().find(|client| client.name == "valdombra-sociale").expect("a client").id.to_string();
+    let purpose = registry.purpose("assistenza").expect("a purpose").id.to_string();
+    let mut jtis = Vec::new();
+    for (answer, asked) in answers.iter().zip(provider.asked()) {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let found = found(&outbound, &asked);
+        assert_eq!(found["faults"], json!([]), "{found}");
+        let (mut evidence, mut signature) = (found["evidence"].clone(), found["signature"].clone());
+        assert_eq!(evidence["dnonce"].as_u64().map(|dnonce| dnonce.to_string().len()), Some(13), "a number of 13 digits: {evidence}");
+        jtis.extend([evidence["jti"].clone(), signature["jti"].clone(), found["voucher"]["jti"].clone(), evidence["dnonce"].clone()]);
+        // What is each token's own is looked at; what is left is exactly this.
+        for claims in [&mut evidence, &mut signature] {
+            let claims = claims.as_object_mut().expect("claims");
+            for own in ["jti", "iat", "nbf", "exp", "dnonce", "signed_headers"] {
+                claims.remove(own);
+            }
+        }
+        assert_eq!(
+            evidence,
+            json!({ "iss": client, "aud": AUDIENCE, "purposeId": purpose, "userID": "operatore-0042", "userLocation": "sportello-3", "LoA": "SPID_L2" })
+        );
+        assert_eq!(signature, json!({ "iss": client, "sub": client, "aud": AUDIENCE }));
+        for private in ["x-operatore", "x-postazione", "x-loa", "x-api-key"] {
+            assert!(!asked.headers.contains_key(private), "{private} left the house");
+        }
+    }
+    jtis.sort_by_key(Value::to_string);
+    jtis.dedup();
+    assert_eq!((jtis.len(), outbound.tokens()), (8, 2), "nothing is used twice");
+
+    let record = outbound.record_of(&answers[0]);
+    assert_eq!(record["modi"]["patterns"], json!(["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_02"]));
+    let text = format!("{record}{}", outbound.gateway.stderr());
+    assert!(!text.contains("operatore-0042") && !text.contains("sportello-3"), "who asked is personal data: {text}");
+}
+
+/// A message without a body has nothing to be signed; evidence that is not bound travels with the voucher at hand.
+#[test]
+fn evidence_that_is_not_bound_needs_no_voucher_of_its_own() {
+    let (outbound, provider) = provider("INTEGRITY_REST_02, AUDIT_REST_01", "");
+    let headers = [&[SOCIALE][..], &WHO].concat();
+    for _ in 0..3 {
+        assert_eq!(outbound.ask(&headers).status, 200);
+    }
+    assert_eq!(outbound.tokens(), 1);
+    let asked = provider.asked().pop().expect("it was asked");
+    let found = found(&outbound, &asked);
+    assert_eq!((&found["faults"], &found["signature"]), (&json!([]), &Value::Null), "{found}");
+    assert!(found["evidence"].get("dnonce").is_none() && found["evidence"]["userID"] == "operatore-0042", "{found}");
+}
+
+#[test]
+fn who_asks_is_told_or_nobody_is_asked() {
+    let (outbound, provider) = provider("AUDIT_REST_02", "");
+    let long = format!("X-Operatore: {}", "a".repeat(129));
+    for (headers, kind) in [
+        (&[][..], "evidence-missing"),
+        (&WHO[..2], "evidence-missing"),
+        (&["X-Operatore;", WHO[1], WHO[2]], "evidence-missing"),
+        (&["X-Operatore:   ", WHO[1], WHO[2]], "evidence-missing"),
+        (&[WHO[0], WHO[0], WHO[1], WHO[2]], "evidence-malformed"),
+        (&["X-Operatore: perché", WHO[1], WHO[2]], "evidence-malformed"),
+        (&[&long, WHO[1], WHO[2]], "evidence-malformed"),
+    ] {
+        let answer = outbound.ask(&[&[SOCIALE][..], headers].concat());
+        assert_problem(&answer, 400, kind);
+        assert_says_nothing_internal(&answer);
+        let record = outbound.record_of(&answer);
+        assert_eq!(
+            (&record["tenant"], &record["department"], &record["stage"]),
+            (&json!("valdombra"), &json!("sociale"), &json!("authenticate"))
+        );
+    }
+    assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
+}
+
+/// A process is nobody: it says what it is, whatever its caller sends, and the record says that nobody asked.
+#[test]
+fn a_declared_process_says_what_it_is() {
+    let more = format!(
+        "      notturno: {{ tenant: valdombra, client: sociale, purpose: assistenza, key: \"{}\", automated: {{ userID: batch-notturno, userLocation: ced, LoA: low }} }}\n",
+        hashed("chiave-notturno")
+    );
+    let (outbound, provider) = provider("AUDIT_REST_02", &more);
+    let answer = outbound.ask(&["X-Api-Key: chiave-notturno", WHO[0]]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let found = found(&outbound, &provider.asked().pop().expect("it was asked"));
+    assert_eq!((&found["faults"], &found["evidence"]["userID"]), (&json!([]), &json!("batch-notturno")));
+    let record = outbound.record_of(&answer);
+    assert_eq!((&record["chan"], &record["department"]), (&json!("batch"), &json!("notturno")));
+    assert_problem(&outbound.ask(&[TRIBUTI]), 400, "evidence-missing");
+}
+
+#[test]
+fn what_would_invent_who_asks_does_not_load() {
+    let (scene, site) = (Scene::new(), Site::new());
+    let plain = configuration(&scene, &site, "cose.yaml", "http://127.0.0.1:1", "");
+    let good = asking(&plain, "INTEGRITY_REST_02, AUDIT_REST_02");
+    let check = |yaml: &str| {
+        std::fs::write(site.path().join("varco.yaml"), yaml).expect("it can be written");
+        String::from_utf8(varco(site.path(), &["check", "-c", "varco.yaml"]).stdout).expect("text")
+    };
+    assert!(check(&good).contains("can be used"), "{}", check(&good));
+    let automated = "purpose: assistenza, automated:";
+    for (from, to, expected) in [
+        ("userID: \"header:X-Operatore\"", "userID: operatore", "the claim `userID` should be told in a header"),
+        ("userID: \"header:X-Operatore\"", "chi: \"header:X-Operatore\"", "needs `userID`"),
+        (
+            "userID: \"header:X-Operatore\"",
+            "userID: \"header:X-Operatore\", dnonce: \"header:X-N\"",
+            "the claim `dnonce` is the pattern's own",
+        ),
+        ("AUDIT_REST_02", "AUDIT_REST_02, AUDIT_REST_01", "choose one of `AUDIT_REST_01` and `AUDIT_REST_02`"),
+        (", AUDIT_REST_02", "", "no pattern tells the provider any evidence"),
+        ("INTEGRITY_REST_02", "INTEGRITY_REST_01", "the security pattern `INTEGRITY_REST_01` is not known here"),
+        ("voucher, INTEGRITY", "INTEGRITY", "needs `voucher` in `security`"),
+        (&format!("audience: \"{AUDIENCE}\", "), "", "needs an `audience` beside the adapter's `url`"),
+        ("purpose: assistenza", &format!("{automated} {{ userID: x }}"), "needs `userLocation`"),
+        ("purpose: assistenza", &format!("{automated} {{ userID: x, userLocation: y, LoA: z, chi: w }}"), "has no claim `chi`"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let said = check(&good.replacen(from, to, 1));
+        assert!(said.contains(expected) && said.contains("cannot be used"), "{from} → {to}: {said}");
+    }
+}

@@ -10,7 +10,7 @@ use adapter_api::document::{Fault, Section};
 use adapter_api::{
     Adapter, AdapterError, Answer, AnswerBody, Call, ForwardedHeaders, Needs, OperationIndex, UpstreamAnswer, UpstreamBody, UpstreamRequest,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use hop::remove_hop_by_hop;
 
@@ -32,6 +32,34 @@ enum Identity {
     Department,
 }
 
+/// Headers that say how a message is to be read, or where it goes.
+const OTHERS: [HeaderName; 8] = [
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONNECTION,
+    header::HOST,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::UPGRADE,
+    header::AUTHORIZATION,
+];
+
+impl HttpAdapter {
+    /// Servers in the manner of CGI read `X_Reparto` as `X-Reparto`: what says the same as an identity header is one.
+    fn drop_twins(&self, headers: &mut HeaderMap) {
+        let is_twin = |name: &HeaderName| {
+            name.as_str().contains('_') && self.identity.iter().any(|(known, _)| known.as_str() == name.as_str().replace('_', "-"))
+        };
+        if self.identity.is_empty() {
+            return;
+        }
+        let twins: Vec<HeaderName> = headers.keys().filter(|name| is_twin(name)).cloned().collect();
+        for twin in twins {
+            headers.remove(twin);
+        }
+    }
+}
+
 /// Reads `adapter.http`. Its `url` belongs to the gateway, which has read it before.
 pub fn compile(section: &Section<'_>) -> HttpAdapter {
     let mut identity = Vec::new();
@@ -47,6 +75,10 @@ pub fn compile(section: &Section<'_>) -> HttpAdapter {
         ] {
             let Some(text) = names.text(key) else { continue };
             match HeaderName::from_bytes(text.as_bytes()) {
+                Ok(name) if OTHERS.contains(&name) => {
+                    let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
+                    names.report(fault.hint("such as `X-Consumer-Id`"));
+                }
                 Ok(name) => identity.push((name, part)),
                 Err(_) => names.report(
                     Fault::error(names.place(key), format!("`{text}` is no header name"))
@@ -65,6 +97,7 @@ impl Adapter for HttpAdapter {
 
     fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError> {
         let mut headers = std::mem::take(&mut call.headers);
+        self.drop_twins(&mut headers);
         for (name, part) in &self.identity {
             // Removed first and in any case: a header of this name from outside would be a claim that nobody checked.
             headers.remove(name);
@@ -143,7 +176,7 @@ mod tests {
         let mut call = Call {
             path: "/a%20b".into(),
             query: Some("q=1".into()),
-            headers: headers(&[("x-consumer-id", "forged"), ("x-purpose-id", "forged"), ("accept", "*/*")]),
+            headers: headers(&[("x-consumer-id", "forged"), ("x_consumer_id", "forged"), ("x-purpose-id", "forged"), ("accept", "*/*")]),
             caller: Arc::new(Caller { consumer: Some("ente".into()), ..Caller::default() }),
             ..Call::default()
         };

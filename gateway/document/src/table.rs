@@ -26,7 +26,14 @@ pub(crate) fn read(path: &Path, faults: &mut Faults) -> Option<Tree> {
 fn parse(file: &str, text: &str, faults: &mut Faults) -> Option<Tree> {
     let file: Arc<str> = file.into();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut records = records(text).into_iter();
+    let mut records = match records(text) {
+        Ok(records) => records.into_iter(),
+        Err(position) => {
+            let fault = Fault::error(Place::at(&file, position), "this field begins with a quote and does not end with one");
+            faults.push(fault.hint("a quote within a field is written twice: \"\"; no other follows it"));
+            return None;
+        }
+    };
     let Some(header) = records.next() else {
         faults.push(Fault::error(Place::file(&file), "the table is empty").hint("its first line names the columns"));
         return None;
@@ -48,7 +55,7 @@ fn parse(file: &str, text: &str, faults: &mut Faults) -> Option<Tree> {
             put(&mut row, column, &column.text, value(field));
         }
         let position = record[0].position;
-        rows.push((record.into_iter().next()?, Node { value: nothing_if_empty(Value::Mapping(row)), position }));
+        rows.push((record.into_iter().next()?, Node { value: without_nothing(Value::Mapping(row), true), position }));
     }
     let value = if by_id { named(&file, rows, faults) } else { Value::Sequence(rows.into_iter().map(|(_, row)| row).collect()) };
     Some(Tree { file, root: Node { value, position: Position { line: 1, column: 1 } } })
@@ -107,13 +114,14 @@ fn put(row: &mut Vec<(Key, Node)>, column: &Field, name: &str, node: Node) {
     }
 }
 
-/// A mapping of which no value is there is not there either.
-fn nothing_if_empty(value: Value) -> Value {
+/// In a mapping within a row, what is not there is not there: its keys are names, not all of which every row has.
+fn without_nothing(value: Value, is_row: bool) -> Value {
     let Value::Mapping(pairs) = value else { return value };
-    let pairs = pairs.into_iter().map(|(key, Node { value, position })| (key, Node { value: nothing_if_empty(value), position }));
-    let pairs: Vec<_> = pairs.collect();
-    let is_nothing = pairs.iter().all(|(_, node)| node.value == Value::Scalar(Scalar::Null));
-    if is_nothing { Value::Scalar(Scalar::Null) } else { Value::Mapping(pairs) }
+    let pairs = pairs.into_iter().map(|(key, Node { value, position })| (key, Node { value: without_nothing(value, false), position }));
+    let is_nothing = |(_, node): &(Key, Node)| node.value == Value::Scalar(Scalar::Null);
+    // The row itself keeps its columns, so that one that nobody knows is found.
+    let pairs: Vec<_> = pairs.filter(|pair| is_row || !is_nothing(pair)).collect();
+    if pairs.iter().all(is_nothing) { Value::Scalar(Scalar::Null) } else { Value::Mapping(pairs) }
 }
 
 fn named(file: &Arc<str>, rows: Vec<(Field, Node)>, faults: &mut Faults) -> Value {
@@ -133,9 +141,9 @@ fn named(file: &Arc<str>, rows: Vec<(Field, Node)>, faults: &mut Faults) -> Valu
     Value::Mapping(pairs)
 }
 
-/// The lines of a table that are not empty, as fields with their places.
-fn records(text: &str) -> Vec<Vec<Field>> {
-    let first = text.lines().next().unwrap_or_default();
+/// The lines of a table that are not empty, as fields with their places; or where a field begins whose quotes do not match.
+fn records(text: &str) -> Result<Vec<Vec<Field>>, Position> {
+    let first = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();
     let separator = if first.contains(';') { b';' } else { b',' };
     let mut reader: Reader = ReaderBuilder::new().delimiter(separator).build();
     let mut places = Places { text, at: 0, position: Position { line: 1, column: 1 } };
@@ -156,6 +164,9 @@ fn records(text: &str) -> Vec<Vec<Field>> {
             ReadFieldResult::InputEmpty => {}
             ReadFieldResult::OutputFull => field.resize(field.len() * 2, 0),
             ReadFieldResult::Field { record_end } => {
+                if !quotes_match(&text[begins..read], separator) {
+                    return Err(places.of(begins));
+                }
                 let text = String::from_utf8_lossy(&field[..written]).trim().to_owned();
                 record.push(Field { text, position: places.of(begins) });
                 (written, begins) = (0, read);
@@ -167,9 +178,22 @@ fn records(text: &str) -> Vec<Vec<Field>> {
                     }
                 }
             }
-            ReadFieldResult::End => return records,
+            ReadFieldResult::End => return Ok(records),
         }
     }
+}
+
+/// Whether a field that begins with a quote ends with one, and those between are doubled. The reader would take whatever follows an
+/// open quote, other lines too, for a part of the field.
+fn quotes_match(raw: &str, separator: u8) -> bool {
+    let raw = raw.trim_end_matches(['\r', '\n']);
+    let field = raw.strip_suffix(char::from(separator)).filter(|field| !field.starts_with('"') || is_quoted(field)).unwrap_or(raw);
+    !field.starts_with('"') || is_quoted(field)
+}
+
+fn is_quoted(field: &str) -> bool {
+    let inner = field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| inner.split("\"\"").all(|part| !part.contains('"')))
 }
 
 /// Counts lines and characters up to an offset, forwards only.
@@ -181,9 +205,11 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn of(&mut self, offset: usize) -> Position {
-        for character in self.text.get(self.at..offset).unwrap_or_default().chars() {
+        let mut characters = self.text.get(self.at..offset).unwrap_or_default().chars().peekable();
+        while let Some(character) = characters.next() {
             let Position { line, column } = self.position;
-            self.position = if character == '\n' { Position { line: line + 1, column: 1 } } else { Position { line, column: column + 1 } };
+            let ends = character == '\n' || (character == '\r' && characters.peek() != Some(&'\n'));
+            self.position = if ends { Position { line: line + 1, column: 1 } } else { Position { line, column: column + 1 } };
         }
         self.at = offset.max(self.at);
         self.position
@@ -216,10 +242,12 @@ mod tests {
             ("id,n\nx,1\n\ny,\n", json!({"x": {"n": 1}, "y": null})),
             (
                 "id,clients.a.id,clients.a.key,clients.b.id\nx,1,k,\ny,,,\n",
-                json!({"x": {"clients": {"a": {"id": 1, "key": "k"}, "b": null}}, "y": null}),
+                json!({"x": {"clients": {"a": {"id": 1, "key": "k"}}}, "y": null}),
             ),
             ("a,b\n", json!([])),
             ("a\nx", json!([{"a": "x"}])),
+            ("\n\na;b\r1;\"\"\r2;\"\"\"\"", json!([{"a": 1, "b": null}, {"a": 2, "b": "\""}])),
+            ("id,p.x,p.y\nu,1,\nv,,2\n", json!({"u": {"p": {"x": 1}}, "v": {"p": {"y": 2}}})),
         ] {
             assert_eq!(parse(text), Ok(expected), "{text:?}");
         }
@@ -237,6 +265,14 @@ mod tests {
                 "t.csv:4:1: error: this line has 1 fields, and the first has 2\n    hint: a field with a separator in it stands in quotes",
             ),
             ("id,b\nx,1\n\"x\",2\n", "t.csv:3:1: error: `x` stands twice\n    hint: it stands first in line 2"),
+            (
+                "a,b\n\"x,1\ny,2\n",
+                "t.csv:2:1: error: this field begins with a quote and does not end with one\n    hint: a quote within a field is written twice: \"\"; no other follows it",
+            ),
+            (
+                "a,b\n1,\"x\"y\n",
+                "t.csv:2:3: error: this field begins with a quote and does not end with one\n    hint: a quote within a field is written twice: \"\"; no other follows it",
+            ),
             ("id,b\n,1\n", "t.csv:2:1: error: a row needs its `id`"),
         ] {
             assert_eq!(parse(text), Err(vec![expected.to_owned()]), "{text:?}");
@@ -260,7 +296,7 @@ mod tests {
         fn never_fails(text in "[a-c.,;|\"\r\n è]{0,60}") {
             let mut faults = Faults::new();
             let _ = super::parse("t.csv", &text, &mut faults);
-            let lines = text.lines().count().max(1) as u32;
+            let lines = text.split(['\r', '\n']).count() as u32;
             for fault in faults.iter() {
                 proptest::prop_assert!(fault.place.position.is_none_or(|position| position.line <= lines + 1), "{fault}");
             }

@@ -15,7 +15,8 @@ use moka::future::Cache;
 
 use adapter_api::ForwardedHeaders;
 
-use crate::config::Definition;
+use crate::config::{Definition, Direction};
+use crate::exchange::Authenticated;
 
 /// The key of a question: SHA-256, because two questions with one key would be given one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,7 +119,7 @@ impl Question {
     /// The key of a call: the e-service with its compiled hash, the operation, the canonical request without the members that
     /// are ignored, the purpose, the tenant, every caller's header that the adapter forwards, and who calls where the upstream
     /// is told.
-    pub fn of(definition: &Definition, instance: usize, call: &Call, ignore: &[Pointer]) -> Self {
+    pub fn of(definition: &Definition, asking: &Authenticated, call: &Call, ignore: &[Pointer]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         // Every part is preceded by its length, so that no two lists of parts read alike.
         let mut part = |bytes: &[u8]| {
@@ -127,15 +128,21 @@ impl Question {
         };
         part(&definition.hash);
         part(definition.name.as_bytes());
-        part(definition.instances.get(instance).map_or("", |instance| instance.tenant.name()).as_bytes());
+        part(definition.instances.get(asking.instance).map_or("", |instance| instance.tenant.name()).as_bytes());
         part(&(call.operation as u64).to_be_bytes());
         part(call.path.as_bytes());
         part(call.query.as_deref().unwrap_or_default().as_bytes());
         part(call.caller.purpose.as_deref().unwrap_or_default().as_bytes());
         // An upstream that knows who asks may answer each something else.
-        if !definition.identity_headers.is_empty() {
-            part(call.caller.consumer.as_deref().unwrap_or_default().as_bytes());
-            part(call.caller.client.as_deref().unwrap_or_default().as_bytes());
+        if !definition.identity_headers.is_empty() || definition.direction == Direction::Outbound {
+            let delegate = call.delegate.as_ref().map(|delegate| &delegate.0);
+            for who in [call.caller.consumer.as_ref(), call.caller.client.as_ref(), call.caller.department.as_ref(), delegate] {
+                part(who.map_or("", |who| who).as_bytes());
+            }
+        }
+        for (claim, value) in &asking.told {
+            part(claim.as_bytes());
+            part(value.as_bytes());
         }
         match &call.body {
             exchange::Body::Json(json) => part(&json::canonical(json, ignore)),

@@ -75,6 +75,9 @@ pub struct Routed {
     pub is_status: bool,
 }
 
+/// What is told of who asks, by the names of claims.
+pub type Told = Vec<(Box<str>, Box<str>)>;
+
 /// Who calls, and in whose name the exchange happens.
 pub struct Authenticated {
     /// The instance of the e-service that the voucher chose.
@@ -88,7 +91,7 @@ pub struct Authenticated {
     /// Where the voucher comes from that the provider is shown: of outbound e-services.
     pub voucher: Option<Arc<VoucherSource>>,
     /// What the provider is told of who asks, by the claims' names. Personal data: never in a record's clear part or a log line.
-    pub told: Vec<(Box<str>, Box<str>)>,
+    pub told: Told,
     /// Whether it is a declared batch process that asks.
     pub automated: bool,
 }

@@ -108,7 +108,7 @@ impl TokenMetrics {
             Ok(_) => self.obtained.inc(),
             Err(TokenFault::Refused) => self.refused.inc(),
             Err(TokenFault::Limited { .. }) => self.limited.inc(),
-            Err(TokenFault::Unreachable) => self.failed.inc(),
+            Err(TokenFault::Unusable | TokenFault::Unreachable) => self.failed.inc(),
         };
     }
 }
@@ -218,6 +218,13 @@ impl Metrics {
         self.breakers.remove(&labels);
         self.in_flight.remove(&labels);
         self.idle.remove(&labels);
+    }
+
+    /// A tenant is no longer configured.
+    pub fn forget_tenant(&self, tenant: &Tenant) {
+        for outcome in OUTCOMES {
+            self.tenants.remove(&TenantLabels { tenant: tenant.name().to_owned(), outcome: outcome.name() });
+        }
     }
 
     /// All of it, as Prometheus reads it.

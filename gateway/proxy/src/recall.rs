@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::admission::{Asking, Day};
 use crate::clock;
-use crate::config::{LimitRules, StatusMode};
+use crate::config::{Direction, LimitRules, StatusMode};
 use crate::exchange::Stage;
 use crate::rejection::Scope;
 use crate::snapshot::{EService, Snapshot};
@@ -66,6 +66,7 @@ fn has_consumed(leaf: LeafView<'_>) -> bool {
 /// What of a record tells whose quotas it consumed.
 #[derive(Deserialize)]
 struct Consumed {
+    dir: Option<String>,
     tenant: Option<Arc<str>>,
     op: Option<Op>,
     #[serde(default)]
@@ -86,13 +87,16 @@ struct Pdnd {
 }
 
 fn count(leaf: LeafView<'_>, services: &[Recalled], day: &Day) -> bool {
-    let Ok(Consumed { tenant: Some(tenant), op: Some(Op { route: Some(route), id }), pdnd }) = serde_json::from_slice(leaf.bytes()) else {
+    let Ok(Consumed { dir, tenant: Some(tenant), op: Some(Op { route: Some(route), id }), pdnd }) = serde_json::from_slice(leaf.bytes())
+    else {
         return false;
     };
+    let direction = if dir.as_deref() == Some("outbound") { Direction::Outbound } else { Direction::Inbound };
     let is_of = |recalled: &&Recalled| {
         let definition = &recalled.service.definition;
         let below = route.strip_prefix(&definition.base_path);
-        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        direction == definition.direction
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
             && definition.instances.iter().any(|instance| instance.tenant.0 == tenant)
     };
     // As a request is routed: the longest base path, whether or not that e-service has quotas.

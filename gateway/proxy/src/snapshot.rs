@@ -190,7 +190,7 @@ impl EService {
         let in_name = |Instance { tenant, .. }: &Instance| {
             let rules = rules.get(tenant).map(|rules| rules.limits).filter(PartyLimit::is_limited);
             let limit = rules.map(|rules| TenantLimit { rules, state: state.tenant(tenant) });
-            InName { limit, metrics: state.metrics.tenant(tenant) }
+            InName { limit, metrics: state.in_name(tenant) }
         };
         let tenants =
             definition.instances.iter().map(|instance| names.entry(&instance.tenant).or_insert_with(|| in_name(instance)).clone());

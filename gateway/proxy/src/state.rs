@@ -20,7 +20,7 @@ use crate::cache::AnswerCache;
 use crate::config::{ClientRules, Configuration, IssuerConfig};
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TenantMetrics};
 use crate::snapshot::Snapshot;
 use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
 use crate::vouchers::{TokenSource, VoucherSource};
@@ -69,13 +69,15 @@ struct Named {
     parties: HashMap<(Arc<str>, &'static str), Parties>,
     daily: HashMap<(Arc<str>, &'static str), DailyCounts>,
     tenants: HashMap<Tenant, Arc<PartyState>>,
-    tokens: HashMap<Arc<str>, Arc<TokenSource>>,
+    tokens: Vec<Arc<TokenSource>>,
+    /// Tenants that are counted.
+    in_name: HashSet<Tenant>,
     vouchers: HashMap<VoucherKey, Arc<VoucherSource>>,
     strangers: HashMap<Arc<str>, store::Strangers>,
 }
 
-/// Whose voucher it is: the environment, the client and its key, the purpose.
-type VoucherKey = (Arc<str>, Uuid, Fingerprint, Uuid);
+/// Whose voucher it is: the token server, the client and its key, the purpose.
+type VoucherKey = (usize, Uuid, Fingerprint, Uuid);
 
 impl State {
     /// The state of a configuration that is started. `control` is where vouchers are asked for.
@@ -109,22 +111,23 @@ impl State {
     /// Where the voucher of a client for a purpose is kept, if the client's environment gives any.
     pub fn voucher(&self, issuer: &IssuerConfig, client: &Arc<ClientRules>, purpose: Uuid) -> Option<Arc<VoucherSource>> {
         let named = &mut *self.named.lock();
-        let server = match named.tokens.get(&issuer.name) {
-            Some(known) if known.is_of(issuer) => known.clone(),
-            _ => {
-                let server = TokenSource::new(issuer, self.metrics.tokens(&issuer.name), self.control.clone())?;
-                let server = Arc::new(server);
-                named.tokens.insert(issuer.name.clone(), server.clone());
-                server
-            }
+        // The one in force stays beside one that is not in force yet, and perhaps never will be.
+        let server = if let Some(known) = named.tokens.iter().find(|known| known.is_of(issuer)) {
+            known.clone()
+        } else {
+            let server = Arc::new(TokenSource::new(issuer, self.metrics.tokens(&issuer.name), self.control.clone())?);
+            named.tokens.push(server.clone());
+            server
         };
-        let key = (issuer.name.clone(), client.id, client.fingerprint(), purpose);
-        let known = named.vouchers.get(&key).filter(|known| known.is_from(&server)).cloned();
-        Some(known.unwrap_or_else(|| {
-            let source = Arc::new(VoucherSource::new(server, client.clone(), purpose));
-            named.vouchers.insert(key, source.clone());
-            source
-        }))
+        let key = (Arc::as_ptr(&server).addr(), client.id, client.fingerprint(), purpose);
+        let source = named.vouchers.entry(key).or_insert_with(|| Arc::new(VoucherSource::new(server, client.clone(), purpose)));
+        Some(source.clone())
+    }
+
+    /// Where what happens in a tenant's name is counted for the metrics.
+    pub fn in_name(&self, tenant: &Tenant) -> TenantMetrics {
+        self.named.lock().in_name.insert(tenant.clone());
+        self.metrics.tenant(tenant)
     }
 
     /// What is counted of all that happens in a tenant's name.
@@ -182,7 +185,10 @@ impl State {
             .map(|way| Arc::as_ptr(&way.voucher))
             .collect();
         named.vouchers.retain(|_, source| vouchers.contains(&Arc::as_ptr(source)));
-        named.tokens.retain(|name, _| snapshot.issuers.iter().any(|issuer| issuer.name == *name));
+        named.tokens.retain(|server| snapshot.configuration.issuers.iter().any(|issuer| server.is_of(issuer)));
+        for gone in named.in_name.extract_if(|tenant| !tenants.contains(tenant)) {
+            self.metrics.forget_tenant(&gone);
+        }
         let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);
         named.free.extend(free);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use exchange::{Caller, Timestamp};
+use exchange::Caller;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
@@ -16,10 +16,11 @@ use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use trust::{
-    AssertionRequest, AuditDigest, Held, TokenFault, TokenForm, TokenServerHealth, Uuid, VoucherHolder, VoucherLook, client_assertion,
-    own_voucher,
+    AssertionRequest, AuditDigest, Held, SHORTEST_LIFE, TokenFault, TokenForm, TokenServerHealth, Uuid, VoucherHolder, VoucherLook,
+    client_assertion, own_voucher,
 };
 
+use crate::body::StreamError;
 use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{ClientRules, IssuerConfig, TokenServer};
@@ -29,7 +30,7 @@ use crate::upstream::{Arriving, Outgoing, OutgoingBody, PoolPlace, Pools, Upstre
 /// How long an assertion lives: PDND gives no tolerance, so long enough for clocks that differ a little.
 const ASSERTION_LIFETIME: Duration = Duration::from_mins(2);
 /// How long an exchange waits for a voucher.
-const WAIT: Duration = Duration::from_secs(12);
+const WAIT: Duration = Duration::from_secs(10);
 /// The most bytes of a token server's answer.
 const MOST_BYTES: u64 = 64 << 10;
 /// The longest wait after a 429 that is waited out rather than reported.
@@ -58,7 +59,7 @@ impl TokenSource {
 
     /// Whether it is configured like this.
     pub fn is_of(&self, issuer: &IssuerConfig) -> bool {
-        issuer.token.as_ref() == Some(&self.rules)
+        issuer.name == self.environment && issuer.token.as_ref() == Some(&self.rules)
     }
 }
 
@@ -98,13 +99,9 @@ impl VoucherSource {
         Self { server, client, purpose, current: ArcSwapOption::empty(), holder: Mutex::default(), answered: watch::Sender::new(0) }
     }
 
-    /// Whether it asks there.
-    pub fn is_from(&self, server: &Arc<TokenSource>) -> bool {
-        Arc::ptr_eq(&self.server, server)
-    }
-
     /// The voucher at hand, unless it should be renewed.
-    pub fn at_hand(&self, now: Timestamp) -> Option<Arc<Held<Shown>>> {
+    pub fn at_hand(&self) -> Option<Arc<Held<Shown>>> {
+        let now = clock::monotonic();
         self.current.load_full().filter(|held| held.is_good(now) && !held.is_due(now))
     }
 
@@ -113,7 +110,7 @@ impl VoucherSource {
         let began = Instant::now();
         loop {
             let mut answered = self.answered.subscribe();
-            let look = self.holder.lock().look(&mut self.server.health.lock(), clock::now());
+            let look = self.holder.lock().look(&mut self.server.health.lock(), clock::monotonic());
             match look {
                 VoucherLook::Good(held) => return Ok(held),
                 VoucherLook::Renew(held) => {
@@ -137,7 +134,7 @@ impl VoucherSource {
 
     /// A voucher that serves one exchange only: bound to its tracking evidence (AUDIT_REST_02).
     pub async fn bound(self: &Arc<Self>, digest: AuditDigest) -> Result<Shown, NoVoucher> {
-        let asked_at = clock::now();
+        let asked_at = clock::monotonic();
         let may = self.holder.lock().may_ask(&mut self.server.health.lock(), asked_at);
         may.map_err(|(fault, retry_after)| NoVoucher { fault, retry_after })?;
         let this = self.clone();
@@ -146,7 +143,7 @@ impl VoucherSource {
             let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
             match &result {
                 Ok(_) => holder.answered(&mut health),
-                Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::now(), random_byte()),
+                Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::monotonic(), random_byte()),
             }
             result
         });
@@ -165,10 +162,10 @@ impl VoucherSource {
         self.purpose
     }
 
-    /// The provider did not take it: it is not shown again, and the next is asked for as soon as somebody needs it.
-    pub fn refused(&self, claims: &Arc<Caller>) {
-        let is_current = self.current.load().as_ref().is_some_and(|held| Arc::ptr_eq(&held.voucher.claims, claims));
-        if is_current && self.holder.lock().doubt(clock::now()) {
+    /// The provider did not take the voucher that says this: the next is asked for as soon as somebody needs it.
+    pub fn refused(&self, claims: &Caller) {
+        let is_current = self.current.load().as_ref().is_some_and(|held| held.voucher.claims.jti == claims.jti);
+        if is_current && self.holder.lock().doubt(clock::monotonic()) {
             self.current.store(None);
         }
     }
@@ -177,7 +174,7 @@ impl VoucherSource {
         let this = self.clone();
         self.server.control.spawn(async move {
             let result = this.obtain(None).await;
-            let now = clock::now();
+            let now = clock::monotonic();
             {
                 let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
                 match result {
@@ -225,10 +222,10 @@ impl VoucherSource {
         })?;
         let collected = body.collect(&ByteBudget::new(MOST_BYTES)).await;
         let (bytes, _lease) = collected.map_err(|error| {
-            note(&error.to_string());
+            note(&if error == StreamError::NoRoom { format!("an answer of more than {MOST_BYTES} bytes") } else { error.to_string() });
             TokenFault::Unreachable
         })?;
-        read(&head, &bytes).map_err(|(fault, cause)| {
+        read(&head, &bytes, (client.id, self.purpose)).map_err(|(fault, cause)| {
             if fault == TokenFault::Refused {
                 // Nobody but an operator can mend this: PDND's portal tells why, for this correlation id.
                 tracing::error!(
@@ -296,28 +293,38 @@ struct RefusedError {
     code: String,
 }
 
-fn read(head: &http::response::Parts, body: &[u8]) -> Result<(Shown, Duration), (TokenFault, String)> {
+fn read(head: &http::response::Parts, body: &[u8], (client, purpose): (Uuid, Uuid)) -> Result<(Shown, Duration), (TokenFault, String)> {
     let status = head.status;
     if status == StatusCode::OK {
         let granted: Granted =
-            serde_json::from_slice(body).map_err(|_| (TokenFault::Unreachable, "the answer is no token answer".to_owned()))?;
+            serde_json::from_slice(body).map_err(|_| (TokenFault::Unusable, "the answer is no token answer".to_owned()))?;
+        let unusable = |cause: &str| Err((TokenFault::Unusable, cause.to_owned()));
         if !granted.token_type.eq_ignore_ascii_case("bearer") {
-            return Err((TokenFault::Unreachable, "the voucher is no bearer voucher".into()));
+            return unusable("the voucher is no bearer voucher");
         }
-        let claims =
-            own_voucher(&granted.access_token).map_err(|error| (TokenFault::Unreachable, format!("the voucher is none: {error}")))?;
+        let claims = own_voucher(&granted.access_token).map_err(|error| (TokenFault::Unusable, format!("the voucher is none: {error}")))?;
         let header = HeaderValue::try_from(format!("Bearer {}", granted.access_token));
-        let mut header = header.map_err(|_| (TokenFault::Unreachable, "the voucher is no header value".to_owned()))?;
+        let mut header = header.map_err(|_| (TokenFault::Unusable, "the voucher is no header value".to_owned()))?;
         header.set_sensitive(true);
-        let lifetime = Duration::from_secs(granted.expires_in.min(86_400));
+        // In whose name others are called is never left to what came back.
+        let is = |claimed: &Option<Arc<str>>, ours: Uuid| claimed.as_deref().and_then(trust::uuid) == Some(ours);
+        if !is(&claims.client, client) || !is(&claims.purpose, purpose) {
+            return unusable("the voucher is another client's, or for another purpose");
+        }
+        let written = claims.expires_at.zip(claims.issued_at).and_then(|(end, begin)| u64::try_from(end.checked_sub(begin)?).ok());
+        let lifetime = Duration::from_secs(granted.expires_in.min(written.unwrap_or(0)).min(86_400));
+        if lifetime < SHORTEST_LIFE {
+            return unusable("the voucher ends as soon as it begins");
+        }
         return Ok((Shown { header, claims: Arc::new(claims) }, lifetime));
     }
     let said = || {
         let refused: Refused = serde_json::from_slice(body).unwrap_or_default();
         // Codes and ids that PDND made, and nothing else of what it says.
         let codes: Vec<&str> = refused.errors.iter().map(|error| error.code.as_str()).chain([refused.error.as_str()]).collect();
-        let plain = |text: &str| text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_ ".contains(*c)).take(80).collect::<String>();
-        format!("it answered {}, {}, correlation id {}", status.as_u16(), plain(&codes.join(" ")), plain(&refused.correlation))
+        let is_word = |text: &&str| (1..=40).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c));
+        let words = |texts: &[&str]| texts.iter().copied().filter(is_word).collect::<Vec<_>>().join(" ");
+        format!("it answered {}, code {}, correlation id {}", status.as_u16(), words(&codes), words(&[&refused.correlation]))
     };
     let fault = match status.as_u16() {
         429 => TokenFault::Limited { wait: wait(&head.headers) },
@@ -343,8 +350,11 @@ pub const SHOWN_IN: HeaderName = AUTHORIZATION;
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
+    use serde_json::json;
 
     use super::*;
+
+    const JTI: &str = "c0290103-855d-4f55-99ec-8712e8e3574f";
 
     fn read(status: u16, headers: &[(&'static str, &str)], body: &str) -> Result<(String, u64), (TokenFault, String)> {
         let mut response = http::Response::new(());
@@ -352,10 +362,12 @@ mod tests {
         for (name, value) in headers {
             response.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a value"));
         }
-        let read = super::read(&response.into_parts().0, body.as_bytes());
+        let id = |text| trust::uuid(text).expect("a UUID");
+        let ours = (id("9a1e40b4-5815-4a99-99e2-d15364c7a500"), id("9ed89edd-d684-4325-b600-e6129ec04ece"));
+        let read = super::read(&response.into_parts().0, body.as_bytes(), ours);
         read.map(|(shown, lifetime)| {
-            let jti = shown.claims.jti.as_deref().unwrap_or_default();
-            (format!("{} {jti}", shown.header.to_str().expect("text").len()), lifetime.as_secs())
+            assert!(shown.header.is_sensitive() && shown.header.to_str().expect("text").starts_with("Bearer ey"));
+            (shown.claims.jti.as_deref().unwrap_or_default().to_owned(), lifetime.as_secs())
         })
     }
 
@@ -363,20 +375,31 @@ mod tests {
     fn reads_what_token_servers_say() {
         let opaque =
             r#"{"type":"about:blank","status":400,"correlationId":"6d1c-2","errors":[{"code":"015-0008","detail":"Mario Rossi"}]}"#;
-        let encode = |json: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
-        let payload = r#"{"jti":"c0290103-855d-4f55-99ec-8712e8e3574f"}"#;
-        let token = &format!("{}.{}.c2ln", encode(r#"{"alg":"RS256","kid":"k","typ":"at+jwt"}"#), encode(payload));
-        let granted = |kind: &str, token: &str, life: u64| {
-            serde_json::json!({ "access_token": token, "token_type": kind, "expires_in": life }).to_string()
+        let encode = |json: &serde_json::Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
+        let written = |client: &str, life: u64| {
+            let claims = json!({
+                "jti": JTI, "client_id": client, "purposeId": "9ed89edd-d684-4325-b600-e6129ec04ece", "iat": 1_795_282_000, "exp": 1_795_282_000 + life,
+            });
+            format!("{}.{}.c2ln", encode(&json!({ "alg": "RS256", "kid": "k", "typ": "at+jwt" })), encode(&claims))
         };
+        let token = &written("9a1e40b4-5815-4a99-99e2-d15364c7a500", 600);
+        let granted =
+            |kind: &str, token: &str, life: u64| json!({ "access_token": token, "token_type": kind, "expires_in": life }).to_string();
         let limited = |wait| TokenFault::Limited { wait: Duration::from_millis(wait) };
         for (status, headers, body, expected) in [
-            (200, &[][..], granted("Bearer", token, 600).as_str(), Ok(("129 c0290103-855d-4f55-99ec-8712e8e3574f", 600))),
-            (200, &[], &granted("bearer", token, 9_999_999), Ok(("129 c0290103-855d-4f55-99ec-8712e8e3574f", 86_400))),
-            (200, &[], &granted("DPoP", token, 600), Err(TokenFault::Unreachable)),
-            (200, &[], &granted("Bearer", "a b", 600), Err(TokenFault::Unreachable)),
-            (200, &[], &granted("Bearer", "", 600), Err(TokenFault::Unreachable)),
-            (200, &[], "<html>", Err(TokenFault::Unreachable)),
+            (200, &[][..], granted("Bearer", token, 600).as_str(), Ok((JTI, 600))),
+            (200, &[], &granted("bearer", token, 9_999_999), Ok((JTI, 600))),
+            (200, &[], &granted("Bearer", token, 300), Ok((JTI, 300))),
+            // In whose name it is, and how long it lives, is looked at.
+            (200, &[], &granted("Bearer", &written("00000000-5815-4a99-99e2-d15364c7a500", 600), 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", token, 9), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", &written("9a1e40b4-5815-4a99-99e2-d15364c7a500", 0), 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", &format!("{token}\u{e9}"), 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", &format!("{token} x"), 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("DPoP", token, 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", "a b", 600), Err(TokenFault::Unusable)),
+            (200, &[], &granted("Bearer", "", 600), Err(TokenFault::Unusable)),
+            (200, &[], "<html>", Err(TokenFault::Unusable)),
             (400, &[], opaque, Err(TokenFault::Refused)),
             (401, &[], r#"{"error":"invalid_client","error_description":"x"}"#, Err(TokenFault::Refused)),
             (408, &[], "", Err(TokenFault::Unreachable)),
@@ -392,6 +415,6 @@ mod tests {
             assert_eq!(fault, expected, "{status} {headers:?} {body}");
         }
         let (_, cause) = read(400, &[], opaque).expect_err("refused");
-        assert_eq!(cause, "it answered 400, 015-0008 , correlation id 6d1c-2");
+        assert_eq!(cause, "it answered 400, code 015-0008, correlation id 6d1c-2");
     }
 }

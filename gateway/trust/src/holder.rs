@@ -6,7 +6,8 @@ use exchange::Timestamp;
 use crate::key_ring::{after, seconds_up, since};
 
 /// When a voucher is asked for, for one client and one purpose, as decisions over a clock handed in; the asking is somebody else's
-/// (pdnd-modi §1.5, §1.15).
+/// (pdnd-modi §1.5, §1.15). The clock is a monotonic one, counted from whenever: what lasts a while lasts as long when the wall clock
+/// is set.
 ///
 /// `T` is what the voucher is kept as. Whoever needs one asks [`VoucherHolder::look`], under whatever lock guards the holder and the
 /// token server's health; whoever was told to ask PDND tells how it ended, and then all that wait look again.
@@ -15,6 +16,8 @@ pub struct VoucherHolder<T> {
     held: Option<Arc<Held<T>>>,
     /// Since when somebody asks.
     asked_at: Option<Timestamp>,
+    /// A provider did not take the voucher held: the next is due.
+    doubted: bool,
     /// PDND said no, and until when nobody asks again.
     refused: Option<(TokenFault, Timestamp)>,
 }
@@ -30,9 +33,11 @@ pub struct Held<T> {
 }
 
 impl<T> Held<T> {
-    /// A voucher that lives so long. It is renewed when less than half a minute, or a tenth of its life, is left.
+    /// A voucher that lives so long, [`SHORTEST_LIFE`] at least. It is renewed when less than half a minute, or a tenth of its life, is
+    /// left; one that lives shorter, after half of its life.
     pub fn new(voucher: T, lifetime: Duration, now: Timestamp) -> Self {
-        let ahead = AHEAD.max(lifetime / 10);
+        let lifetime = lifetime.max(SHORTEST_LIFE);
+        let ahead = AHEAD.max(lifetime / 10).min(lifetime / 2);
         Self {
             voucher,
             obtained_at: now,
@@ -52,12 +57,16 @@ impl<T> Held<T> {
     }
 }
 
+/// The shortest life of a voucher that can be used: one that ends sooner would be asked for without end.
+pub const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 /// How long before its end a voucher is renewed, at least.
 const AHEAD: Duration = Duration::from_secs(30);
 /// How long a request may take until a provider looks at its voucher.
 const UNDER_WAY: Duration = Duration::from_secs(2);
 /// How long nobody asks again after a refusal: its cause is somebody's to mend.
 const REFUSED_FOR: Duration = Duration::from_secs(45);
+/// The same after an answer that is of no use.
+const UNUSABLE_FOR: Duration = Duration::from_secs(10);
 /// How long a request for a voucher may take before it counts as lost.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
@@ -73,7 +82,10 @@ pub enum TokenFault {
         /// For how long nobody should ask.
         wait: Duration,
     },
-    /// It did not answer, or with a fault of its own (5xx), or with what is no voucher.
+    /// It gave what is no voucher, or none of this client for this purpose, or one that ends at once: its answers to others may be good.
+    #[error("PDND gives this client what is no voucher")]
+    Unusable,
+    /// It did not answer, or with a fault of its own (5xx).
     #[error("PDND gives no vouchers now")]
     Unreachable,
 }
@@ -105,7 +117,7 @@ pub enum VoucherLook<T> {
 
 impl<T> Default for VoucherHolder<T> {
     fn default() -> Self {
-        Self { held: None, asked_at: None, refused: None }
+        Self { held: None, asked_at: None, doubted: false, refused: None }
     }
 }
 
@@ -113,7 +125,7 @@ impl<T> VoucherHolder<T> {
     /// What to do.
     pub fn look(&mut self, server: &mut TokenServerHealth, now: Timestamp) -> VoucherLook<T> {
         let good = self.held.clone().filter(|held| held.is_good(now));
-        if let Some(held) = good.as_ref().filter(|held| !held.is_due(now)) {
+        if let Some(held) = good.as_ref().filter(|held| !held.is_due(now) && !self.doubted) {
             return VoucherLook::Good(held.clone());
         }
         if since(self.asked_at, now) < LOST_AFTER {
@@ -138,17 +150,15 @@ impl<T> VoucherHolder<T> {
 
     /// PDND gave this voucher.
     pub fn obtained(&mut self, held: Arc<Held<T>>, server: &mut TokenServerHealth) {
-        (self.held, self.asked_at, self.refused) = (Some(held), None, None);
+        (self.held, self.asked_at, self.doubted, self.refused) = (Some(held), None, false, None);
         server.answered();
     }
 
-    /// A provider did not take the voucher: unless it is fresh, in which case another would fare no better, it is thrown away.
-    /// Tells whether it was.
+    /// A provider did not take the voucher: unless it is fresh, in which case another would fare no better, the next is due. Until that
+    /// one is there it is used on: what one provider refuses another may take. Tells whether the next is due.
     pub fn doubt(&mut self, now: Timestamp) -> bool {
         let is_fresh = self.held.as_ref().is_none_or(|held| since(Some(held.obtained_at), now) < AHEAD);
-        if !is_fresh {
-            self.held = None;
-        }
+        self.doubted |= !is_fresh;
         !is_fresh
     }
 
@@ -184,6 +194,7 @@ impl<T> VoucherHolder<T> {
         let wait = match fault {
             TokenFault::Unreachable => return server.failed(asked_at, now, random),
             TokenFault::Refused => REFUSED_FOR,
+            TokenFault::Unusable => UNUSABLE_FOR,
             TokenFault::Limited { wait } => wait,
         };
         server.answered();
@@ -283,6 +294,7 @@ mod tests {
                 match fault {
                     TokenFault::Refused => "refused",
                     TokenFault::Limited { .. } => "limited",
+                    TokenFault::Unusable => "unusable",
                     TokenFault::Unreachable => "unreachable",
                 }
             ),
@@ -318,13 +330,21 @@ mod tests {
         assert_eq!([trial.look(1), trial.look(540)], ["good a", "good a"], "a tenth of ten minutes is left at 541");
         assert_eq!([trial.look(541), trial.look(542)], ["renew a", "good a"], "one renews");
         trial.obtained("b", 60, 543);
-        assert_eq!([trial.look(572), trial.look(573)], ["good b", "renew b"], "half a minute is left");
+        assert_eq!([trial.look(572), trial.look(573)], ["good b", "renew b"], "half a minute is left, and half of its life");
         // Whoever asked never told how it ended.
         assert_eq!([trial.look(600), trial.look(602), trial.look(603)], ["good b", "wait", "ask"]);
         // A provider that refuses a fresh voucher would refuse the next one too.
         trial.obtained("c", 600, 604);
         assert_eq!((trial.holder.doubt(at(633)), trial.look(633)), (false, "good c".into()));
-        assert_eq!((trial.holder.doubt(at(634)), trial.look(634)), (true, "ask".into()));
+        assert_eq!((trial.holder.doubt(at(634)), trial.look(634), trial.look(635)), (true, "renew c".into(), "good c".into()));
+        // What is there is used on, however often PDND fails to give the next.
+        trial.failed(TokenFault::Unreachable, 636);
+        assert_eq!([trial.look(636), trial.look(637)], ["good c", "renew c"]);
+        trial.obtained("d", 600, 638);
+        assert_eq!(trial.look(639), "good d");
+        // One that ends at once is asked for twice in its shortest life, not without end.
+        trial.obtained("e", 0, 700);
+        assert_eq!([trial.look(700), trial.look(704), trial.look(705)], ["good e", "good e", "renew e"]);
     }
 
     #[test]

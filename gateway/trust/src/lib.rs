@@ -39,7 +39,7 @@ pub use bearer::{Scheme, bearer};
 pub use claims::AuditDigest;
 pub use error::{Flaw, Malformed, Part, TrustError};
 pub use fingerprint::Fingerprint;
-pub use holder::{Held, TokenFault, TokenServerHealth, VoucherHolder, VoucherLook};
+pub use holder::{Held, SHORTEST_LIFE, TokenFault, TokenServerHealth, VoucherHolder, VoucherLook};
 pub use instances::{Instances, Overlap};
 pub use issue::{Grant, VoucherRequest, issue_voucher};
 pub use jsonwebtoken::Algorithm;

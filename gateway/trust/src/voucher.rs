@@ -105,10 +105,11 @@ pub fn verify_signature(token: &str, rules: &IssuerRules, keys: &Jwks) -> Result
     Presented::read(token, rules.longest)?.verify(rules, keys)
 }
 
-/// What a voucher says that the platform has just given to a client of ours. Nothing is verified: it came over a connection to the
+/// What a voucher says that the platform has just given to a client of ours. Its signature is not verified: it came over a connection to the
 /// platform itself, and it is the provider who has to believe it. For the record of what was shown.
 pub fn own_voucher(token: &str) -> Result<Caller, TrustError> {
     let token = Compact::read(token, LONGEST_OF_OURS)?;
+    token.signature()?;
     let claims = Claims::read(&token.payload()?)?;
     let issuer: Arc<str> = claims.issuer.as_deref().unwrap_or_default().into();
     Ok(caller(&claims, &issuer, &token.kid()?.into()))

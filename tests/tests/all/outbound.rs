@@ -154,12 +154,21 @@ fn a_department_reaches_a_registry_without_touching_a_voucher() {
 fn the_provider_sees_a_voucher_and_no_key() {
     let (outbound, provider) = Outbound::before_anybody();
     let forged = "X-Reparto: presidenza";
-    let answer = outbound.ask(&[SOCIALE, forged, "X-Delegato: io", "Authorization: Basic cm9vdDpyb290", "Varco-Purpose: assistenza"]);
+    let answer = outbound.ask(&[
+        SOCIALE,
+        forged,
+        "X-Delegato: io",
+        "X_Reparto: presidenza",
+        "Cookie: a=b",
+        "DPoP: x",
+        "Authorization: Basic cm9vdDpyb290",
+        "Varco-Purpose: assistenza",
+    ]);
     assert_eq!(answer.status, 200, "{answer:?}");
     let asked = provider.asked().pop().expect("it was asked");
     assert!(asked.headers["authorization"].starts_with("Bearer ey"), "{asked:?}");
     assert_eq!((asked.headers["x-reparto"].as_str(), asked.headers["x-ente"].as_str()), ("sociale", "valdombra"));
-    for gone in ["x-api-key", "varco-purpose", "x-delegato"] {
+    for gone in ["x-api-key", "varco-purpose", "x-delegato", "x_reparto", "cookie", "dpop"] {
         assert!(!asked.headers.contains_key(gone), "{gone}: {asked:?}");
     }
 }
@@ -193,6 +202,9 @@ fn who_may_not_call_is_refused_before_pdnd_is_asked() {
         assert_problem(&answer, status, kind);
         assert_says_nothing_internal(&answer);
         assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{answer:?}");
+        // One whose key is known is known, whatever else it does wrong.
+        let record = outbound.record_of(&answer);
+        assert_eq!(record["department"].is_string() && record["tenant"].is_string(), status != 401, "{record}");
     }
     assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
     // The same purposes, of those whose they are.
@@ -350,6 +362,20 @@ fn what_belongs_to_another_does_not_load() {
         (", assertion_audience:", ", audience:", "has no key `audience`"),
         ("assertion_audience: ", "assertion_audience: https://", "the audience of assertions has no scheme"),
         ("security: [voucher]", "security: [voucher, INTEGRITY_REST_01]", "the security pattern `INTEGRITY_REST_01` is not known here"),
+        (
+            "delegates: [valdombra]",
+            &format!("delegates: [valdombra]\n  terzo: {{ producer: {} }}", registry.tenant("valdombra").expect("a tenant").id),
+            "the `producer` of `terzo` is one of `valdombra`",
+        ),
+        (&hashed("chiave-eventi"), &hashed(""), "is the digest of nothing"),
+        (&hashed("chiave-eventi"), &format!("sha256:{}", "+1".repeat(32)), "should be `sha256:` and 64 hexadecimal digits"),
+        (
+            "    security: [voucher]\n",
+            "    security: [voucher]\n    status: served\n",
+            "the gateway cannot say of others that they are well",
+        ),
+        ("department: X-Reparto", "department: Content-Length", "`Content-Length` has a meaning of its own"),
+        ("     sociale: { tenant", "     \"soci\\tale\": { tenant", "should be 1 to 100 characters"),
         ("    security: [voucher]\n", "", "needs `voucher` in `security`"),
         ("tenant: borgoselva, client", "tenant: borgoselvа, client", "there is no tenant `borgoselvа`"),
     ] {
@@ -358,4 +384,59 @@ fn what_belongs_to_another_does_not_load() {
         assert!(said.contains(expected), "{from} → {to}: {said}");
         assert!(said.contains("cannot be used") && !said.contains("PRIVATE KEY"), "{said}");
     }
+}
+
+/// What one department was answered is not another's: the provider was told which of them asked.
+#[test]
+fn departments_share_no_answer() {
+    let provider = Rest::start("{}");
+    let (scene, site) = (Scene::new(), Site::new());
+    let yaml = configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), "");
+    let cached = "    operations: { elenca: { safe: true, cache: { ttl: 10m } } }\n    consumers:";
+    let gateway = Gateway::start(site.path(), &yaml.replace("    consumers:", cached));
+    let outbound = Outbound::of(scene, site, gateway);
+    let purpose = "Varco-Purpose: assistenza";
+    for (headers, asked) in [(&[SOCIALE][..], 1), (&[SOCIALE], 1), (&[EVENTI, purpose], 2), (&[EVENTI, purpose], 2), (&[TRIBUTI], 3)] {
+        assert_eq!((outbound.ask(headers).status, provider.asked().len()), (200, asked), "{headers:?}");
+    }
+}
+
+/// One provider that does not take a voucher takes it from nobody else, even while PDND gives no other.
+#[test]
+fn a_voucher_that_one_provider_refuses_serves_on_until_the_next_is_there() {
+    let (outbound, provider) = Outbound::before_anybody();
+    assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    provider.answer(401, "", "{}");
+    outbound.scene.sandbox.pdnd.switch().misbehave(Misbehaviour::Html);
+    for _ in 0..3 {
+        assert_eq!(outbound.ask(&[SOCIALE]).status, 401, "the provider's word");
+    }
+    provider.answer(200, "", "{}");
+    for _ in 0..3 {
+        assert_eq!(outbound.ask(&[SOCIALE]).status, 200);
+    }
+}
+
+/// The day's quotas of a town are its own, whoever else has the same callers, and a restart does not give them back.
+#[test]
+fn a_restart_gives_no_quota_back() {
+    let provider = Rest::start("{}");
+    let (scene, site) = (Scene::new(), Site::new());
+    let yaml = configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), "");
+    // An inbound e-service at the same path of another listener counts its own.
+    let other = "    limits: { per_consumer: { daily: 2 } }\n  altra:\n    direction: inbound\n    listener: fuori\n    base_path: /r\n    contract: cose.yaml\n    \
+                 security: [open]\n    acknowledge: [open]\n    instances: [{ tenant: valdombra }]\n    limits: { daily: 1 }\n    adapter: { http: { url: \"http://PROVIDER\" } }\n";
+    let yaml = yaml.replace("listeners: { ", "listeners: { fuori: { address: \"127.0.0.1:0\" }, ")
+        + &other.replace("PROVIDER", &provider.address.to_string());
+    let mut gateway = Gateway::start(site.path(), &yaml);
+    let ask = |gateway: &Gateway, key: &str| curl(&["-H", key, &gateway.url("reparti", "/r/cose")]);
+    for (key, status) in [(SOCIALE, 200), (SOCIALE, 200), (SOCIALE, 429), (TRIBUTI, 200)] {
+        assert_eq!(ask(&gateway, key).status, status, "{key}");
+    }
+    assert!(gateway.stop().success());
+    let gateway = Gateway::start(site.path(), &yaml);
+    for (key, status) in [(SOCIALE, 429), (TRIBUTI, 200), (TRIBUTI, 429)] {
+        assert_eq!(ask(&gateway, key).status, status, "{key} after the restart");
+    }
+    assert_eq!(curl(&[&gateway.url("fuori", "/r/cose")]).status, 200, "nobody has called it yet");
 }

@@ -31,7 +31,7 @@ impl Drop for Permit {
 /// The parties of one kind, by name, each counted while it is active. Bounded: a party that has been quiet for as long as
 /// its rate remembers is forgotten, which changes nothing.
 #[derive(Clone, Debug)]
-pub struct Parties(moka::sync::Cache<Arc<str>, Arc<PartyState>, ahash::RandomState>);
+pub struct Parties(moka::sync::Cache<Party, Arc<PartyState>, ahash::RandomState>);
 
 /// How many parties of one kind are counted at a time.
 const MOST: u64 = 100_000;
@@ -45,11 +45,9 @@ impl Default for Parties {
 }
 
 impl Parties {
-    fn of(&self, name: &Arc<str>) -> Arc<PartyState> {
-        match self.0.get(name) {
-            Some(state) => state,
-            None => self.0.get_with(name.clone(), Arc::default),
-        }
+    fn of(&self, tenant: &Arc<str>, name: &Arc<str>) -> Arc<PartyState> {
+        // One tenant's callers are not another's, even where they are the same.
+        self.0.get_with((tenant.clone(), name.clone()), Arc::default)
     }
 }
 
@@ -108,16 +106,16 @@ impl ServiceLimits {
     /// Asks for one exchange of this consumer and purpose. Where a later limit refuses, what an earlier rate took is not
     /// given back: a caller over its limit may not probe for free.
     pub(crate) fn admit(&self, asking: Asking<'_>, whole: Option<&TenantLimit>, calendar: &Calendar) -> Result<Admitted, AdmitError> {
-        let Asking { consumer, purpose, .. } = asking;
+        let Asking { tenant, consumer, purpose, .. } = asking;
         let mut admitted = (Vec::new(), None);
         if let Some(TenantLimit { rules, state }) = whole {
             ask(rules, state, Scope::Tenant, &mut admitted)?;
         }
         if let (Some(consumer), true) = (consumer, self.consumers.rules.is_limited()) {
-            ask(&self.consumers.rules, &self.consumers.parties.of(consumer), Scope::Consumer, &mut admitted)?;
+            ask(&self.consumers.rules, &self.consumers.parties.of(tenant, consumer), Scope::Consumer, &mut admitted)?;
         }
         if let (Some(purpose), true) = (purpose, self.purposes.rules.is_limited()) {
-            ask(&self.purposes.rules, &self.purposes.parties.of(purpose), Scope::Purpose, &mut admitted)?;
+            ask(&self.purposes.rules, &self.purposes.parties.of(tenant, purpose), Scope::Purpose, &mut admitted)?;
         }
         if self.total.is_limited() {
             ask(&self.total, &self.total_state, Scope::EService, &mut admitted)?;
@@ -255,6 +253,27 @@ mod tests {
         drop(admit(&limits, Some(&a), None).expect("the fourth of a"));
         assert!(matches!(admit(&limits, Some(&a), None), Err(AdmitError::Rate { scope: Scope::Consumer, .. })));
         drop(admit(&limits, Some(&b), None).expect("b has its own rate"));
+    }
+
+    #[test]
+    fn one_tenants_callers_are_not_anothers() {
+        let limits = limits();
+        let (tenants, consumer) = ([Arc::from("x"), Arc::from("y")], Arc::from("a"));
+        let calendar = Calendar::new(jiff::tz::TimeZone::UTC);
+        let now = Timestamp::from_seconds(1_795_000_000);
+        let admit = |tenant, whole: Option<&TenantLimit>| {
+            limits.admit(Asking { tenant, consumer: Some(&consumer), purpose: None, now }, whole, &calendar).map(drop)
+        };
+        for _ in 0..4 {
+            assert_eq!(admit(&tenants[0], None), Ok(()));
+        }
+        assert!(matches!(admit(&tenants[0], None), Err(AdmitError::Rate { scope: Scope::Consumer, .. })));
+        assert_eq!(admit(&tenants[1], None), Ok(()), "the same consumer in another's name");
+        // What a tenant may take of the installation is looked at first.
+        let rate = Some(Rate::new(1, Duration::from_hours(1), 1));
+        let whole = TenantLimit { rules: PartyLimit { rate, ..PartyLimit::default() }, state: Arc::default() };
+        assert_eq!(admit(&tenants[1], Some(&whole)), Ok(()));
+        assert!(matches!(admit(&tenants[1], Some(&whole)), Err(AdmitError::Rate { scope: Scope::Tenant, .. })));
     }
 
     #[test]

@@ -88,15 +88,30 @@ fn secret(section: &Section<'_>) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii());
     let is_read = hex.is_some_and(|hex| {
-        digest.iter_mut().enumerate().all(|(at, byte)| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map(|read| *byte = read).is_ok())
+        hex.bytes().all(|digit| digit.is_ascii_hexdigit())
+            && digest
+                .iter_mut()
+                .enumerate()
+                .all(|(at, byte)| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map(|read| *byte = read).is_ok())
     });
     if !is_read {
         let fault = Fault::error(section.place("key"), format!("`{}.key` should be `sha256:` and 64 hexadecimal digits", section.name()));
         section.report(fault.hint("printf %s \"$KEY\" | sha256sum, of a key such as `openssl rand -hex 32` gives"));
         return None;
     }
+    if digest == EMPTY {
+        let fault = Fault::error(section.place("key"), format!("`{}.key` is the digest of nothing", section.name()));
+        section.report(fault.hint("the variable that should hold the key was empty"));
+        return None;
+    }
     Some(digest)
 }
+
+/// SHA-256 of no bytes.
+const EMPTY: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
+    0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
 
 fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Option<(Department, Instance)> {
     let automated = super::modi::automated(section, evidence);
@@ -108,6 +123,12 @@ fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>, evidence: Opt
         let fault = Fault::error(section.place("tenant"), format!("the tenant `{}` is no consumer", tenant.tenant.name()));
         section.report(fault.hint("it has `roles: [provider]`"));
     }
+    if tenant.producer.is_none() {
+        let fault =
+            Fault::error(section.place("tenant"), format!("the tenant `{}` calls others and has no `producer`", tenant.tenant.name()));
+        section.report(fault.hint("its id on PDND: as a consumer it is counted and recorded by it"));
+    }
+    super::tenant::check_name(section, &key.text);
     let client = client_name.and_then(|name| client(section, name, &tenant, scope));
     if one.is_empty() && many.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `purpose` or `purposes`", section.name()));
@@ -138,7 +159,12 @@ fn client(section: &Section<'_>, text: &str, tenant: &Arc<TenantRules>, scope: &
                 let message = format!("`{owner}` does not act for `{}`", tenant.tenant.name());
                 return fault(message, format!("write `delegates: [{owner}]` in the tenant if it does"));
             }
-            (scope.tenants.get(owner)?, name)
+            let owner = scope.tenants.get(owner)?;
+            if !owner.roles.consumer {
+                let message = format!("`{}` is no consumer, and cannot call for another", owner.tenant.name());
+                return fault(message, "it has `roles: [provider]`".into());
+            }
+            (owner, name)
         }
     };
     let Some(client) = owner.client(name) else {
@@ -172,6 +198,12 @@ fn purpose(
     };
     if let Some(owner) = scope.purposes.get(&id).filter(|owner| owner.tenant != tenant.tenant) {
         section.report(Fault::error(place, format!("this purpose is one of `{}`", owner.tenant.name())));
+        return None;
+    }
+    let mut called_for = scope.called_for.borrow_mut();
+    let owner = called_for.entry(id).or_insert_with(|| tenant.tenant.0.clone());
+    if *owner != tenant.tenant.0 {
+        section.report(Fault::error(place, format!("a department of `{owner}` calls for this purpose")).hint("a purpose is one tenant's"));
         return None;
     }
     let name = tenant.purposes.iter().find(|(_, known)| *known == id).map(|(name, _)| name.clone());

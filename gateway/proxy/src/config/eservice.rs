@@ -165,17 +165,25 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         let _ = section.named_sections("operations");
     }
     let policy_file = section.text("policy").map(|text| files::resolve(section, text));
-    let policies = policies(section, &name, contract.as_ref(), &instances, security.as_ref());
+    // Whom an outbound e-service lists may call through it: a policy may say less.
+    let needs_policy = direction == Direction::Inbound && !matches!(security, Some(Security::Open | Security::Upstream));
+    let policies = policies(section, &name, contract.as_ref(), &instances, needs_policy);
     let subject = super::selector::list(section, "subject");
     let channel = ChannelSource::read(section);
     let limits = limits(section.section("limits"));
     let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
     let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
+    if direction == Direction::Outbound && status == Some(StatusMode::Served) {
+        let fault = Fault::error(section.place("status"), "the gateway cannot say of others that they are well");
+        section.report(fault.hint("leave it out: whether the provider lives is for the provider to say"));
+    }
+    let usual = if direction == Direction::Inbound { StatusMode::Served } else { StatusMode::Proxied };
+    let status = status.unwrap_or(usual);
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
-    let served = status.unwrap_or(StatusMode::Served) == StatusMode::Served;
+    let served = status == StatusMode::Served;
     let Adapted { adapter, identity_headers, upstream, audience } = adapter(section, contract.as_ref(), served)?;
     let modi = patterns.and_then(|patterns| patterns.rules(section, audience.as_deref(), evidence));
     let contract = contract?;
@@ -192,7 +200,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         policies: policies?,
         answers,
         durability: durability.unwrap_or(Durability::Strict),
-        status: status.unwrap_or(StatusMode::Served),
+        status,
         name,
         base_path,
         contract,
@@ -382,11 +390,10 @@ fn policies(
     name: &str,
     contract: Option<&Contract>,
     instances: &[Instance],
-    security: Option<&Security>,
+    needed: bool,
 ) -> Option<Option<Policies>> {
     let Some(text) = section.text("policy") else {
-        // Whom an outbound e-service lists may call through it: a policy may say less.
-        if matches!(security, Some(Security::Open | Security::Upstream | Security::Department(_))) {
+        if !needed {
             return Some(None);
         }
         let fault = Fault::error(section.here(), format!("`{}` needs `policy`", section.name()));

@@ -169,6 +169,8 @@ struct Parts<'a> {
 
 /// What the parts of a configuration may refer to.
 pub(crate) struct Scope<'a> {
+    /// Whose each purpose is that departments call for.
+    called_for: RefCell<HashMap<Uuid, Arc<str>>>,
     tenants: HashMap<&'a str, Arc<TenantRules>>,
     /// Whose each purpose is that has been given a name.
     purposes: HashMap<Uuid, Arc<TenantRules>>,
@@ -199,6 +201,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     let tenants = tenants(&parts.tenants, &issuers);
     let implicit = Arc::new(TenantRules::implicit(&installation));
     let scope = Scope {
+        called_for: RefCell::default(),
         tenants: parts.tenants.iter().map(|(key, _)| key.text.as_str()).zip(tenants.iter().cloned()).collect(),
         purposes: tenants.iter().flat_map(|tenant| tenant.purposes.iter().map(move |(_, id)| (*id, tenant.clone()))).collect(),
         issuers: &issuers,
@@ -295,7 +298,10 @@ fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
         let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
         section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
     }
-    let upstream = upstream::of_url(section, "token", url)?;
+    let mut upstream = upstream::of_url(section, "token", url)?;
+    // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
+    (upstream.connect_timeout, upstream.first_byte_timeout, upstream.total_timeout) =
+        (Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(6));
     Some(Arc::new(TokenServer { upstream: Arc::new(upstream), audience: audience.into() }))
 }
 

@@ -90,6 +90,7 @@ impl TenantRules {
 
 pub(super) fn compile(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]) -> TenantRules {
     let _ = section.text("name");
+    check_name(section, &key.text);
     let limits = section.section("limits").map(|section| super::eservice::party(&section)).unwrap_or_default();
     if limits.daily.is_some() {
         let fault = Fault::error(section.place("limits"), "a tenant has no quota of the day");
@@ -108,6 +109,15 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]
         purposes: purposes(section),
         delegates: section.texts("delegates").into_iter().map(|(text, _)| text.into()).collect(),
         limits,
+    }
+}
+
+/// A name stands in records, metrics and headers: no control characters, and not longer than anybody reads.
+pub(super) fn check_name(section: &Section<'_>, name: &str) {
+    if name.trim().is_empty() || name.len() > 100 || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        let fault =
+            Fault::error(section.here(), format!("the name of `{}` should be 1 to 100 characters of ASCII", section.name().escape_debug()));
+        section.report(fault.hint("it stands in records, metrics and headers; `name` holds what people call it"));
     }
 }
 
@@ -168,6 +178,20 @@ pub(super) fn check(tenants: &[(TenantRules, &Section<'_>)]) {
                 .any(|client| other.clients.iter().any(|known| known.id == client.id && known.environment == client.environment))
             {
                 twice("a client");
+            }
+            if tenant.producer.is_some() && tenant.producer == other.producer {
+                twice("the `producer`");
+            }
+            if let Some(client) =
+                tenant.clients.iter().find(|client| other.clients.iter().any(|known| known.fingerprint() == client.fingerprint()))
+            {
+                let message = format!(
+                    "the key of the client `{}` of `{}` is also one of `{}`",
+                    client.name,
+                    tenant.tenant.name(),
+                    other.tenant.name()
+                );
+                section.report(Fault::warning(section.here(), message).hint("whoever holds it can sign for both"));
             }
             if tenant.purposes.iter().any(|(_, id)| other.purposes.iter().any(|(_, known)| known == id)) {
                 twice("a purpose");

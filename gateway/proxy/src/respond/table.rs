@@ -126,7 +126,7 @@ fn voucher(fault: TokenFault) -> Row {
     match fault {
         TokenFault::Refused => (503, "voucher-refused", "PDND refuses a voucher", "voucher rifiutato dalla PDND"),
         TokenFault::Limited { .. } => (503, "voucher-limited", "PDND is asked too often", "troppe richieste di voucher alla PDND"),
-        TokenFault::Unreachable => (503, "pdnd-unavailable", "PDND gives no vouchers now", "PDND non disponibile"),
+        TokenFault::Unusable | TokenFault::Unreachable => (503, "pdnd-unavailable", "PDND gives no vouchers now", "PDND non disponibile"),
     }
 }
 

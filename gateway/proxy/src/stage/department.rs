@@ -1,10 +1,11 @@
 //! Which department of ours calls: by its own key, for one of its purposes, telling who asks where the provider wants to know.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 
+use super::voucher::{EVIDENCE, SIGNATURE};
 use crate::config::{Departments, EvidenceClaim, EvidenceRules, Security};
-use crate::exchange::Authenticated;
+use crate::exchange::{Authenticated, Told};
 use crate::message::Request;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
 use crate::snapshot::{CallingWay, Desk, EService};
@@ -13,6 +14,8 @@ use crate::snapshot::{CallingWay, Desk, EService};
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Where a department that may call for several purposes says for which.
 const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
+/// What else a department could show under our voucher, as if it were ours.
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// The longest that may be told of who asks.
 const LONGEST_TOLD: usize = 128;
 
@@ -43,7 +46,7 @@ pub fn department(request: &mut Request) -> Result<(), Rejection> {
         Err(rejection) => Some(rejection),
     };
     let _ = exchange.caller.set(known);
-    for name in [API_KEY, PURPOSE, AUTHORIZATION] {
+    for name in [API_KEY, PURPOSE, AUTHORIZATION, COOKIE, DPOP, EVIDENCE, SIGNATURE] {
         request.headers.remove(name);
     }
     for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
@@ -55,7 +58,7 @@ pub fn department(request: &mut Request) -> Result<(), Rejection> {
 /// Whose key it is, by its place.
 fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, DepartmentError> {
     let mut keys = headers.get_all(API_KEY).iter();
-    let key = keys.next().ok_or(DepartmentError::KeyMissing)?;
+    let key = keys.next().filter(|key| !key.is_empty()).ok_or(DepartmentError::KeyMissing)?;
     if keys.next().is_some() {
         return Err(DepartmentError::KeyDuplicate);
     }
@@ -84,7 +87,7 @@ fn asked(service: &EService) -> Option<&EvidenceRules> {
 }
 
 /// What is told of who asks: by the department, or by itself where it is a declared process.
-fn told(desk: &Desk, service: &EService, headers: &HeaderMap) -> Result<Vec<(Box<str>, Box<str>)>, EvidenceError> {
+fn told(desk: &Desk, service: &EService, headers: &HeaderMap) -> Result<Told, EvidenceError> {
     match (asked(service), &desk.automated) {
         (None, _) => Ok(Vec::new()),
         (Some(_), Some(told)) => Ok(told.to_vec()),

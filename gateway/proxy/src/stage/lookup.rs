@@ -35,7 +35,7 @@ async fn cached(request: Request, next: Next) -> Result<Response, Rejection> {
     let exchange = request.exchange.clone();
     let definition = exchange.service().definition.clone();
     let rules = definition.operations[exchange.routed().operation].cache.as_ref().ok_or(Rejection::Internal)?;
-    let question = Question::of(&definition, exchange.authenticated().instance, request.call(), &rules.ignore);
+    let question = Question::of(&definition, exchange.authenticated(), request.call(), &rules.ignore);
     let max_age = exchange.decision.get().and_then(|decision| decision.obligations.max_cache_age);
     let asked = request.call().body.json().cloned();
     let cache = exchange.worker.state.cache.clone();

@@ -166,6 +166,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.cache = exchange.lookup.get().map(cache);
     let drift: Vec<String> = exchange.drift.get().map(|drift| drift.chars().take(500).collect()).into_iter().collect();
     record.drift = Strings::Owned(&drift);
+    record.direction = Some(Direction::Inbound);
     let Some(routed) = exchange.routed.get() else {
         let unrouted = Fixed::operation(&Operation { method: Some(method(&exchange.method)), ..Operation::default() });
         record.operation = Some(&unrouted);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
+use exchange::Caller;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use trust::{ModiToken, SignError, SignedMessage, TrackingEvidence, Uuid};
 
@@ -21,8 +22,8 @@ use crate::message::{Request, RequestBody};
 use crate::rejection::Rejection;
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
 
-const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
-const SIGNATURE: HeaderName = HeaderName::from_static("agid-jwt-signature");
+pub(super) const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("agid-jwt-signature");
 
 /// How long tokens live: a minute, and as long again for PDND to answer.
 const LIFETIME: Duration = Duration::from_mins(2);
@@ -42,7 +43,7 @@ pub fn voucher(mut request: Request) -> Checked {
     if exchange.service().definition.modi.is_some() {
         return Checked::later(signed(request, source));
     }
-    if let Some(held) = source.at_hand(exchange.seen) {
+    if let Some(held) = source.at_hand() {
         return show(&mut request, &held.voucher).map(|()| request).into();
     }
     Checked::later(async move {
@@ -54,7 +55,9 @@ pub fn voucher(mut request: Request) -> Checked {
 
 fn show(request: &mut Request, shown: &Shown) -> Result<(), Rejection> {
     headers(request)?.insert(SHOWN_IN, shown.header.clone());
-    let _ = request.exchange.shown.set(shown.claims.clone());
+    // Whose quotas are consumed is what we know of our tenant: a restart recalls them from the record.
+    let consumer = request.exchange.authenticated().caller.consumer.clone();
+    let _ = request.exchange.shown.set(Arc::new(Caller { consumer, ..(*shown.claims).clone() }));
     Ok(())
 }
 
@@ -66,10 +69,8 @@ fn headers(request: &mut Request) -> Result<&mut HeaderMap, Rejection> {
 async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Request, Rejection> {
     let exchange = request.exchange.clone();
     let rules = exchange.service().definition.modi.as_ref().ok_or(Rejection::Internal)?;
-    // What a caller sent under these names is not ours.
-    for name in [&EVIDENCE, &SIGNATURE, &DIGEST] {
-        headers(&mut request)?.remove(name);
-    }
+    // Whether it was right has been looked at; what is sent is another message.
+    headers(&mut request)?.remove(DIGEST);
     let mut digest = None;
     if let Some(evidence) = &rules.evidence {
         let token = track(rules, evidence.bound, exchange.authenticated(), &source).await?;
@@ -79,7 +80,7 @@ async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Requ
     match digest {
         Some(digest) => show(&mut request, &source.bound(digest).await?)?,
         None => {
-            let held = match source.at_hand(exchange.seen) {
+            let held = match source.at_hand() {
                 Some(held) => held,
                 None => source.get().await?,
             };

@@ -123,14 +123,21 @@ async fn show(setting: &Setting, step: &Step) -> anyhow::Result<Shown> {
 
 async fn request(setting: &Setting, step: &Step) -> anyhow::Result<Request<Bytes>> {
     let voucher = match step.voucher {
-        Voucher::None => None,
+        Voucher::None | Voucher::Key { .. } => None,
         Voucher::Asked { client, purpose } => {
             let consumer = Consumer::of(&setting.sandbox.pdnd, client, Some(purpose)).context("a client of the registry")?;
             Some(consumer.voucher().await?.token)
         }
         Voucher::Expired { client, purpose } => Some(setting.sandbox.voucher(&VoucherSpec::new(client, purpose).issued_ago(3600))?),
     };
-    let mut request = Request::builder().method(step.method).uri(format!("{}{}", setting.url, step.path));
+    let url = if matches!(step.voucher, Voucher::Key { .. }) { &setting.departments } else { &setting.url };
+    let mut request = Request::builder().method(step.method).uri(format!("{url}{}", step.path));
+    if let Voucher::Key { key, purpose } = step.voucher {
+        request = request.header("x-api-key", key);
+        if let Some(purpose) = purpose {
+            request = request.header("varco-purpose", purpose);
+        }
+    }
     if let Some(voucher) = voucher {
         request = request.header("authorization", format!("Bearer {voucher}"));
     }

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use aws_lc_rs::digest::{SHA256, digest};
 use proxy::config;
 use proxy::{Running, Way};
-use sandbox::{Options, Sandbox};
+use sandbox::{Options, Registry, Sandbox};
 use std::sync::mpsc::Receiver;
+
+use super::steps::KEYS;
 
 /// The files that are shipped with the product, so that the demo needs nothing but the binary.
 const FILES: [(&str, &str); 4] = [
@@ -23,8 +26,10 @@ pub(super) struct Setting {
     pub(super) sandbox: Sandbox,
     pub(super) gateway: Running,
     pub(super) ways: Receiver<Way>,
-    /// `http://127.0.0.1:port` of the gateway.
+    /// `http://127.0.0.1:port` of the gateway, for others.
     pub(super) url: String,
+    /// The same for our departments.
+    pub(super) departments: String,
 }
 
 impl Setting {
@@ -35,6 +40,10 @@ impl Setting {
             std::fs::write(path, content)?;
         }
         let sandbox = Sandbox::start(Options::default()).await?;
+        for client in ["valdombra-sociale", "borgoselva-tributi"] {
+            let key = sandbox.pdnd.key(client).context("the sandbox made a key for each client")?.to_pem()?;
+            std::fs::write(folder.join(format!("{client}.pem")), key.as_bytes())?;
+        }
         let path = folder.join("varco.yaml");
         std::fs::write(&path, configuration(&sandbox)?)?;
         let loaded = config::load(&path);
@@ -45,9 +54,12 @@ impl Setting {
         let gateway = proxy::start(configuration)?;
         let ways = gateway.watch().context("nobody else watches")?;
         let addresses = gateway.addresses();
-        let address = addresses.first().and_then(|(_, addresses)| addresses.first()).context("a listener with an address")?;
-        let url = format!("http://{address}");
-        Ok(Self { folder: folder.to_owned(), sandbox, gateway, ways, url })
+        let of = |name: &str| {
+            let found = addresses.iter().find(|(listener, _)| **listener == *name).and_then(|(_, addresses)| addresses.first());
+            found.map(|address| format!("http://{address}")).with_context(|| format!("the listener {name} has an address"))
+        };
+        let (url, departments) = (of("pdnd")?, of("departments")?);
+        Ok(Self { folder: folder.to_owned(), sandbox, gateway, ways, url, departments })
     }
 
     /// The audit log's folder.
@@ -64,17 +76,23 @@ fn configuration(sandbox: &Sandbox) -> anyhow::Result<String> {
     let descriptor = eservice.descriptors.first().context("and a descriptor")?;
     let audience = descriptor.audience.first().context("with an audience")?;
     let (issuer, jwks, department) = (&sandbox.pdnd.environment().issuer, sandbox.pdnd.jwks_url(), sandbox.department.url());
+    let port = free_port()?;
+    let consumers = consumers(&registry)?;
     let mut yaml = format!(
-        "# What the demo runs: one inbound e-service in front of a legacy SOAP department, and the same with a department that is off.\n\
+        "# What the demo runs: one inbound e-service in front of a legacy SOAP department, the same with a department that is off, and\n\
+         # an outbound one through which the departments of two other towns call the first, as if it were another's.\n\
          installation: demo\n\
          workers: 2\n\
-         tenants:\n  pietrachiara: {{ name: Comune di Pietrachiara, producer: {producer} }}\n\
-         pdnd:\n  sandbox: {{ issuer: {issuer}, jwks: \"{jwks}\" }}\n\
-         listeners:\n  pdnd: {{ address: \"127.0.0.1:0\" }}\n\
+         tenants:\n  pietrachiara: {{ name: Comune di Pietrachiara, producer: {producer} }}\n{consumers}\
+         pdnd:\n  sandbox: {{ issuer: {issuer}, jwks: \"{jwks}\", token: \"{token}\", assertion_audience: {assertion_audience} }}\n\
+         listeners:\n  pdnd: {{ address: \"127.0.0.1:{port}\" }}\n  departments: {{ address: \"127.0.0.1:0\" }}\n\
          audit: {{ store: audit, origin: demo.example/log }}\n\
          eservices:\n",
         producer = provider.id,
+        token = sandbox.pdnd.token_url(),
+        assertion_audience = sandbox.pdnd.environment().assertion_audience,
     );
+    yaml += &outbound(port)?;
     for (name, base_path, url) in [("anagrafe", "/anagrafe/v1", department.as_str()), ("anagrafe-spenta", "/spenta/v1", &closed_port()?)] {
         let _ = write!(
             yaml,
@@ -97,8 +115,40 @@ fn configuration(sandbox: &Sandbox) -> anyhow::Result<String> {
     Ok(yaml)
 }
 
-/// A port where nobody listens: taken from the system and given back.
+/// The towns that call: each with its client and its purpose, by the registry of the sandbox.
+fn consumers(registry: &Registry) -> anyhow::Result<String> {
+    let mut yaml = String::new();
+    for (town, client, purpose) in [("valdombra", "valdombra-sociale", "assistenza"), ("borgoselva", "borgoselva-tributi", "tributi")] {
+        let id = registry.clients.iter().find(|known| known.name == client).context("a client of the registry")?.id;
+        let (tenant, purpose_id) = (registry.tenant(town).context("its tenant")?.id, registry.purpose(purpose).context("its purpose")?.id);
+        let _ = write!(
+            yaml,
+            "  {town}:\n    producer: {tenant}\n    clients: {{ pdnd: {{ id: {id}, key: {client}.pem, pdnd: sandbox }} }}\n    purposes: {{ {purpose}: {purpose_id} }}\n",
+        );
+    }
+    Ok(yaml)
+}
+
+/// The outbound e-service. What it calls is the inbound one of the same gateway, whose port is therefore chosen beforehand.
+fn outbound(port: u16) -> anyhow::Result<String> {
+    let mut yaml = format!(
+        "  residenza:\n    direction: outbound\n    listener: departments\n    base_path: /residenza\n    contract: specs/anagrafe/openapi.yaml\n\
+         \x20   security: [voucher]\n    limits: {{ per_purpose: {{ daily: 1 }} }}\n\
+         \x20   adapter: {{ http: {{ url: \"http://127.0.0.1:{port}/anagrafe/v1\" }} }}\n    consumers:\n",
+    );
+    for ((department, key), (tenant, purpose)) in KEYS.into_iter().zip([("valdombra", "assistenza"), ("borgoselva", "tributi")]) {
+        let digest = digest(&SHA256, key.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let _ = writeln!(yaml, "      {department}: {{ tenant: {tenant}, client: pdnd, purpose: {purpose}, key: \"sha256:{digest}\" }}");
+    }
+    Ok(yaml)
+}
+
+/// A port that is free: taken from the system and given back.
+fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A place where nobody listens.
 fn closed_port() -> anyhow::Result<String> {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(format!("http://{}/anagrafe", socket.local_addr()?))
+    Ok(format!("http://127.0.0.1:{}/anagrafe", free_port()?))
 }

@@ -21,6 +21,11 @@ pub(super) enum Voucher {
         client: &'static str,
         purpose: &'static str,
     },
+    /// None: a department of ours shows its key, and for which purpose it calls if it says so.
+    Key {
+        key: &'static str,
+        purpose: Option<&'static str>,
+    },
     /// Made an hour ago for ten minutes.
     Expired {
         client: &'static str,
@@ -58,6 +63,7 @@ const LUCIA: &str = "FNTLCU85C52X999H";
 
 pub(super) fn steps() -> Vec<Step> {
     let search = "/anagrafe/v1/residenze/ricerca";
+    let outside = "/residenza/residenze/ricerca";
     let success = Promise { status: 200, outcome: "success", ..Promise::default() };
     let refused = |status, problem| Promise { status, problem: Some(problem), outcome: "refused", ..Promise::default() };
     vec![
@@ -138,5 +144,48 @@ pub(super) fn steps() -> Vec<Step> {
             body: lookup("20261121000008", LUCIA),
             promise: Promise { status: 502, problem: Some("upstream-unreachable"), outcome: "failed", ..Promise::default() },
         },
+        Step {
+            title: "a department of ours calls out: it shows a key, the gateway gets the voucher, the registry answers",
+            voucher: Voucher::Key { key: KEYS[0].1, purpose: None },
+            method: "POST",
+            path: outside,
+            body: lookup("20261121000009", LUCIA),
+            promise: Promise { present: &["/cittadino/cognome"], ..success },
+        },
+        Step {
+            title: "a department without its key",
+            voucher: Voucher::Key { key: "nessuna", purpose: None },
+            method: "POST",
+            path: outside,
+            body: lookup("20261121000010", LUCIA),
+            promise: refused(401, "key-unknown"),
+        },
+        Step {
+            title: "another town's purpose: refused before PDND is asked",
+            voucher: Voucher::Key { key: KEYS[0].1, purpose: Some("tributi") },
+            method: "POST",
+            path: outside,
+            body: lookup("20261121000011", LUCIA),
+            promise: refused(403, "purpose-not-yours"),
+        },
+        Step {
+            title: "another town's department, on the same URL: its own voucher, and what its purpose may see",
+            voucher: Voucher::Key { key: KEYS[1].1, purpose: None },
+            method: "POST",
+            path: outside,
+            body: lookup("20261121000012", LUCIA),
+            promise: Promise { present: &["/cittadino/cognome"], absent: &["/cittadino/reddito"], ..success },
+        },
+        Step {
+            title: "the quota of the day: this town may call once",
+            voucher: Voucher::Key { key: KEYS[1].1, purpose: None },
+            method: "POST",
+            path: outside,
+            body: lookup("20261121000013", LUCIA),
+            promise: refused(429, "quota-exhausted"),
+        },
     ]
 }
+
+/// The departments that call out, and what each shows.
+pub(super) const KEYS: [(&str, &str); 2] = [("sociale", "chiave-dei-servizi-sociali"), ("tributi", "chiave-dei-tributi")];

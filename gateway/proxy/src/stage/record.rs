@@ -219,7 +219,10 @@ pub(super) fn direction(definition: &Definition) -> Direction {
 
 /// The patterns of ModI that were verified, or shown to the provider.
 fn patterns(definition: &Definition, exchange: &Exchange) -> &'static [&'static str] {
-    let Some(modi) = definition.modi.as_ref().filter(|_| exchange.shown.get().is_some()) else { return &["ID_AUTH_REST_01"] };
+    if definition.direction == config::Direction::Outbound && exchange.shown.get().is_none() {
+        return &[];
+    }
+    let Some(modi) = &definition.modi else { return &["ID_AUTH_REST_01"] };
     match (modi.integrity, modi.evidence.as_ref().map(|evidence| evidence.bound)) {
         (false, None) => &["ID_AUTH_REST_01"],
         (true, None) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02"],

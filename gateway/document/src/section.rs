@@ -182,6 +182,20 @@ impl<'a> Section<'a> {
         node.pairs().iter().filter_map(text).collect()
     }
 
+    /// The keys of this mapping, which are names that the user chose.
+    pub fn keys(&self) -> impl Iterator<Item = &'a Key> {
+        self.node.pairs().iter().map(|(key, _)| key)
+    }
+
+    /// The texts of a mapping under a name that the user chose, in order; whoever reads it looks at the names itself.
+    pub fn texts_under(&self, name: &str) -> Vec<(&'a Key, &'a str)> {
+        let Some(node) = self.node.get(name) else { return Vec::new() };
+        if !matches!(node.value, Value::Mapping(_)) {
+            self.wrong::<()>(name, node, "a mapping");
+        }
+        node.pairs().iter().filter_map(|(key, node)| Some((key, self.as_text(&key.text, node)?))).collect()
+    }
+
     /// The mappings of a list.
     pub fn section_list(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(node) = self.node(key) else { return Vec::new() };

@@ -99,12 +99,17 @@ impl Issuer {
 
     /// Verifies a voucher's signature: at once where the key is known, after a fetch where it may have been added.
     pub async fn verify(&self, token: &Presented<'_>, now: Timestamp) -> Result<Voucher, TrustError> {
+        self.with_keys(now, |keys| token.verify(&self.rules, keys)).await
+    }
+
+    /// Tries something with the keys, and again with newer ones where it misses one.
+    pub async fn with_keys<T>(&self, now: Timestamp, check: impl Fn(&Jwks) -> Result<T, TrustError>) -> Result<T, TrustError> {
         let mut missing = Box::default();
         // Without any keys, with the first ones, and with those fetched again because the voucher's key was not among them.
         for _ in 0..3 {
             let mut fetched = self.fetched.subscribe();
             missing = match self.keys().as_ref().and_then(|dated| dated.at(now)) {
-                Some(keys) => match token.verify(&self.rules, keys) {
+                Some(keys) => match check(keys) {
                     Err(TrustError::UnknownKey { kid }) => kid,
                     result => return result,
                 },
@@ -114,7 +119,7 @@ impl Issuer {
             match looked {
                 KeyLook::Known(dated) => {
                     let keys = dated.at(now).ok_or(TrustError::KeysUnavailable { retry_after: 30 })?;
-                    return token.verify(&self.rules, keys);
+                    return check(keys);
                 }
                 KeyLook::Unknown => break,
                 KeyLook::Unavailable { retry_after } => return Err(TrustError::KeysUnavailable { retry_after }),

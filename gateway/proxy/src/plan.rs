@@ -53,6 +53,8 @@ pub enum Part {
     Tenant,
     /// An environment of PDND.
     Environment,
+    /// A portal.
+    Portal,
     /// A listener.
     Listener,
     /// An e-service.
@@ -86,6 +88,21 @@ impl Plan {
                     ("jwks", old.keys == new.keys),
                     ("refresh", old.refresh == new.refresh),
                     ("token", old.token == new.token),
+                ])
+            },
+        );
+        plan.compare(
+            Part::Portal,
+            &old.portals,
+            &new.portals,
+            |portal| &portal.name,
+            |old, new| {
+                named([
+                    ("issuer", old.issuer.rules == new.issuer.rules),
+                    ("jwks", old.issuer.keys == new.issuer.keys),
+                    ("refresh", old.issuer.refresh == new.issuer.refresh),
+                    ("audience", old.audience == new.audience),
+                    ("header", old.header == new.header),
                 ])
             },
         );
@@ -180,6 +197,7 @@ fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
         ("security", old.security == new.security),
         ("instances", old.instances == new.instances),
         ("evidence", old.modi == new.modi),
+        ("portal", old.portal == new.portal),
         ("policy", policies(old) == policies(new)),
         ("subject", old.subject == new.subject),
         ("channel", old.channel == new.channel),
@@ -216,6 +234,7 @@ impl fmt::Display for Change {
         let part = match self.part {
             Part::Tenant => "tenant",
             Part::Environment => "environment",
+            Part::Portal => "portal",
             Part::Listener => "listener",
             Part::EService => "e-service",
             Part::Configuration => "configuration",

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use adapter_api::AdapterError;
-use http::HeaderName;
 use trust::TrustError;
 
 use crate::admission::Measure;
 use crate::body::{BodyError, StreamError};
-use crate::config::{LimitRules, PartyLimit};
+use crate::config::{EvidenceSource, LimitRules, PartyLimit};
 use crate::upstream::UpstreamError;
 use crate::vouchers::NoVoucher;
 
@@ -24,6 +23,9 @@ pub enum Rejection {
     /// The department was not believed.
     #[error(transparent)]
     Department(#[from] DepartmentError),
+    /// The portal's token was not believed.
+    #[error("the portal's token is not accepted: {0}")]
+    Portal(TrustError),
     /// The department did not tell what the provider wants to know.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -141,22 +143,28 @@ pub enum DepartmentError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// It is not there.
-    #[error("`{claim}` is not told: send it in the header `{header}`")]
+    #[error("`{claim}` is not told: it belongs in {from}")]
     Missing {
         /// The claim.
         claim: Box<str>,
         /// Where it should stand.
-        header: HeaderName,
+        from: EvidenceSource,
     },
     /// It is there more than once, too long, or no plain text.
-    #[error("`{claim}` in the header `{header}` is not one plain text of at most {most} characters")]
+    #[error("`{claim}`, told in {from}, is not one plain text of at most {most} characters")]
     Malformed {
         /// The claim.
         claim: Box<str>,
         /// Where it stands.
-        header: HeaderName,
+        from: EvidenceSource,
         /// The longest.
         most: usize,
+    },
+    /// The provider has no name for it.
+    #[error("what is told as `{claim}` is none of the values that the provider knows")]
+    Unknown {
+        /// The claim.
+        claim: Box<str>,
     },
 }
 

@@ -225,11 +225,11 @@ impl Reloader {
         let Prepared { snapshot, sockets } = prepared;
         // Before any exchange sees the new listeners: the issuers' keys are those that their vouchers will be held against.
         let new = self.state.keep(&snapshot);
-        let has_changed = !new.is_empty() || self.current().issuers.len() != snapshot.issuers.len();
+        let has_changed = !new.is_empty() || self.current().keyed().count() != snapshot.keyed().count();
         for issuer in new {
             self.control.spawn(Issuer::keep_fresh(issuer));
         }
-        snapshot.issuers.iter().for_each(|issuer| issuer.read_file());
+        snapshot.keyed().for_each(|issuer| issuer.read_file());
         for listener in &snapshot.listeners {
             self.post(inner, listener)?;
         }

@@ -11,12 +11,14 @@ use adapter_api::OperationSpec;
 use arc_swap::ArcSwap;
 use audit::{Fixed, Operation};
 use exchange::{Caller, Tenant};
-use http::Method;
+use http::{HeaderName, Method};
 use tokio::sync::Semaphore;
+use trust::PortalRules;
 
 use crate::admission::{PartyLimits, ServiceLimits, TenantLimit};
 use crate::config::{
-    Automated, Configuration, Definition, Department, Instance, ListenerRules, PartyLimit, PurposeChoice, Security, TenantRules,
+    Automated, Configuration, Definition, Department, Instance, ListenerRules, PartyLimit, PortalConfig, PurposeChoice, Security,
+    TenantRules,
 };
 use crate::keys::Issuer;
 use crate::metrics::{ServiceMetrics, TenantMetrics};
@@ -34,6 +36,8 @@ pub struct Snapshot {
     pub listeners: Vec<Arc<Listener>>,
     /// The environments, likewise.
     pub issuers: Arc<[Arc<Issuer>]>,
+    /// The portals, likewise.
+    pub portals: Vec<Arc<Issuer>>,
 }
 
 /// What every exchange of a snapshot needs, whatever its listener.
@@ -91,6 +95,8 @@ pub struct EService {
     pub tenants: Vec<InName>,
     /// The departments that call through it, by the place of their instances; none of an inbound one.
     pub departments: Vec<Desk>,
+    /// The portal whose tokens say who asks.
+    pub portal: Option<Portal>,
     /// The issuers of its instances' vouchers, by the place of the environment; each once.
     pub issuers: Arc<[Arc<Issuer>]>,
     /// Where its exchanges are counted.
@@ -110,6 +116,23 @@ pub struct InName {
     pub limit: Option<TenantLimit>,
     /// Where it is counted.
     pub metrics: TenantMetrics,
+}
+
+/// A portal with its keys.
+pub struct Portal {
+    /// What its tokens look like.
+    pub rules: PortalRules,
+    /// The header in which they are sent.
+    pub header: HeaderName,
+    /// Its keys.
+    pub keys: Arc<Issuer>,
+}
+
+impl Portal {
+    fn new(config: &PortalConfig, keys: Arc<Issuer>) -> Self {
+        let rules = PortalRules { issuer: config.issuer.rules.clone(), audience: config.audience.clone() };
+        Self { rules, header: config.header.clone(), keys }
+    }
 }
 
 /// A department with what it needs to call.
@@ -147,9 +170,15 @@ impl Snapshot {
         self.listeners.iter().flat_map(|listener| &listener.services)
     }
 
+    /// Whoever's keys are kept fresh: environments and portals.
+    pub fn keyed(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.issuers.iter().chain(&self.portals)
+    }
+
     /// Binds a configuration to the state. `addresses` are those that the listeners' sockets got.
     pub fn bind(configuration: &Arc<Configuration>, state: &State, addresses: &[Vec<SocketAddr>]) -> Self {
         let issuers: Arc<[_]> = configuration.issuers.iter().map(|config| state.issuer(config)).collect();
+        let portals: Vec<_> = configuration.portals.iter().map(|portal| state.issuer(&portal.issuer)).collect();
         let common = Arc::new(Common {
             installation: configuration.installation.clone(),
             hash: Fixed::digest(&configuration.hash),
@@ -159,7 +188,11 @@ impl Snapshot {
             .eservices
             .iter()
             .enumerate()
-            .map(|(index, definition)| Arc::new(EService::bind(definition, index, state, &issuers, configuration)))
+            .map(|(index, definition)| {
+                let mut service = EService::bind(definition, index, state, &issuers, configuration);
+                service.portal = definition.portal.map(|at| Portal::new(&configuration.portals[at], portals[at].clone()));
+                Arc::new(service)
+            })
             .collect();
         let listeners = configuration.listeners.iter().enumerate().map(|(at, rules)| {
             let mut served: Vec<Arc<EService>> =
@@ -173,7 +206,7 @@ impl Snapshot {
                 services: served,
             })
         });
-        Self { listeners: listeners.collect(), configuration: configuration.clone(), common, issuers }
+        Self { listeners: listeners.collect(), configuration: configuration.clone(), common, issuers, portals }
     }
 }
 
@@ -228,6 +261,7 @@ impl EService {
             },
             tenants,
             departments,
+            portal: None,
             issuers: issuers.clone(),
             metrics: state.metrics.service(definition),
             operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec)).collect(),

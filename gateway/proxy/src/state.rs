@@ -152,7 +152,7 @@ impl State {
     /// A snapshot is in force: its issuers are the ones. Those that were not there before are given back, to be kept fresh.
     pub fn keep(&self, snapshot: &Snapshot) -> Vec<Arc<Issuer>> {
         let mut named = self.named.lock();
-        let all: HashMap<_, _> = snapshot.issuers.iter().map(|issuer| (issuer.name.clone(), issuer.clone())).collect();
+        let all: HashMap<_, _> = snapshot.keyed().map(|issuer| (issuer.name.clone(), issuer.clone())).collect();
         let before = std::mem::replace(&mut named.issuers, all);
         let is_in = |issuer: &Arc<Issuer>, list: &HashMap<Arc<str>, Arc<Issuer>>| {
             list.get(&issuer.name).is_some_and(|known| Arc::ptr_eq(known, issuer))

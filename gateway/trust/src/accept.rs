@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use exchange::{Caller, Timestamp};
 
-use crate::claims::{AuditDigest, Claims, Identifier};
+use crate::claims::{AuditDigest, Claims, Dates, Identifier};
 use crate::{Scheme, TrustError, Uuid, Voucher};
 
 /// What a voucher must say to open one instance of an e-service: the tenant's, in the versions served.
@@ -79,7 +79,8 @@ pub fn accept(voucher: &Voucher, scheme: Scheme, acceptance: &Acceptance, now: T
         return Err(TrustError::WrongIssuer);
     }
     audience(claims, acceptance)?;
-    times(claims, &acceptance.times, now)?;
+    let Claims { expires_at, not_before, issued_at, .. } = *claims;
+    times(Dates { expires_at, not_before, issued_at }, &acceptance.times, now)?;
     parties(claims)?;
     instance(claims, acceptance)?;
     binding(claims, scheme)?;
@@ -94,14 +95,14 @@ fn audience(claims: &Claims, acceptance: &Acceptance) -> Result<(), TrustError> 
     }
 }
 
-fn times(claims: &Claims, times: &Times, now: Timestamp) -> Result<(), TrustError> {
-    if let Some(ago) = require(claims.expires_at, "exp")?.passed(now, times.after_expiry) {
+pub(crate) fn times(dates: Dates, times: &Times, now: Timestamp) -> Result<(), TrustError> {
+    if let Some(ago) = require(dates.expires_at, "exp")?.passed(now, times.after_expiry) {
         return Err(TrustError::Expired { ago });
     }
-    if let Some(ahead) = claims.not_before.and_then(|date| date.ahead(now, times.ahead)) {
+    if let Some(ahead) = dates.not_before.and_then(|date| date.ahead(now, times.ahead)) {
         return Err(TrustError::NotYetValid { ahead });
     }
-    let issued_at = require(claims.issued_at, "iat")?;
+    let issued_at = require(dates.issued_at, "iat")?;
     if let Some(ahead) = issued_at.ahead(now, times.ahead) {
         return Err(TrustError::IssuedInFuture { ahead });
     }

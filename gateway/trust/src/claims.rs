@@ -66,6 +66,21 @@ impl Claims {
     }
 }
 
+/// When a token ends, begins, and was issued: `exp`, `nbf`, `iat`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dates {
+    pub(crate) expires_at: Option<NumericDate>,
+    pub(crate) not_before: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+}
+
+impl Dates {
+    pub(crate) fn read(payload: &Json) -> Result<Self, TrustError> {
+        let of = Reader(payload.root());
+        Ok(Self { expires_at: of.date("exp")?, not_before: of.date("nbf")?, issued_at: of.date("iat")? })
+    }
+}
+
 struct Reader<'a>(Node<'a>);
 
 impl<'a> Reader<'a> {

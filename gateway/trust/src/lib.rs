@@ -25,6 +25,7 @@ mod key;
 mod key_ring;
 mod modi;
 mod numeric_date;
+mod portal;
 mod rules;
 #[cfg(test)]
 mod sample;
@@ -47,6 +48,7 @@ pub use jwks::{Jwks, JwksFault};
 pub use key::{Key, KeyFlaw};
 pub use key_ring::{DatedKeys, KeyLook, KeyRing, KeyRingRules};
 pub use modi::{ModiToken, SignedMessage, TrackingEvidence, digest_header, dnonce, evidence_digest, message_signature, tracking_evidence};
+pub use portal::{PortalRules, PortalToken, verify_portal};
 pub use rules::{AlgorithmRefused, IssuerRules};
 pub use signing::{SignError, SigningKey};
 pub use uuid::Uuid;

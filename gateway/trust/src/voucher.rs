@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use exchange::Caller;
 use exchange::json::Node;
+use exchange::{Caller, Json};
 
 use crate::claims::{Claims, Identifier};
 use crate::compact::Compact;
@@ -69,17 +69,14 @@ impl<'a> Presented<'a> {
         Ok(payload.root().get("iss").and_then(Node::as_str).map(Into::into))
     }
 
-    /// Steps 2 to 6 of a provider's verification: the header, the key, the signature, the types of the claims; and that the
-    /// issuer is the one whose key it was.
-    pub fn verify(&self, rules: &IssuerRules, keys: &Jwks) -> Result<Voucher, TrustError> {
+    /// The token as it was read.
+    pub(crate) fn compact(&self) -> &Compact<'a> {
+        &self.0
+    }
+
+    /// The claims of a token that one of these keys signed, and that key.
+    pub(crate) fn signed(&self, rules: &IssuerRules, keys: &Jwks) -> Result<(Json, Fingerprint), TrustError> {
         let token = &self.0;
-        // Members that carry or point to keys (jku, jwk, x5u, x5c) are never looked at: the issuer's keys are configured.
-        if token.member("crit").is_some() {
-            return Err(TrustError::CriticalHeader);
-        }
-        if !token.text("typ").is_ok_and(is_access_token) {
-            return Err(TrustError::WrongType);
-        }
         // A token says which of the allowed algorithms it is signed with; it cannot add one.
         let algorithm = rules.algorithm(token.text("alg")?).ok_or(TrustError::AlgorithmNotAllowed)?;
         let kid = token.kid()?;
@@ -87,16 +84,32 @@ impl<'a> Presented<'a> {
         if !key.verifies(algorithm, token.signed(), &token.signature()?) {
             return Err(TrustError::BadSignature);
         }
-        let claims = Claims::read(&token.payload()?)?;
+        Ok((token.payload()?, key.fingerprint()))
+    }
+
+    /// Members that carry or point to keys (jku, jwk, x5u, x5c) are never looked at: the issuer's keys are configured.
+    pub(crate) fn refuse_critical(&self) -> Result<(), TrustError> {
+        if self.0.member("crit").is_some() { Err(TrustError::CriticalHeader) } else { Ok(()) }
+    }
+
+    /// Steps 2 to 6 of a provider's verification: the header, the key, the signature, the types of the claims; and that the
+    /// issuer is the one whose key it was.
+    pub fn verify(&self, rules: &IssuerRules, keys: &Jwks) -> Result<Voucher, TrustError> {
+        self.refuse_critical()?;
+        if !self.0.text("typ").is_ok_and(is_access_token) {
+            return Err(TrustError::WrongType);
+        }
+        let (payload, fingerprint) = self.signed(rules, keys)?;
+        let claims = Claims::read(&payload)?;
         match &claims.issuer {
             None => return Err(TrustError::MissingClaim { claim: "iss" }),
             // Without this, a key of the test environment could sign for the production's.
             Some(issuer) if **issuer != *rules.issuer => return Err(TrustError::WrongIssuer),
             Some(_) => {}
         }
-        let kid: Arc<str> = kid.into();
+        let kid: Arc<str> = self.0.kid()?.into();
         let caller = Arc::new(caller(&claims, &rules.issuer, &kid));
-        Ok(Voucher { claims, issuer: rules.issuer.clone(), caller, kid, fingerprint: key.fingerprint() })
+        Ok(Voucher { claims, issuer: rules.issuer.clone(), caller, kid, fingerprint })
     }
 }
 

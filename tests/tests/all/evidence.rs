@@ -157,7 +157,14 @@ fn what_would_invent_who_asks_does_not_load() {
     assert!(check(&good).contains("can be used"), "{}", check(&good));
     let automated = "purpose: assistenza, automated:";
     for (from, to, expected) in [
-        ("userID: \"header:X-Operatore\"", "userID: operatore", "the claim `userID` should be told in a header"),
+        ("userID: \"header:X-Operatore\"", "userID: operatore", "the claim `userID` should be told in a header or by a portal"),
+        (
+            "userID: \"header:X-Operatore\"",
+            "userID: \"claim:sub\"",
+            "is told by a portal, and `configuration.eservices.residenza` has none",
+        ),
+        ("    evidence: {", "    portal: nessuno\n    evidence: {", "there is no portal `nessuno`"),
+        ("    evidence: {", "    evidence_values: { Loa: { a: b } }\n    evidence: {", "has no claim `Loa`"),
         ("userID: \"header:X-Operatore\"", "chi: \"header:X-Operatore\"", "needs `userID`"),
         (
             "userID: \"header:X-Operatore\"",
@@ -175,5 +182,70 @@ fn what_would_invent_who_asks_does_not_load() {
         assert!(good.contains(from), "{from}");
         let said = check(&good.replacen(from, to, 1));
         assert!(said.contains(expected) && said.contains("cannot be used"), "{from} → {to}: {said}");
+    }
+}
+
+/// Who signed in at the department's portal, by SPID or CIE, and how surely: in the codes that the provider wants.
+#[test]
+fn the_portals_token_says_who_asks() {
+    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let (spid, cie) = ("https://www.spid.gov.it/SpidL2", "https://www.cartaidentita.interno.gov.it/CieL3");
+    let of = |claims: Value| json!({ "key": "portale", "claims": claims });
+    let made = python(
+        "vouchers.py",
+        &json!({
+            "library": "joserfc", "keys": { "portale": { "alg": "RS256" } }, "header": { "typ": "JWT", "use": null },
+            "claims": {
+                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid, "iat": now, "exp": now + 300,
+            },
+            "vouchers": {
+                "spid": of(json!({})), "cie": of(json!({ "acr": cie })), "other_acr": of(json!({ "acr": "https://www.spid.gov.it/SpidL1" })),
+                "anonymous": of(json!({ "preferred_username": null })), "expired": of(json!({ "exp": now - 1 })), "others": of(json!({ "aud": "altro" })),
+                "elsewhere": of(json!({ "iss": "https://sso.altrove.example" })),
+            },
+        }),
+    );
+    std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
+    let yaml = asking(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), ""), "AUDIT_REST_02")
+        .replace("\"header:X-Operatore\"", "\"claim:preferred_username\"")
+        .replace("\"header:X-Loa\"", "\"claim:acr\"")
+        .replace("    consumers:", &format!("    portal: sportello\n    evidence_values: {{ LoA: {{ \"{spid}\": SPID_L2, \"{cie}\": CIE_L3 }} }}\n    consumers:"))
+        .replace("eservices:", "portals: { sportello: { issuer: \"https://sso.valdombra.example\", jwks: \"file:portale.json\", audience: varco } }\neservices:");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let outbound = Outbound::of(scene, site, gateway);
+    let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));
+    let altered = token("spid").replacen("Bearer ey", "Bearer eY", 1);
+    for (headers, status, kind) in [
+        (vec![], 400, "evidence-missing"),
+        (vec![token("anonymous")], 400, "evidence-missing"),
+        (vec![token("other_acr")], 400, "evidence-malformed"),
+        (vec![token("expired")], 401, "portal-token-expired"),
+        (vec![token("others")], 401, "portal-token-refused"),
+        (vec![token("elsewhere")], 401, "portal-token-refused"),
+        (vec![altered], 401, "portal-token-refused"),
+        (vec![token("spid"), token("cie")], 401, "portal-token-refused"),
+        (vec![format!("Authorization: Basic {}", made["vouchers"]["spid"])], 401, "portal-token-refused"),
+    ] {
+        let headers: Vec<&str> = headers.iter().map(String::as_str).chain([SOCIALE, WHO[1]]).collect();
+        let answer = outbound.ask(&headers);
+        assert_problem(&answer, status, kind);
+        assert_says_nothing_internal(&answer);
+        assert!(!answer.json().to_string().contains("m.bianchi"), "{answer:?}");
+        let record = outbound.record_of(&answer);
+        assert_eq!((&record["tenant"], &record["department"]), (&json!("valdombra"), &json!("sociale")), "it is known all the same");
+    }
+    assert_problem(&outbound.ask(&[&token("spid"), "X-Api-Key: nessuna", WHO[1]]), 401, "key-unknown");
+    assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
+    for (name, level) in [("spid", "SPID_L2"), ("cie", "CIE_L3")] {
+        let answer = outbound.ask(&[SOCIALE, &token(name), WHO[1]]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let found = found(&outbound, &provider.asked().pop().expect("it was asked"));
+        assert_eq!(found["faults"], json!([]), "{found}");
+        let evidence = &found["evidence"];
+        assert_eq!(
+            (&evidence["userID"], &evidence["userLocation"], &evidence["LoA"]),
+            (&json!("m.bianchi"), &json!("sportello-3"), &json!(level))
+        );
     }
 }

@@ -52,6 +52,8 @@ pub struct Definition {
     pub limits: LimitRules,
     /// What is signed for the provider: of outbound ones.
     pub modi: Option<ModiRules>,
+    /// The portal whose tokens say who asks, by its place in the configuration: likewise.
+    pub portal: Option<usize>,
     /// What turns its calls into upstream requests.
     pub adapter: Arc<dyn Adapter>,
     /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
@@ -155,7 +157,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let base_path = base_path(section);
     let contract = contract(section);
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
-    let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section));
+    let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
+    let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.is_some()));
     let (security, instances) = match direction {
         Direction::Inbound => security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),
@@ -210,6 +213,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         channel,
         limits,
         modi,
+        portal,
         adapter,
         identity_headers,
         upstream: Arc::new(upstream),
@@ -256,6 +260,17 @@ fn contract(section: &Section<'_>) -> Option<Contract> {
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
     let options = CompileOptions { strict_query, ..CompileOptions::default() };
     Contract::compile(&tree, &options, section.faults())
+}
+
+/// The portal that an e-service names.
+fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
+    let name = section.text("portal")?;
+    let found = scope.portals.iter().position(|portal| *portal.name == *name);
+    if found.is_none() {
+        let fault = Fault::error(section.place("portal"), format!("there is no portal `{name}`"));
+        section.report(fault.hint("portals stand under `portals`"));
+    }
+    found
 }
 
 /// Who calls through an outbound e-service.

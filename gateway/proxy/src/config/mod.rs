@@ -10,6 +10,7 @@ mod files;
 mod listener;
 mod modi;
 mod operation;
+mod portal;
 mod secret;
 mod selector;
 mod tenant;
@@ -32,8 +33,9 @@ pub use department::{Department, Departments, PurposeChoice};
 pub use eservice::{Definition, Direction, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
 pub use files::Files;
 pub use listener::{ListenerLimits, ListenerRules};
-pub use modi::{Automated, EvidenceClaim, EvidenceRules, ModiRules};
+pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, ModiRules};
 pub use operation::{CacheRules, OperationRules};
+pub use portal::PortalConfig;
 pub use selector::{ChannelSource, Selector};
 pub use tenant::{ClientRules, Roles, TenantRules};
 pub use tls::{Tls, UpstreamTls};
@@ -65,6 +67,8 @@ pub struct Configuration {
     pub tenants: Vec<Arc<TenantRules>>,
     /// The environments of PDND.
     pub issuers: Vec<IssuerConfig>,
+    /// Portals at which people of ours sign in.
+    pub portals: Vec<PortalConfig>,
     /// The listeners.
     pub listeners: Vec<ListenerRules>,
     /// The e-services.
@@ -163,6 +167,7 @@ pub fn load(path: &Path) -> Loaded {
 struct Parts<'a> {
     tenants: Vec<(&'a Key, Section<'a>)>,
     issuers: Vec<(&'a Key, Section<'a>)>,
+    portals: Vec<(&'a Key, Section<'a>)>,
     listeners: Vec<(&'a Key, Section<'a>)>,
     eservices: Vec<(&'a Key, Section<'a>)>,
 }
@@ -175,6 +180,7 @@ pub(crate) struct Scope<'a> {
     /// Whose each purpose is that has been given a name.
     purposes: HashMap<Uuid, Arc<TenantRules>>,
     issuers: &'a [IssuerConfig],
+    portals: &'a [PortalConfig],
     listeners: &'a [ListenerRules],
     /// In whose name exchanges happen where no tenant is named.
     implicit: Arc<TenantRules>,
@@ -188,6 +194,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         let _ = root.texts("include");
         gather(&mut parts.tenants, root.named_sections("tenants"), &root, "tenant");
         gather(&mut parts.issuers, root.named_sections("pdnd"), &root, "environment");
+        gather(&mut parts.portals, root.named_sections("portals"), &root, "portal");
         gather(&mut parts.listeners, root.named_sections("listeners"), &root, "listener");
         gather(&mut parts.eservices, root.named_sections("eservices"), &root, "e-service");
         if at == 0 {
@@ -197,6 +204,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     let main = roots.pop()?;
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
     let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer(key, section)).collect();
+    let portals: Vec<PortalConfig> = parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section)).collect();
     let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
     let tenants = tenants(&parts.tenants, &issuers);
     let implicit = Arc::new(TenantRules::implicit(&installation));
@@ -205,6 +213,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         tenants: parts.tenants.iter().map(|(key, _)| key.text.as_str()).zip(tenants.iter().cloned()).collect(),
         purposes: tenants.iter().flat_map(|tenant| tenant.purposes.iter().map(move |(_, id)| (*id, tenant.clone()))).collect(),
         issuers: &issuers,
+        portals: &portals,
         listeners: &listeners,
         implicit: implicit.clone(),
     };
@@ -239,6 +248,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         installation,
         tenants: if tenants.is_empty() { vec![implicit] } else { tenants },
         issuers: issuers.clone(),
+        portals: portals.clone(),
         listeners: listeners.clone(),
         eservices,
     };

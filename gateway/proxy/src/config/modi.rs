@@ -1,6 +1,6 @@
 //! What of ModI an outbound e-service shows to its provider beside the voucher, and where the department tells what it says.
 
-use document::{Fault, Section};
+use document::{Fault, Key, Place, Section};
 use http::HeaderName;
 
 /// What is signed for the provider.
@@ -28,8 +28,28 @@ pub struct EvidenceRules {
 pub struct EvidenceClaim {
     /// Its name: `userID`.
     pub name: Box<str>,
-    /// The header in which the department tells it.
-    pub header: HeaderName,
+    /// Where the department tells it.
+    pub from: EvidenceSource,
+    /// What each value is called by the provider; empty: as it is told.
+    pub values: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// Where a department tells who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidenceSource {
+    /// In a header of its own.
+    Header(HeaderName),
+    /// In a claim of its portal's token, which is verified.
+    Claim(Box<str>),
+}
+
+impl std::fmt::Display for EvidenceSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "the header `{name}`"),
+            Self::Claim(claim) => write!(f, "the claim `{claim}` of the portal's token"),
+        }
+    }
 }
 
 /// What a declared batch process says of itself, by the names of the claims.
@@ -77,7 +97,8 @@ impl Patterns {
     }
 
     /// Reads `evidence`, if a pattern asks for it.
-    pub(super) fn evidence(&self, section: &Section<'_>) -> Option<EvidenceRules> {
+    pub(super) fn evidence(&self, section: &Section<'_>, has_portal: bool) -> Option<EvidenceRules> {
+        let renamed = section.section("evidence_values");
         let found = section.named_texts("evidence");
         let Some(bound) = self.audit else {
             if !found.is_empty() {
@@ -92,14 +113,22 @@ impl Patterns {
                 section.report(Fault::error(place, format!("the claim `{}` is the pattern's own", key.text)));
                 continue;
             }
-            let header = text.strip_prefix("header:").and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok());
-            match header {
-                Some(header) => claims.push(EvidenceClaim { name: key.text.as_str().into(), header }),
+            match source(text) {
+                Some(EvidenceSource::Claim(_)) if !has_portal => {
+                    let fault =
+                        Fault::error(place, format!("the claim `{}` is told by a portal, and `{}` has none", key.text, section.name()));
+                    section.report(fault.hint("write `portal:` and which of `portals` signs the token"));
+                }
+                Some(from) => claims.push(EvidenceClaim { name: key.text.as_str().into(), from, values: values(renamed.as_ref(), key) }),
                 None => {
-                    let fault = Fault::error(place, format!("the claim `{}` should be told in a header", key.text));
-                    section.report(fault.hint("such as `header:X-Operatore`; an invented constant would be a lie about who asked"));
+                    let fault = Fault::error(place, format!("the claim `{}` should be told in a header or by a portal", key.text));
+                    let hint = "such as `header:X-Operatore` or `claim:sub`; an invented constant would be a lie about who asked";
+                    section.report(fault.hint(hint));
                 }
             }
+        }
+        if let Some(renamed) = renamed {
+            unknown_names(renamed, &claims);
         }
         for name in ["userID", "userLocation"] {
             let is_there = section.named_texts("evidence").iter().any(|(key, ..)| key.text == name);
@@ -123,6 +152,27 @@ impl Patterns {
         }
         Some(ModiRules { audience: audience?.into(), integrity: self.integrity, evidence })
     }
+}
+
+fn source(text: &str) -> Option<EvidenceSource> {
+    if let Some(name) = text.strip_prefix("header:") {
+        return HeaderName::from_bytes(name.as_bytes()).ok().map(EvidenceSource::Header);
+    }
+    text.strip_prefix("claim:").filter(|claim| !claim.is_empty()).map(|claim| EvidenceSource::Claim(claim.into()))
+}
+
+/// What the provider calls each value of a claim: acr values of SPID and CIE have codes of each provider's own.
+fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Box<[(Box<str>, Box<str>)]> {
+    let Some(renamed) = renamed else { return Box::default() };
+    renamed.texts_under(&claim.text).into_iter().map(|(told, called)| (told.text.as_str().into(), called.into())).collect()
+}
+
+fn unknown_names(renamed: Section<'_>, claims: &[EvidenceClaim]) {
+    for key in renamed.keys().filter(|key| !claims.iter().any(|claim| *claim.name == *key.text)) {
+        let place = Place::at(renamed.file(), key.position);
+        renamed.report(Fault::error(place, format!("the evidence of this e-service has no claim `{}`", key.text)));
+    }
+    renamed.leave();
 }
 
 /// Claims that no agreement between the parties can change.

@@ -103,7 +103,9 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
                 headers.insert(ALLOW, allow);
             }
         }
-        Rejection::Trust(TrustError::KeysUnavailable { retry_after }) | Rejection::Voucher(NoVoucher { retry_after, .. }) => {
+        Rejection::Trust(TrustError::KeysUnavailable { retry_after })
+        | Rejection::Portal(TrustError::KeysUnavailable { retry_after })
+        | Rejection::Voucher(NoVoucher { retry_after, .. }) => {
             headers.insert(RETRY_AFTER, seconds(u64::from(*retry_after)));
         }
         // RFC 6750 §3: without credentials no error code; `invalid_token` with 401, `insufficient_scope` with 403.
@@ -115,7 +117,7 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         ) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
         }
-        Rejection::Trust(_) => {
+        Rejection::Trust(_) | Rejection::Portal(_) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         }
         Rejection::Department(DepartmentError::KeyMissing | DepartmentError::KeyDuplicate | DepartmentError::KeyUnknown) => {

@@ -22,6 +22,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Route(error) => (route(error), Some(error.to_string())),
         Rejection::Trust(error) => (trust(error), Some(error.to_string())),
         Rejection::Department(error) => (department(*error), Some(error.to_string())),
+        Rejection::Portal(error) => (portal(error), portal_detail(error)),
         Rejection::Evidence(error) => (evidence(error), Some(error.to_string())),
         Rejection::Voucher(none) => (voucher(none.fault), Some(none.to_string())),
         Rejection::Admit(error) => (admit(error), Some(error.to_string())),
@@ -118,8 +119,34 @@ fn department(error: DepartmentError) -> Row {
 fn evidence(error: &EvidenceError) -> Row {
     match error {
         EvidenceError::Missing { .. } => (400, "evidence-missing", "who asks is not told", "dati dell'operatore mancanti"),
-        EvidenceError::Malformed { .. } => (400, "evidence-malformed", "who asks is not told plainly", "dati dell'operatore malformati"),
+        EvidenceError::Malformed { .. } | EvidenceError::Unknown { .. } => {
+            (400, "evidence-malformed", "who asks is not told plainly", "dati dell'operatore malformati")
+        }
     }
+}
+
+fn portal(error: &TrustError) -> Row {
+    match error {
+        TrustError::KeysUnavailable { .. } => {
+            (503, "portal-keys-unavailable", "the portal's keys are not available", "chiavi del portale non disponibili")
+        }
+        TrustError::Expired { .. } => (401, "portal-token-expired", "the portal's token has expired", "token del portale scaduto"),
+        _ => (401, "portal-token-refused", "the portal's token is not accepted", "token del portale non accettato"),
+    }
+}
+
+/// What would mend it, in words that fit a portal's token.
+fn portal_detail(error: &TrustError) -> Option<String> {
+    Some(match error {
+        TrustError::WrongIssuer => "the token is not this portal's".into(),
+        TrustError::WrongAudience => "the token is not for this gateway: its aud is another's".into(),
+        TrustError::WrongType => "the token's typ is none that a portal writes".into(),
+        TrustError::AlgorithmNotAllowed => "the token is signed with an algorithm that is not allowed".into(),
+        TrustError::UnknownKey { .. } => "the token names a key that the portal does not publish".into(),
+        TrustError::WrongScheme => "the token is sent as `Bearer <token>`, in text".into(),
+        TrustError::Duplicate => "the token is sent more than once".into(),
+        other => other.to_string().replace("voucher", "portal's token"),
+    })
 }
 
 fn voucher(fault: TokenFault) -> Row {

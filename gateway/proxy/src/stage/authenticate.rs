@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
-use super::department::department;
+use super::department::{department, signed_in};
 use super::layer::Checked;
 use crate::config::Security;
 use crate::exchange::{Authenticated, Exchange, Stage};
@@ -34,7 +34,13 @@ pub fn authenticate(mut request: Request) -> Checked {
         }
         Security::Department(_) => {
             exchange.enter(Stage::Authenticate);
-            department(&mut request).map(|()| request).into()
+            if exchange.service().portal.is_none() {
+                return department(&mut request, Ok(None)).map(|()| request).into();
+            }
+            Checked::later(async move {
+                let token = signed_in(&request).await;
+                department(&mut request, token).map(|()| request)
+            })
         }
         Security::Voucher(_) => {
             exchange.enter(Stage::Authenticate);

@@ -2,9 +2,10 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
+use trust::{PortalToken, Presented, TrustError, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
-use crate::config::{Departments, EvidenceClaim, EvidenceRules, Security};
+use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, Security};
 use crate::exchange::{Authenticated, Told};
 use crate::message::Request;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
@@ -21,7 +22,7 @@ const LONGEST_TOLD: usize = 128;
 
 /// Believes a department or refuses it; nothing is asked of PDND for one that is refused. What it shows leaves the request: neither its
 /// key nor whatever else says who it is leaves the house.
-pub fn department(request: &mut Request) -> Result<(), Rejection> {
+pub fn department(request: &mut Request, token: Result<Option<PortalToken>, Rejection>) -> Result<(), Rejection> {
     let exchange = request.exchange.clone();
     let service = exchange.service();
     let Security::Department(departments) = &service.definition.security else { return Err(Rejection::Internal) };
@@ -37,7 +38,10 @@ pub fn department(request: &mut Request) -> Result<(), Rejection> {
         told: Vec::new(),
         automated: desk.automated.is_some(),
     };
-    let allowed = way(desk, &request.headers).map_err(Rejection::from).and_then(|way| Ok((way, told(desk, service, &request.headers)?)));
+    let allowed = token.and_then(|token| {
+        let way = way(desk, &request.headers)?;
+        Ok((way, told(desk, service, &request.headers, token.as_ref())?))
+    });
     let refused = match allowed {
         Ok((way, told)) => {
             (known.caller, known.voucher, known.told) = (way.caller.clone(), Some(way.voucher.clone()), told);
@@ -50,9 +54,41 @@ pub fn department(request: &mut Request) -> Result<(), Rejection> {
         request.headers.remove(name);
     }
     for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
-        request.headers.remove(&claim.header);
+        if let EvidenceSource::Header(header) = &claim.from {
+            request.headers.remove(header);
+        }
+    }
+    if let Some(portal) = &service.portal {
+        request.headers.remove(&portal.header);
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// The token of the portal at which somebody signed in, verified, if one is sent.
+pub async fn signed_in(request: &Request) -> Result<Option<PortalToken>, Rejection> {
+    let exchange = request.exchange.clone();
+    let service = exchange.service();
+    let (Some(portal), Security::Department(departments)) = (&service.portal, &service.definition.security) else { return Ok(None) };
+    // What a stranger sends costs nobody a signature.
+    identify(departments, &request.headers)?;
+    let mut sent = request.headers.get_all(&portal.header).iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    if sent.next().is_some() {
+        return Err(Rejection::Portal(TrustError::Duplicate));
+    }
+    let text = value.to_str().map_err(|_| Rejection::Portal(TrustError::WrongScheme))?;
+    let token = if portal.header == AUTHORIZATION {
+        let (scheme, token) = text.split_once(' ').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Rejection::Portal(TrustError::WrongScheme));
+        }
+        token.trim()
+    } else {
+        text.trim()
+    };
+    let presented = Presented::read(token, portal.rules.issuer.longest_voucher()).map_err(|error| Rejection::Portal(error.into()))?;
+    let verified = portal.keys.with_keys(exchange.seen, |keys| verify_portal(&presented, &portal.rules, keys, exchange.seen)).await;
+    verified.map(Some).map_err(Rejection::Portal)
 }
 
 /// Whose key it is, by its place.
@@ -87,24 +123,42 @@ fn asked(service: &EService) -> Option<&EvidenceRules> {
 }
 
 /// What is told of who asks: by the department, or by itself where it is a declared process.
-fn told(desk: &Desk, service: &EService, headers: &HeaderMap) -> Result<Told, EvidenceError> {
+fn told(desk: &Desk, service: &EService, headers: &HeaderMap, token: Option<&PortalToken>) -> Result<Told, EvidenceError> {
     match (asked(service), &desk.automated) {
         (None, _) => Ok(Vec::new()),
         (Some(_), Some(told)) => Ok(told.to_vec()),
-        (Some(rules), None) => rules.claims.iter().map(|claim| tell(claim, headers)).collect(),
+        (Some(rules), None) => rules.claims.iter().map(|claim| tell(claim, headers, token)).collect(),
     }
 }
 
 /// One claim of the tracking evidence: never a constant of ours, so what is not told is a refusal.
-fn tell(claim: &EvidenceClaim, headers: &HeaderMap) -> Result<(Box<str>, Box<str>), EvidenceError> {
-    let EvidenceClaim { name, header } = claim;
-    let mut values = headers.get_all(header).iter();
-    let Some(value) = values.next().filter(|value| !value.as_bytes().trim_ascii().is_empty()) else {
-        return Err(EvidenceError::Missing { claim: name.clone(), header: header.clone() });
+fn tell(claim: &EvidenceClaim, headers: &HeaderMap, token: Option<&PortalToken>) -> Result<(Box<str>, Box<str>), EvidenceError> {
+    let EvidenceClaim { name, from, values } = claim;
+    let missing = || EvidenceError::Missing { claim: name.clone(), from: from.clone() };
+    let malformed = || EvidenceError::Malformed { claim: name.clone(), from: from.clone(), most: LONGEST_TOLD };
+    let text = match from {
+        EvidenceSource::Claim(claim) => token.and_then(|token| token.text(claim)).ok_or_else(missing)?,
+        EvidenceSource::Header(header) => {
+            let mut sent = headers.get_all(header).iter();
+            let value = sent.next().ok_or_else(missing)?;
+            if sent.next().is_some() {
+                return Err(malformed());
+            }
+            value.to_str().map_err(|_| malformed())?
+        }
     };
-    // Visible ASCII only: what else a header may hold, providers read differently.
-    match value.to_str() {
-        Ok(text) if values.next().is_none() && text.len() <= LONGEST_TOLD => Ok((name.clone(), text.trim().into())),
-        _ => Err(EvidenceError::Malformed { claim: name.clone(), header: header.clone(), most: LONGEST_TOLD }),
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(missing());
     }
+    // Visible ASCII only: what else there may be, providers read differently.
+    if text.len() > LONGEST_TOLD || !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Err(malformed());
+    }
+    let called = match values.iter().find(|(told, _)| **told == *text) {
+        Some((_, called)) => called.clone(),
+        None if values.is_empty() => text.into(),
+        None => return Err(EvidenceError::Unknown { claim: name.clone() }),
+    };
+    Ok((name.clone(), called))
 }

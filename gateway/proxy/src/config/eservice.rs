@@ -10,13 +10,12 @@ use document::{Fault, Key, Place, Section, Tree};
 use exchange::Tenant;
 use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
-use trust::{Acceptance, Identifiers, Instances, Times};
+use trust::Instances;
 
 use super::modi::{EvidenceRules, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
-use super::{Departments, Scope, TenantRules, files, identifier, upstream};
-use crate::admission::Rate;
+use super::{Departments, LimitRules, Scope, files, inbound, limits, upstream};
 use crate::upstream::UpstreamRules;
 
 /// An e-service, compiled.
@@ -128,28 +127,6 @@ pub enum StatusMode {
     Proxied,
 }
 
-/// The limits of an e-service.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LimitRules {
-    /// Of all callers together.
-    pub total: PartyLimit,
-    /// Of one consumer.
-    pub per_consumer: PartyLimit,
-    /// Of one purpose.
-    pub per_purpose: PartyLimit,
-}
-
-/// A limit of one party.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PartyLimit {
-    /// A rate with its burst.
-    pub rate: Option<Rate>,
-    /// Exchanges at a time.
-    pub concurrency: Option<u32>,
-    /// Exchanges in a civil day.
-    pub daily: Option<u64>,
-}
-
 pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
     let name: Arc<str> = key.text.as_str().into();
     let direction = section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or_default();
@@ -160,7 +137,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.is_some()));
     let (security, instances) = match direction {
-        Direction::Inbound => security(section, scope),
+        Direction::Inbound => inbound::security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),
     };
     let operations = contract.as_ref().map(|contract| operation::compile(section, contract.operations()));
@@ -173,7 +150,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let policies = policies(section, &name, contract.as_ref(), &instances, needs_policy);
     let subject = super::selector::list(section, "subject");
     let channel = ChannelSource::read(section);
-    let limits = limits(section.section("limits"));
+    let limits = limits::limits(section.section("limits"));
     let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
     let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
@@ -281,123 +258,6 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
     (is_whole.then_some(Security::Department(departments)), instances)
 }
 
-fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
-    let words = section.texts("security");
-    let acknowledged: Vec<&str> = section.texts("acknowledge").into_iter().map(|(word, _)| word).collect();
-    let listed = section.section_list("instances");
-    let word = |wanted: &str| words.iter().any(|(word, _)| *word == wanted);
-    for (word, place) in &words {
-        if !["voucher", "open", "upstream"].contains(word) {
-            let fault = Fault::error(place.clone(), format!("the security pattern `{word}` is not known here"));
-            section.report(fault.hint("this version knows `voucher`, `open` and `upstream`"));
-        }
-    }
-    if words.len() > 1 {
-        section.report(Fault::error(section.place("security"), "choose one of `voucher`, `open` and `upstream`"));
-    }
-    for unprotected in ["open", "upstream"] {
-        if word(unprotected) && !acknowledged.contains(&unprotected) {
-            let message = match unprotected {
-                "open" => format!("`{}` asks no proof of its callers", section.name()),
-                _ => format!("`{}` leaves authentication to its upstream", section.name()),
-            };
-            section.report(
-                Fault::warning(section.place("security"), message).hint(format!("write `acknowledge: [{unprotected}]` if that is meant")),
-            );
-        }
-    }
-    let implicit = || vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None }];
-    if word("open") || word("upstream") {
-        let instances: Vec<Instance> = listed.iter().filter_map(|section| instance(section, scope)).map(|(instance, _)| instance).collect();
-        let security = if word("open") { Security::Open } else { Security::Upstream };
-        return (Some(security), if instances.is_empty() { implicit() } else { instances });
-    }
-    if !word("voucher") {
-        let fault = Fault::error(section.place("security"), format!("`{}` needs `security`", section.name()));
-        section.report(fault.hint("`[voucher]` for a PDND e-service"));
-        return (None, implicit());
-    }
-    let (instances, acceptances): (Vec<Instance>, Vec<Option<Acceptance>>) =
-        listed.iter().filter_map(|section| instance(section, scope)).unzip();
-    if listed.is_empty() {
-        let fault = Fault::error(section.here(), format!("`{}` needs `instances`", section.name()));
-        section.report(fault.hint("one for each tenant: tenant, pdnd, eservice, descriptors, audience"));
-    }
-    let acceptances: Option<Vec<Acceptance>> = acceptances.into_iter().collect();
-    let security = acceptances.filter(|list| !list.is_empty()).and_then(|list| match Instances::new(list) {
-        Ok(instances) => Some(Security::Voucher(instances)),
-        Err(overlap) => {
-            let fault = Fault::error(
-                section.place("instances"),
-                format!("one voucher could choose both instance {} and {}", overlap.first + 1, overlap.second + 1),
-            );
-            section.report(fault.hint("give each its own `producer`, `eservice`, `descriptors` or `audience`"));
-            None
-        }
-    });
-    (security, instances)
-}
-
-/// One instance, and what a voucher must say to open it (absent without an environment).
-fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Option<Acceptance>)> {
-    let tenant = scope.tenant(section);
-    let delegate_name = section.text("delegate");
-    let environment = section.text("pdnd");
-    let producer = section.text("producer").and_then(|text| identifier(section, "producer", text));
-    let eservice = section.text("eservice").and_then(|text| identifier(section, "eservice", text));
-    let descriptors = section.texts("descriptors").into_iter().filter_map(|(text, _)| identifier(section, "descriptors", text)).collect();
-    let audiences: Box<[Box<str>]> = section.texts("audience").into_iter().map(|(text, _)| text.into()).collect();
-    let identifiers =
-        section.choice("identifiers", &[("required", Identifiers::Required), ("optional", Identifiers::Optional)]).unwrap_or_default();
-    let mut times = Times::default();
-    if let Some(tolerance) = section.duration("expiry_tolerance") {
-        times.after_expiry = tolerance;
-    }
-    times.longest_age = section.duration("longest_age");
-    let owner = tenant?;
-    if !owner.roles.provider {
-        let fault = Fault::error(section.place("tenant"), format!("the tenant `{}` is no provider", owner.tenant.name()));
-        section.report(fault.hint("it has `roles: [consumer]`"));
-    }
-    let delegate = delegate_name.and_then(|name| delegate(section, name, &owner));
-    let tenant = owner.tenant.clone();
-    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None }, None)) };
-    let at = super::environment(section, environment, scope.issuers)?;
-    if audiences.is_empty() {
-        let fault = Fault::error(section.here(), format!("`{}` needs `audience`", section.name()));
-        section.report(fault.hint("the audience of the descriptor, as PDND's catalogue shows it"));
-    }
-    let producer = producer.or(owner.producer);
-    let issuer = scope.issuers[at].rules.issuer().clone();
-    let acceptance = Acceptance { issuer, audiences, producer, eservice, descriptors, identifiers, times };
-    Some((Instance { tenant, delegate, issuer: Some(at) }, Some(acceptance)))
-}
-
-/// Who acts for a tenant, if the tenant says so too.
-fn delegate(section: &Section<'_>, name: &str, owner: &TenantRules) -> Option<Tenant> {
-    if owner.delegates.iter().any(|known| **known == *name) {
-        return Some(Tenant::new(name));
-    }
-    let fault = Fault::error(section.place("delegate"), format!("`{name}` does not act for `{}`", owner.tenant.name()));
-    section.report(fault.hint(format!("write `delegates: [{name}]` in the tenant if it does")));
-    None
-}
-
-impl Scope<'_> {
-    /// The tenant that a section names, or the implicit one.
-    pub(super) fn tenant(&self, section: &Section<'_>) -> Option<Arc<TenantRules>> {
-        let Some(name) = section.text("tenant") else { return Some(self.implicit.clone()) };
-        let found = self.tenants.get(name);
-        if found.is_none() {
-            let fault = Fault::error(section.place("tenant"), format!("there is no tenant `{name}`"));
-            let near = document::nearest(name, self.tenants.keys().copied());
-            section
-                .report(fault.hint(near.map_or_else(|| "tenants stand under `tenants`".into(), |near| format!("did you mean `{near}`?"))));
-        }
-        found.cloned()
-    }
-}
-
 /// `Some(None)` where there is rightly no policy; `None` where there is a fault.
 #[expect(clippy::option_option, reason = "no policy and a faulty policy are different things")]
 fn policies(
@@ -432,25 +292,6 @@ fn policies(
     policies.check_withheld(&required, section.faults());
     policies.check_known(&|operation, pointer| contract.knows_in_answer(operation, pointer), section.faults());
     Some(Some(policies))
-}
-
-fn limits(section: Option<Section<'_>>) -> LimitRules {
-    let Some(section) = section else { return LimitRules::default() };
-    LimitRules {
-        total: party(&section),
-        per_consumer: section.section("per_consumer").map(|section| party(&section)).unwrap_or_default(),
-        per_purpose: section.section("per_purpose").map(|section| party(&section)).unwrap_or_default(),
-    }
-}
-
-pub(super) fn party(section: &Section<'_>) -> PartyLimit {
-    let burst = section.count("burst");
-    let rate = section.rate("rate").map(|(count, period)| Rate::new(count, period, burst.unwrap_or(count)));
-    if section.node("rate").is_none() && burst.is_some() {
-        section.report(Fault::error(section.place("burst"), "a burst needs a `rate`"));
-    }
-    let concurrency = section.count("concurrency").map(|count| count.clamp(1, 1 << 20) as u32);
-    PartyLimit { rate, concurrency, daily: section.count("daily") }
 }
 
 struct Adapted {

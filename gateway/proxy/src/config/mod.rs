@@ -7,6 +7,9 @@ mod admin;
 mod department;
 mod eservice;
 mod files;
+mod inbound;
+mod issuer;
+mod limits;
 mod listener;
 mod modi;
 mod operation;
@@ -23,15 +26,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Faults, Key, Place, Section};
 use jiff::tz::TimeZone;
-use trust::{IssuerRules, Uuid};
+use trust::Uuid;
 
 pub use admin::{AdminAddress, AdminRules, Token};
 pub use department::{Department, Departments, PurposeChoice};
-pub use eservice::{Definition, Direction, Durability, Instance, LimitRules, PartyLimit, Security, StatusMode};
+pub use eservice::{Definition, Direction, Durability, Instance, Security, StatusMode};
 pub use files::Files;
+pub use issuer::{IssuerConfig, KeySource, TokenServer};
+pub use limits::{LimitRules, PartyLimit};
 pub use listener::{ListenerLimits, ListenerRules};
 pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, ModiRules};
 pub use operation::{CacheRules, OperationRules};
@@ -81,44 +85,6 @@ pub struct Configuration {
     pub watch: WatchRules,
     /// SHA-256 over all files that were read.
     pub hash: [u8; 32],
-}
-
-/// An environment of PDND.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IssuerConfig {
-    /// Its configured name.
-    pub name: Arc<str>,
-    /// What its vouchers look like.
-    pub rules: IssuerRules,
-    /// Where its keys are.
-    pub keys: KeySource,
-    /// When they are read again.
-    pub refresh: trust::KeyRingRules,
-    /// Where vouchers are asked for; for those whom nobody of ours calls, nowhere.
-    pub token: Option<Arc<TokenServer>>,
-}
-
-/// Where an environment gives vouchers.
-#[derive(Debug, PartialEq)]
-pub struct TokenServer {
-    /// Its address.
-    pub upstream: Arc<crate::upstream::UpstreamRules>,
-    /// The audience of assertions.
-    pub audience: Box<str>,
-}
-
-/// Where an issuer's keys are.
-#[derive(Clone, Debug, PartialEq)]
-pub enum KeySource {
-    /// A file; it is read again when due.
-    File {
-        /// Where.
-        path: PathBuf,
-        /// SHA-256 of what it said when the configuration was read.
-        digest: [u8; 32],
-    },
-    /// A URL, asked through this upstream.
-    Url(Arc<crate::upstream::UpstreamRules>),
 }
 
 /// Where and how the audit log is kept.
@@ -203,7 +169,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     }
     let main = roots.pop()?;
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
-    let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer(key, section)).collect();
+    let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section)).collect();
     let portals: Vec<PortalConfig> = parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section)).collect();
     let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
     let tenants = tenants(&parts.tenants, &issuers);
@@ -280,41 +246,6 @@ fn tenants(parts: &[(&Key, Section<'_>)], issuers: &[IssuerConfig]) -> Vec<Arc<T
     compiled.into_iter().map(|(rules, _)| Arc::new(rules)).collect()
 }
 
-/// The environment of this name, by its place.
-pub(crate) fn environment(section: &Section<'_>, name: &str, issuers: &[IssuerConfig]) -> Option<usize> {
-    let found = issuers.iter().position(|issuer| *issuer.name == *name);
-    if found.is_none() {
-        let fault = Fault::error(section.place("pdnd"), format!("there is no environment `{name}`"));
-        section.report(fault.hint("environments stand under `pdnd`"));
-    }
-    found
-}
-
-/// Where an environment gives vouchers, if it says so.
-fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
-    let url = section.text("token");
-    let audience = section.text("assertion_audience");
-    let (Some(url), Some(audience)) = (url, audience) else {
-        if url.is_some() != audience.is_some() {
-            let fault =
-                Fault::error(section.here(), format!("`{}` needs both `token` and `assertion_audience`, or neither", section.name()));
-            section.report(
-                fault.hint("such as `https://auth.uat.interop.pagopa.it/token.oauth2` and `auth.uat.interop.pagopa.it/client-assertion`"),
-            );
-        }
-        return None;
-    };
-    if audience.contains("://") {
-        let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
-        section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
-    }
-    let mut upstream = upstream::of_url(section, "token", url)?;
-    // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
-    (upstream.connect_timeout, upstream.first_byte_timeout, upstream.total_timeout) =
-        (Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(6));
-    Some(Arc::new(TokenServer { upstream: Arc::new(upstream), audience: audience.into() }))
-}
-
 /// A UUID as PDND writes it.
 pub(crate) fn identifier(section: &Section<'_>, key: &str, text: &str) -> Option<Uuid> {
     let found = trust::uuid(text);
@@ -323,51 +254,6 @@ pub(crate) fn identifier(section: &Section<'_>, key: &str, text: &str) -> Option
         section.report(fault.hint("PDND writes 36 characters, such as 68b4aef7-3eaa-4e17-9d8a-4eace693ae2d"));
     }
     found
-}
-
-fn issuer(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
-    let name = section.required_text("issuer");
-    let keys = section.required_text("jwks").and_then(|text| key_source(section, text));
-    let mut rules = IssuerRules::new(name?);
-    let algorithms = section.texts("algorithms");
-    if !algorithms.is_empty() {
-        match rules.clone().allow(algorithms.iter().map(|(text, _)| *text)) {
-            Ok(allowed) => rules = allowed,
-            Err(error) => section.report(Fault::error(section.place("algorithms"), error.to_string())),
-        }
-    }
-    let mut refresh = trust::KeyRingRules::default();
-    if let Some(every) = section.duration("refresh") {
-        refresh.refresh_after = every;
-    }
-    if let Some(after) = section.duration("retry") {
-        refresh.retry_after = after.max(Duration::from_millis(100));
-    }
-    if let Some(oldest) = section.duration("max_age") {
-        refresh.longest_age = oldest;
-    }
-    let token = token_server(section);
-    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh, token })
-}
-
-fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
-    if let Some(file) = text.strip_prefix("file:") {
-        let path = files::resolve(section, file);
-        let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
-        let mut content = [0; 32];
-        content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
-        let parse = |bytes: Vec<u8>| trust::Jwks::parse(&bytes).map_err(|fault| format!("the key set cannot be used: {fault}"));
-        if let Err(message) = read.and_then(parse) {
-            section.report(Fault::error(section.place("jwks"), message));
-        }
-        return Some(KeySource::File { path, digest: content });
-    }
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(rules)));
-    }
-    let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
-    section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));
-    None
 }
 
 fn audit(main: &Section<'_>, installation: &str) -> AuditRules {

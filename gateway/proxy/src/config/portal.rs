@@ -30,7 +30,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<PortalConfig> 
             None
         }),
     };
-    let mut issuer = super::issuer(key, section)?;
+    let mut issuer = super::issuer::compile(key, section)?;
     // Beside the environments of PDND, whose names are their own.
     issuer.name = format!("portal {}", key.text).into();
     Some(PortalConfig { name: key.text.as_str().into(), issuer, audience: audience?.into(), header: header? })

@@ -6,8 +6,9 @@ use document::{Fault, Key, Section};
 use exchange::Tenant;
 use trust::{Fingerprint, SigningKey, Uuid, Zeroizing};
 
-use super::eservice::PartyLimit;
-use super::{IssuerConfig, environment, identifier, secret};
+use super::issuer::environment;
+use super::limits::{PartyLimit, party};
+use super::{IssuerConfig, Scope, identifier, secret};
 
 /// A tenant as configured.
 #[derive(Debug, PartialEq)]
@@ -91,7 +92,7 @@ impl TenantRules {
 pub(super) fn compile(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]) -> TenantRules {
     let _ = section.text("name");
     check_name(section, &key.text);
-    let limits = section.section("limits").map(|section| super::eservice::party(&section)).unwrap_or_default();
+    let limits = section.section("limits").map(|section| party(&section)).unwrap_or_default();
     if limits.daily.is_some() {
         let fault = Fault::error(section.place("limits"), "a tenant has no quota of the day");
         section.report(fault.hint("quotas are each e-service's, and are counted for each tenant by itself"));
@@ -136,7 +137,7 @@ fn roles(section: &Section<'_>) -> Roles {
 
 fn client(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]) -> Option<ClientRules> {
     let id = section.required_text("id").and_then(|text| identifier(section, "id", text));
-    let environment = section.required_text("pdnd").and_then(|text| self::environment(section, text, issuers));
+    let environment = section.required_text("pdnd").and_then(|text| environment(section, text, issuers));
     let signing = section.required_text("key").and_then(|text| secret::read(section, "key", text, true)).and_then(|pem| {
         let read = SigningKey::from_pem(Zeroizing::new(pem));
         read.map_err(|flaw| section.report(Fault::error(section.place("key"), format!("the key cannot be used: {flaw}")))).ok()
@@ -157,6 +158,21 @@ fn purposes(section: &Section<'_>) -> Vec<(Box<str>, Uuid)> {
             Some((key.text.as_str().into(), id?))
         })
         .collect()
+}
+
+impl Scope<'_> {
+    /// The tenant that a section names, or the implicit one.
+    pub(super) fn tenant(&self, section: &Section<'_>) -> Option<Arc<TenantRules>> {
+        let Some(name) = section.text("tenant") else { return Some(self.implicit.clone()) };
+        let found = self.tenants.get(name);
+        if found.is_none() {
+            let fault = Fault::error(section.place("tenant"), format!("there is no tenant `{name}`"));
+            let near = document::nearest(name, self.tenants.keys().copied());
+            section
+                .report(fault.hint(near.map_or_else(|| "tenants stand under `tenants`".into(), |near| format!("did you mean `{near}`?"))));
+        }
+        found.cloned()
+    }
 }
 
 /// What no tenant can see by itself: who is named as a delegate, and what belongs to one alone.

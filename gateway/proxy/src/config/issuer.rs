@@ -1,0 +1,129 @@
+//! Environments of PDND, and whoever else signs: their names for themselves, their keys, where they give vouchers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use document::{Fault, Key, Section};
+use trust::IssuerRules;
+
+use super::{files, upstream};
+
+/// An environment of PDND.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssuerConfig {
+    /// Its configured name.
+    pub name: Arc<str>,
+    /// What its vouchers look like.
+    pub rules: IssuerRules,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// When they are read again.
+    pub refresh: trust::KeyRingRules,
+    /// Where vouchers are asked for; for those whom nobody of ours calls, nowhere.
+    pub token: Option<Arc<TokenServer>>,
+}
+
+/// Where an environment gives vouchers.
+#[derive(Debug, PartialEq)]
+pub struct TokenServer {
+    /// Its address.
+    pub upstream: Arc<crate::upstream::UpstreamRules>,
+    /// The audience of assertions.
+    pub audience: Box<str>,
+}
+
+/// Where an issuer's keys are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeySource {
+    /// A file; it is read again when due.
+    File {
+        /// Where.
+        path: PathBuf,
+        /// SHA-256 of what it said when the configuration was read.
+        digest: [u8; 32],
+    },
+    /// A URL, asked through this upstream.
+    Url(Arc<crate::upstream::UpstreamRules>),
+}
+
+/// The environment of this name, by its place.
+pub(super) fn environment(section: &Section<'_>, name: &str, issuers: &[IssuerConfig]) -> Option<usize> {
+    let found = issuers.iter().position(|issuer| *issuer.name == *name);
+    if found.is_none() {
+        let fault = Fault::error(section.place("pdnd"), format!("there is no environment `{name}`"));
+        section.report(fault.hint("environments stand under `pdnd`"));
+    }
+    found
+}
+
+/// Where an environment gives vouchers, if it says so.
+fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
+    let url = section.text("token");
+    let audience = section.text("assertion_audience");
+    let (Some(url), Some(audience)) = (url, audience) else {
+        if url.is_some() != audience.is_some() {
+            let fault =
+                Fault::error(section.here(), format!("`{}` needs both `token` and `assertion_audience`, or neither", section.name()));
+            section.report(
+                fault.hint("such as `https://auth.uat.interop.pagopa.it/token.oauth2` and `auth.uat.interop.pagopa.it/client-assertion`"),
+            );
+        }
+        return None;
+    };
+    if audience.contains("://") {
+        let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
+        section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
+    }
+    let mut upstream = upstream::of_url(section, "token", url)?;
+    // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
+    (upstream.connect_timeout, upstream.first_byte_timeout, upstream.total_timeout) =
+        (Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(6));
+    Some(Arc::new(TokenServer { upstream: Arc::new(upstream), audience: audience.into() }))
+}
+
+pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
+    let name = section.required_text("issuer");
+    let keys = section.required_text("jwks").and_then(|text| key_source(section, text));
+    let mut rules = IssuerRules::new(name?);
+    let algorithms = section.texts("algorithms");
+    if !algorithms.is_empty() {
+        match rules.clone().allow(algorithms.iter().map(|(text, _)| *text)) {
+            Ok(allowed) => rules = allowed,
+            Err(error) => section.report(Fault::error(section.place("algorithms"), error.to_string())),
+        }
+    }
+    let mut refresh = trust::KeyRingRules::default();
+    if let Some(every) = section.duration("refresh") {
+        refresh.refresh_after = every;
+    }
+    if let Some(after) = section.duration("retry") {
+        refresh.retry_after = after.max(Duration::from_millis(100));
+    }
+    if let Some(oldest) = section.duration("max_age") {
+        refresh.longest_age = oldest;
+    }
+    let token = token_server(section);
+    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh, token })
+}
+
+fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
+    if let Some(file) = text.strip_prefix("file:") {
+        let path = files::resolve(section, file);
+        let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
+        let mut content = [0; 32];
+        content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
+        let parse = |bytes: Vec<u8>| trust::Jwks::parse(&bytes).map_err(|fault| format!("the key set cannot be used: {fault}"));
+        if let Err(message) = read.and_then(parse) {
+            section.report(Fault::error(section.place("jwks"), message));
+        }
+        return Some(KeySource::File { path, digest: content });
+    }
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(rules)));
+    }
+    let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
+    section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));
+    None
+}

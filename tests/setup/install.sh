@@ -39,6 +39,7 @@ if [ "$what" != --build ]; then
     [ -e /usr/lib/*/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
     wants libxml2-utils xmllint
     wants nginx-light nginx
+    wants tinyproxy-bin tinyproxy
     wants openjdk-17-jdk-headless javac java
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.

@@ -41,6 +41,13 @@ impl Peer {
         Self::start(command, folder, "nginx.log")
     }
 
+    /// An HTTP proxy, tinyproxy, that wants `varco:segreta`.
+    pub fn tinyproxy(folder: &Path) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(repository().join("tests/peers/tinyproxy/run.py")).arg("--folder").arg(folder);
+        Self::start(command, folder, "tinyproxy.log")
+    }
+
     fn start(mut command: Command, folder: &Path, log: &str) -> Self {
         let log = folder.join(log);
         command.arg("--log").arg(&log).arg("--until-eof");

@@ -26,6 +26,7 @@ mod misbehaviour;
 mod operation;
 mod outbound;
 mod policy;
+mod proxied;
 mod quotas;
 mod random_departures;
 mod reading_live;

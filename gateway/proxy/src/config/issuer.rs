@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use document::{Fault, Key, Section};
 use trust::IssuerRules;
 
+use super::network::Network;
 use super::{files, upstream};
 
 /// An environment of PDND.
@@ -59,7 +60,7 @@ pub(super) fn environment(section: &Section<'_>, name: &str, issuers: &[IssuerCo
 }
 
 /// Where an environment gives vouchers, if it says so.
-fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
+fn token_server(section: &Section<'_>, network: &Network) -> Option<Arc<TokenServer>> {
     let url = section.text("token");
     let audience = section.text("assertion_audience");
     let (Some(url), Some(audience)) = (url, audience) else {
@@ -76,16 +77,16 @@ fn token_server(section: &Section<'_>) -> Option<Arc<TokenServer>> {
         let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
         section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
     }
-    let mut upstream = upstream::of_url(section, "token", url)?;
+    let mut upstream = network.out(upstream::of_url(section, "token", url)?);
     // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
     (upstream.connect_timeout, upstream.first_byte_timeout, upstream.total_timeout) =
         (Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(6));
     Some(Arc::new(TokenServer { upstream: Arc::new(upstream), audience: audience.into() }))
 }
 
-pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> {
+pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Option<IssuerConfig> {
     let name = section.required_text("issuer");
-    let keys = section.required_text("jwks").and_then(|text| key_source(section, text));
+    let keys = section.required_text("jwks").and_then(|text| key_source(section, text, network));
     let mut rules = IssuerRules::new(name?);
     let algorithms = section.texts("algorithms");
     if !algorithms.is_empty() {
@@ -104,11 +105,11 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<IssuerConfig> 
     if let Some(oldest) = section.duration("max_age") {
         refresh.longest_age = oldest;
     }
-    let token = token_server(section);
+    let token = token_server(section, network);
     Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh, token })
 }
 
-fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
+fn key_source(section: &Section<'_>, text: &str, network: &Network) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
         let path = files::resolve(section, file);
         let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
@@ -121,7 +122,7 @@ fn key_source(section: &Section<'_>, text: &str) -> Option<KeySource> {
         return Some(KeySource::File { path, digest: content });
     }
     if text.starts_with("https://") || text.starts_with("http://") {
-        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(rules)));
+        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(network.out(rules))));
     }
     let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
     section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));

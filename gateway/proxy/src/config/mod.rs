@@ -12,6 +12,7 @@ mod issuer;
 mod limits;
 mod listener;
 mod modi;
+mod network;
 mod operation;
 mod portal;
 mod secret;
@@ -145,6 +146,7 @@ pub(crate) struct Scope<'a> {
     tenants: HashMap<&'a str, Arc<TenantRules>>,
     /// Whose each purpose is that has been given a name.
     purposes: HashMap<Uuid, Arc<TenantRules>>,
+    network: &'a network::Network,
     issuers: &'a [IssuerConfig],
     portals: &'a [PortalConfig],
     listeners: &'a [ListenerRules],
@@ -169,8 +171,9 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     }
     let main = roots.pop()?;
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
-    let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section)).collect();
-    let portals: Vec<PortalConfig> = parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section)).collect();
+    let network = network::compile(main.section("network").as_ref());
+    let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section, &network)).collect();
+    let portals: Vec<PortalConfig> = parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section, &network)).collect();
     let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
     let tenants = tenants(&parts.tenants, &issuers);
     let implicit = Arc::new(TenantRules::implicit(&installation));
@@ -178,6 +181,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         called_for: RefCell::default(),
         tenants: parts.tenants.iter().map(|(key, _)| key.text.as_str()).zip(tenants.iter().cloned()).collect(),
         purposes: tenants.iter().flat_map(|tenant| tenant.purposes.iter().map(move |(_, id)| (*id, tenant.clone()))).collect(),
+        network: &network,
         issuers: &issuers,
         portals: &portals,
         listeners: &listeners,

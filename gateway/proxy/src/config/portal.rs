@@ -7,6 +7,7 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::IssuerConfig;
+use super::network::Network;
 
 /// A portal as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,7 @@ pub struct PortalConfig {
     pub header: HeaderName,
 }
 
-pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<PortalConfig> {
+pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Option<PortalConfig> {
     let audience = section.required_text("audience");
     let header = match section.text("header") {
         None => Some(AUTHORIZATION),
@@ -30,7 +31,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<PortalConfig> 
             None
         }),
     };
-    let mut issuer = super::issuer::compile(key, section)?;
+    let mut issuer = super::issuer::compile(key, section, network)?;
     // Beside the environments of PDND, whose names are their own.
     issuer.name = format!("portal {}", key.text).into();
     Some(PortalConfig { name: key.text.as_str().into(), issuer, audience: audience?.into(), header: header? })

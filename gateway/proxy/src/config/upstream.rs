@@ -95,6 +95,7 @@ fn parse(
         host_header,
         authority,
         tls,
+        proxy: None,
         protocol,
         connect_timeout: Duration::from_secs(5),
         first_byte_timeout: Duration::from_secs(25),

@@ -40,10 +40,13 @@ pub fn department(request: &mut Request, token: Result<Option<PortalToken>, Reje
     };
     let allowed = token.and_then(|token| {
         let way = way(desk, &request.headers)?;
-        Ok((way, told(desk, service, &request.headers, token.as_ref())?))
+        Ok((way, told(desk, service, &request.headers, token.as_ref())?, token.is_some()))
     });
     let refused = match allowed {
-        Ok((way, told)) => {
+        Ok((way, told, is_signed_in)) => {
+            if is_signed_in {
+                known.evidence = &["api-key", "portal-token"];
+            }
             (known.caller, known.voucher, known.told) = (way.caller.clone(), Some(way.voucher.clone()), told);
             None
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -12,11 +12,19 @@ use super::http1::Http1;
 use super::pool::{Connection, Sender};
 use crate::config::UpstreamTls;
 
-use super::{Protocol, UpstreamError, UpstreamRules};
+use super::{Protocol, Proxy, UpstreamError, UpstreamRules};
 
 pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
-    let stream =
-        TcpStream::connect((rules.host.as_str(), rules.port)).await.map_err(|error| UpstreamError::Connect(error.kind().to_string()))?;
+    let to = |host: &str, port: u16| TcpStream::connect((host.to_owned(), port));
+    let failed = |error: std::io::Error| UpstreamError::Connect(error.kind().to_string());
+    let stream = match &rules.proxy {
+        None => to(&rules.host, rules.port).await.map_err(failed)?,
+        Some(proxy) => {
+            let mut stream = to(&proxy.host, proxy.port).await.map_err(|error| Tunnel::NoProxy(error.kind()))?;
+            tunnel(&mut stream, proxy, rules).await?;
+            stream
+        }
+    };
     // Without it the second half of a small request would wait for the acknowledgement of the first.
     let _ = stream.set_nodelay(true);
     let sender = match &rules.tls {
@@ -28,6 +36,58 @@ pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, Upstrea
         }
     };
     sender.map(|sender| Connection { sender, made: Instant::now() }).map_err(|error| UpstreamError::Protocol(error.to_string()))
+}
+
+/// Why a proxy opened no tunnel.
+#[derive(Debug, thiserror::Error)]
+enum Tunnel {
+    #[error("the proxy cannot be reached: {0}")]
+    NoProxy(std::io::ErrorKind),
+    #[error("the proxy broke the connection: {0}")]
+    Broken(std::io::ErrorKind),
+    #[error("the proxy answered {0}")]
+    Refused(String),
+    #[error("the proxy's answer is no answer to CONNECT")]
+    Malformed,
+}
+
+impl From<Tunnel> for UpstreamError {
+    fn from(error: Tunnel) -> Self {
+        Self::Connect(error.to_string())
+    }
+}
+
+/// The most bytes of a proxy's answer.
+const MOST_OF_ANSWER: usize = 8 << 10;
+
+/// Asks the proxy for a tunnel to the upstream (RFC 9110 §9.3.6): what is then said is between the two.
+async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, rules: &UpstreamRules) -> Result<(), Tunnel> {
+    let broken = |error: std::io::Error| Tunnel::Broken(error.kind());
+    let host = if rules.host.contains(':') { format!("[{}]", rules.host) } else { rules.host.clone() };
+    let target = format!("{host}:{}", rules.port);
+    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+    if let Some(authorization) = &proxy.authorization {
+        request.extend_from_slice(b"Proxy-Authorization: ");
+        request.extend_from_slice(authorization.as_bytes());
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    stream.write_all(&request).await.map_err(broken)?;
+    let mut answer = Vec::new();
+    // Byte by byte: what comes after the head is the upstream's already. There are a few hundred, once a connection.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() >= MOST_OF_ANSWER {
+            return Err(Tunnel::Malformed);
+        }
+        answer.push(stream.read_u8().await.map_err(broken)?);
+    }
+    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let status = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5)).ok_or(Tunnel::Malformed)?;
+    match status {
+        [b'2', b'0'..=b'9', b'0'..=b'9'] => Ok(()),
+        [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] => Err(Tunnel::Refused(String::from_utf8_lossy(status).into_owned())),
+        _ => Err(Tunnel::Malformed),
+    }
 }
 
 async fn handshake<T>(stream: T, rules: &UpstreamRules) -> Result<Sender, hyper::Error>

@@ -37,6 +37,17 @@ pub enum Protocol {
     Http2,
 }
 
+/// An HTTP proxy that opens tunnels (RFC 9110 §9.3.6).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Proxy {
+    /// The host to connect to.
+    pub host: String,
+    /// The port to connect to.
+    pub port: u16,
+    /// What it is shown: `Proxy-Authorization`.
+    pub authorization: Option<HeaderValue>,
+}
+
 /// An upstream as configured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamRules {
@@ -54,6 +65,8 @@ pub struct UpstreamRules {
     pub base_path: String,
     /// TLS, for `https`.
     pub tls: Option<UpstreamTls>,
+    /// The HTTP proxy that it is reached through.
+    pub proxy: Option<Arc<Proxy>>,
     /// HTTP/1.1 or h2.
     pub protocol: Protocol,
     /// The most time for a connection, TLS included.
@@ -91,6 +104,7 @@ impl UpstreamRules {
             port: 80,
             base_path: String::new(),
             tls: None,
+            proxy: None,
             protocol: Protocol::Http1,
             connect_timeout: forever,
             first_byte_timeout: forever,

@@ -12,7 +12,7 @@ use hyper::client::conn::{TrySendError, http2};
 use parking_lot::Mutex;
 
 use super::http1::Http1;
-use super::{Protocol, Upstream, UpstreamError, UpstreamRules};
+use super::{Protocol, Proxy, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
 use crate::config::UpstreamTls;
 
@@ -29,6 +29,8 @@ pub struct PoolKey {
     protocol: Protocol,
     /// A replaced certificate of ours, or another root, makes another pool: connections made with the old ones are not used again.
     tls: Option<UpstreamTls>,
+    /// Another way there is another pool.
+    proxy: Option<Arc<Proxy>>,
     keeping: (Duration, Duration, usize),
     /// The e-service, where it does not share.
     owner: Option<Arc<str>>,
@@ -43,6 +45,7 @@ impl PoolKey {
             port: rules.port,
             protocol: rules.protocol,
             tls: rules.tls.clone(),
+            proxy: rules.proxy.clone(),
             keeping: (rules.idle, rules.max_age, rules.idle_connections),
             owner: own.then(|| eservice.clone()),
         }

@@ -40,6 +40,8 @@ pub struct Exchange {
     pub decision: OnceLock<policy::Decision>,
     /// What the voucher says that the provider was shown.
     pub shown: OnceLock<Arc<Caller>>,
+    /// The patterns of ModI that the provider is shown.
+    pub patterns: OnceLock<&'static [&'static str]>,
     /// Where the answer came from.
     pub lookup: OnceLock<Lookup>,
     /// How often the upstream was asked.
@@ -264,6 +266,7 @@ impl Exchange {
             channel: OnceLock::new(),
             decision: OnceLock::new(),
             shown: OnceLock::new(),
+            patterns: OnceLock::new(),
             lookup: OnceLock::new(),
             attempts: AtomicU32::new(0),
             request_bytes: AtomicU64::new(0),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use exchange::Tenant;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Configuration, Definition, ListenerRules, TenantRules};
@@ -108,7 +109,13 @@ impl Plan {
         );
         plan.compare(Part::Tenant, &old.tenants, &new.tenants, |tenant| tenant.tenant.name(), |old, new| tenant(old, new));
         plan.compare(Part::Listener, &old.listeners, &new.listeners, |listener| &listener.name, listener);
-        plan.compare(Part::EService, &old.eservices, &new.eservices, |service| &service.name, |old, new| eservice(old, new));
+        plan.compare(
+            Part::EService,
+            &old.eservices,
+            &new.eservices,
+            |service| &service.name,
+            |one, other| eservice((old, one), (new, other)),
+        );
         plan
     }
 
@@ -186,7 +193,23 @@ fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
     ])
 }
 
-fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
+/// An e-service within its configuration: what is named there by its place has a name.
+type Within<'a> = (&'a Configuration, &'a Definition);
+
+/// The instances, each with the name of its environment.
+fn instances<'a>((configuration, definition): Within<'a>) -> impl Iterator<Item = (&'a Tenant, Option<&'a Tenant>, Option<&'a str>)> {
+    definition.instances.iter().map(|instance| {
+        let environment = instance.issuer.and_then(|at| configuration.issuers.get(at)).map(|issuer| &*issuer.name);
+        (&instance.tenant, instance.delegate.as_ref(), environment)
+    })
+}
+
+fn portal<'a>((configuration, definition): Within<'a>) -> Option<&'a str> {
+    definition.portal.and_then(|at| configuration.portals.get(at)).map(|portal| &*portal.name)
+}
+
+fn eservice(before: Within<'_>, after: Within<'_>) -> Vec<Word> {
+    let ((_, old), (_, new)) = (before, after);
     let policies = |definition: &Definition| definition.policies.as_ref().map(|policies| *policies.hash());
     named([
         ("direction", old.direction == new.direction),
@@ -195,9 +218,9 @@ fn eservice(old: &Definition, new: &Definition) -> Vec<Word> {
         ("contract", old.contract.hash() == new.contract.hash()),
         ("adapter", format!("{:?}", old.adapter) == format!("{:?}", new.adapter)),
         ("security", old.security == new.security),
-        ("instances", old.instances == new.instances),
+        ("instances", instances(before).eq(instances(after))),
         ("evidence", old.modi == new.modi),
-        ("portal", old.portal == new.portal),
+        ("portal", portal(before) == portal(after)),
         ("policy", policies(old) == policies(new)),
         ("subject", old.subject == new.subject),
         ("channel", old.channel == new.channel),
@@ -297,6 +320,17 @@ mod tests {
             let new = configuration(top, listener, eservice);
             assert_eq!(Plan::between(&old, &new).to_string(), expected, "{top} {listener} {eservice}");
         }
+        // What is told by its place is told by its name: the order of environments is nothing.
+        let environments = |first: &str, second: &str| {
+            let of = |name: &str| format!("  {name}: {{ issuer: {name}, jwks: 'http://127.0.0.1:1/{name}' }}\n");
+            format!("pdnd:\n{}{}tenants: {{ x: {{ }} }}", of(first), of(second))
+        };
+        let instance = |environment: &str| format!("{BASE}    instances: [{{ tenant: x, pdnd: {environment}, audience: [a] }}]\n");
+        let first = configuration(&environments("a", "b"), "", &instance("a"));
+        let same = configuration(&environments("b", "a"), "", &instance("a"));
+        assert_eq!(Plan::between(&first, &same).to_string(), "nothing changes\n");
+        let other = configuration(&environments("b", "a"), "", &instance("b"));
+        assert_eq!(Plan::between(&first, &other).to_string(), "~ e-service uno: instances\n");
         let more = configuration("", "}\n  in: { address: '127.0.0.1:0'", BASE);
         assert_eq!(Plan::between(&more, &old).to_string(), "- listener in\n");
     }

@@ -245,6 +245,9 @@ pub enum IntegrityError {
     /// It has no SHA-256 (or stronger) value, or one that cannot be decoded.
     #[error("the digest header has no readable SHA-256 value")]
     Malformed,
+    /// A header that has to be signed for the provider is given more than once, or is no text.
+    #[error("the content type or encoding is given more than once, or is no plain text: it cannot be signed")]
+    NotSignable,
     /// It is not the digest of the body.
     #[error("the digest is not of this body")]
     Mismatch,

@@ -136,15 +136,32 @@ impl VoucherSource {
     pub async fn bound(self: &Arc<Self>, digest: AuditDigest) -> Result<Shown, NoVoucher> {
         let asked_at = clock::monotonic();
         let may = self.holder.lock().may_ask(&mut self.server.health.lock(), asked_at);
-        may.map_err(|(fault, retry_after)| NoVoucher { fault, retry_after })?;
+        if let Some(retry_after) = may.map_err(|(fault, retry_after)| NoVoucher { fault, retry_after })? {
+            // A voucher that nobody waits for tells whether PDND is back.
+            self.ask();
+            return Err(NoVoucher { fault: TokenFault::Unreachable, retry_after });
+        }
         let this = self.clone();
         let asking = self.server.control.spawn(async move {
-            let result = this.obtain(Some(digest)).await;
-            let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
-            match &result {
-                Ok(_) => holder.answered(&mut health),
-                Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::monotonic(), random_byte()),
+            let tell = |result: &Result<_, TokenFault>| {
+                let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
+                match result {
+                    Ok(_) => holder.answered(&mut health),
+                    Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::monotonic(), random_byte()),
+                }
+            };
+            let result = this.request(Some(digest.clone())).await;
+            this.server.metrics.count(&result);
+            // The others are told of a full bucket before this one waits for it.
+            tell(&result);
+            let Err(TokenFault::Limited { wait }) = result else { return result };
+            if wait > SHORT_WAIT {
+                return result;
             }
+            tokio::time::sleep(wait + Duration::from_millis(u64::from(random_byte()))).await;
+            let result = this.request(Some(digest)).await;
+            this.server.metrics.count(&result);
+            tell(&result);
             result
         });
         let lost = NoVoucher { fault: TokenFault::Unreachable, retry_after: 1 };
@@ -173,7 +190,7 @@ impl VoucherSource {
     fn ask(self: &Arc<Self>) {
         let this = self.clone();
         self.server.control.spawn(async move {
-            let result = this.obtain(None).await;
+            let result = this.obtain().await;
             let now = clock::monotonic();
             {
                 let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
@@ -190,14 +207,14 @@ impl VoucherSource {
         });
     }
 
-    async fn obtain(&self, digest: Option<AuditDigest>) -> Result<(Shown, Duration), TokenFault> {
-        let result = self.request(digest.clone()).await;
+    async fn obtain(&self) -> Result<(Shown, Duration), TokenFault> {
+        let result = self.request(None).await;
         // A short wait that it asks for is cheaper than a refusal.
         let result = match result {
             Err(TokenFault::Limited { wait }) if wait <= SHORT_WAIT => {
                 self.server.metrics.count(&result);
                 tokio::time::sleep(wait).await;
-                self.request(digest).await
+                self.request(None).await
             }
             result => result,
         };

@@ -165,14 +165,20 @@ impl<T> VoucherHolder<T> {
     /// Whether a voucher may be asked for that serves one exchange only, because it is bound to its evidence (AUDIT_REST_02). Such a
     /// one is never held; how it ended is told with [`VoucherHolder::answered`] and [`VoucherHolder::refused`].
     ///
+    /// Where the server is failing, one that nobody waits for is asked for first: `Some` seconds until it is worth while to try again.
+    ///
     /// # Errors
     /// Nobody asks now: why, and the seconds until another try is worth while.
-    pub fn may_ask(&mut self, server: &mut TokenServerHealth, now: Timestamp) -> Result<(), (TokenFault, u32)> {
+    pub fn may_ask(&mut self, server: &mut TokenServerHealth, now: Timestamp) -> Result<Option<u32>, (TokenFault, u32)> {
         if let Some((fault, until)) = self.refused.filter(|(_, until)| now < *until) {
             return Err((fault, seconds_up(since(Some(now), until)).max(1)));
         }
         match server.ask(now) {
-            Asking::Healthy | Asking::Probe { .. } => Ok(()),
+            Asking::Healthy => Ok(None),
+            Asking::Probe { retry_after } => {
+                self.asked_at = Some(now);
+                Ok(Some(retry_after))
+            }
             Asking::NotNow => Err((TokenFault::Unreachable, server.seconds_left(now))),
         }
     }
@@ -397,14 +403,17 @@ mod tests {
     #[test]
     fn one_that_serves_a_single_exchange_is_asked_for_by_the_same_rules() {
         let Trial { mut holder, mut server } = Trial::default();
-        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(()));
-        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(()), "each needs its own");
+        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(None));
+        assert_eq!(holder.may_ask(&mut server, at(0)), Ok(None), "each needs its own");
         holder.refused(TokenFault::Unreachable, Some(at(0)), &mut server, at(1), 0);
         holder.refused(TokenFault::Unreachable, Some(at(0)), &mut server, at(1), 0);
         assert_eq!(holder.may_ask(&mut server, at(1)), Err((TokenFault::Unreachable, 1)));
-        assert_eq!([holder.may_ask(&mut server, at(2)), holder.may_ask(&mut server, at(2))], [Ok(()), Err((TokenFault::Unreachable, 30))]);
+        assert_eq!(
+            [holder.may_ask(&mut server, at(2)), holder.may_ask(&mut server, at(2))],
+            [Ok(Some(1)), Err((TokenFault::Unreachable, 30))]
+        );
         holder.answered(&mut server);
-        assert_eq!(holder.may_ask(&mut server, at(3)), Ok(()));
+        assert_eq!(holder.may_ask(&mut server, at(3)), Ok(None));
         holder.refused(TokenFault::Refused, Some(at(3)), &mut server, at(4), 0);
         assert_eq!(holder.may_ask(&mut server, at(5)), Err((TokenFault::Refused, 44)));
     }

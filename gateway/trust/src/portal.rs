@@ -39,6 +39,10 @@ pub fn verify_portal(presented: &Presented<'_>, rules: &PortalRules, keys: &Jwks
     presented.refuse_critical()?;
     let (payload, _) = presented.signed(&rules.issuer, keys)?;
     let root = payload.root();
+    // A voucher of PDND, if somebody took the platform for a portal, says which client calls and nothing of who signed in.
+    if ["purposeId", "producerId"].iter().any(|claim| root.get(claim).is_some()) {
+        return Err(TrustError::WrongType);
+    }
     if root.get("iss").and_then(Node::as_str) != Some(&**rules.issuer.issuer()) {
         return Err(TrustError::WrongIssuer);
     }
@@ -77,7 +81,8 @@ mod tests {
             (json!({ "typ": null }), json!({}), Ok(())),
             (json!({ "typ": "at+JWT" }), json!({}), Ok(())),
             (json!({}), json!({ "aud": ["altro", "varco"] }), Ok(())),
-            // A voucher of PDND, which says otherwise what it is, or any token made for something else.
+            // Tokens made for something else, a voucher of PDND among them.
+            (json!({ "typ": "at+jwt" }), json!({ "purposeId": "9ed89edd-d684-4325-b600-e6129ec04ece" }), Err(TrustError::WrongType)),
             (json!({ "typ": "dpop+jwt" }), json!({}), Err(TrustError::WrongType)),
             (json!({ "typ": 1 }), json!({}), Err(TrustError::WrongType)),
             (json!({ "crit": ["b64"] }), json!({}), Err(TrustError::CriticalHeader)),

@@ -48,7 +48,17 @@ fn found(outbound: &Outbound, asked: &Asked) -> Value {
 #[test]
 fn the_provider_finds_who_asks_bound_to_the_voucher_and_the_message_signed() {
     let (outbound, provider) = provider("INTEGRITY_REST_02, AUDIT_REST_02", "");
-    let headers = [&[SOCIALE, "Agid-JWT-Signature: forged", "Agid-JWT-TrackingEvidence: forged"][..], &WHO].concat();
+    let headers = [
+        &[
+            SOCIALE,
+            "Agid-JWT-Signature: forged",
+            "Agid-JWT-TrackingEvidence: forged",
+            "Agid_JWT_TrackingEvidence: forged",
+            "X_Operatore: altri",
+        ][..],
+        &WHO,
+    ]
+    .concat();
     let body = r#"{"nome":"città"}"#;
     let answers: Vec<Answer> = (0..2).map(|_| post(&outbound, &headers, body)).collect();
     let registry = outbound.scene.sandbox.pdnd.registry();
@@ -74,7 +84,7 @@ fn the_provider_finds_who_asks_bound_to_the_voucher_and_the_message_signed() {
             json!({ "iss": client, "aud": AUDIENCE, "purposeId": purpose, "userID": "operatore-0042", "userLocation": "sportello-3", "LoA": "SPID_L2" })
         );
         assert_eq!(signature, json!({ "iss": client, "sub": client, "aud": AUDIENCE }));
-        for private in ["x-operatore", "x-postazione", "x-loa", "x-api-key"] {
+        for private in ["x-operatore", "x-postazione", "x-loa", "x-api-key", "agid_jwt_trackingevidence", "x_operatore"] {
             assert!(!asked.headers.contains_key(private), "{private} left the house");
         }
     }
@@ -94,7 +104,10 @@ fn evidence_that_is_not_bound_needs_no_voucher_of_its_own() {
     let (outbound, provider) = provider("INTEGRITY_REST_02, AUDIT_REST_01", "");
     let headers = [&[SOCIALE][..], &WHO].concat();
     for _ in 0..3 {
-        assert_eq!(outbound.ask(&headers).status, 200);
+        let answer = outbound.ask(&headers);
+        assert_eq!(answer.status, 200);
+        let patterns = &outbound.record_of(&answer)["modi"]["patterns"];
+        assert_eq!(*patterns, json!(["ID_AUTH_REST_01", "AUDIT_REST_01"]), "nothing was signed, and the record says so");
     }
     assert_eq!(outbound.tokens(), 1);
     let asked = provider.asked().pop().expect("it was asked");
@@ -163,6 +176,11 @@ fn what_would_invent_who_asks_does_not_load() {
             "userID: \"claim:sub\"",
             "is told by a portal, and `configuration.eservices.residenza` has none",
         ),
+        ("header:X-Operatore", "header:X-Api-Key", "the header `x-api-key` has a meaning of its own"),
+        ("header:X-Operatore", "header:Content-Type", "the header `content-type` has a meaning of its own"),
+        ("    evidence: {", "    evidence_values: { LoA: { a: \"\" } }\n    evidence: {", "what `a` is called is no plain text"),
+        ("purpose: assistenza", &format!("{automated} {{ userID: perché, userLocation: y, LoA: z }}"), "needs `userID`, in plain text"),
+        (&format!("audience: \"{AUDIENCE}\""), "audience: \"\"", "needs an `audience`"),
         ("    evidence: {", "    portal: nessuno\n    evidence: {", "there is no portal `nessuno`"),
         ("    evidence: {", "    evidence_values: { Loa: { a: b } }\n    evidence: {", "has no claim `Loa`"),
         ("userID: \"header:X-Operatore\"", "chi: \"header:X-Operatore\"", "needs `userID`"),
@@ -197,7 +215,7 @@ fn the_portals_token_says_who_asks() {
         &json!({
             "library": "joserfc", "keys": { "portale": { "alg": "RS256" } }, "header": { "typ": "JWT", "use": null },
             "claims": {
-                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid, "iat": now, "exp": now + 300,
+                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid, "iat": now, "exp": now + 300, "purposeId": null, "producerId": null,
             },
             "vouchers": {
                 "spid": of(json!({})), "cie": of(json!({ "acr": cie })), "other_acr": of(json!({ "acr": "https://www.spid.gov.it/SpidL1" })),
@@ -236,6 +254,23 @@ fn the_portals_token_says_who_asks() {
         assert_eq!((&record["tenant"], &record["department"]), (&json!("valdombra"), &json!("sociale")), "it is known all the same");
     }
     assert_problem(&outbound.ask(&[&token("spid"), "X-Api-Key: nessuna", WHO[1]]), 401, "key-unknown");
+    // A portal that nothing is asked of, or that is PDND itself, would let everybody believe that people sign in.
+    let issuer = &outbound.scene.sandbox.pdnd.environment().issuer;
+    for (from, to, expected) in [
+        ("claim:preferred_username\", ", "header:X-Operatore\", ", ""),
+        ("https://sso.valdombra.example", issuer, "the environment `sandbox` has the same issuer or keys"),
+        ("audience: varco", "audience: varco, header: X-Api-Key", "`X-Api-Key` is no header that a token can be sent in"),
+        ("audience: varco", "audience: varco, token: \"http://127.0.0.1:1\", assertion_audience: a", "a portal gives no vouchers"),
+    ] {
+        assert!(yaml.contains(from), "{from}");
+        let path = outbound.gateway.folder.join("altra.yaml");
+        let text = yaml.replacen(from, to, 1);
+        let text = if expected.is_empty() { text.replace("claim:acr", "header:X-Loa") } else { text };
+        std::fs::write(&path, text).expect("it can be written");
+        let said = String::from_utf8(varco(&outbound.gateway.folder, &["check", "-c", "altra.yaml"]).stdout).expect("text");
+        let expected = if expected.is_empty() { "nothing is asked of this portal" } else { expected };
+        assert!(said.contains(expected), "{from} → {to}: {said}");
+    }
     assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
     for (name, level) in [("spid", "SPID_L2"), ("cie", "CIE_L3")] {
         let answer = outbound.ask(&[SOCIALE, &token(name), WHO[1]]);

@@ -135,7 +135,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let contract = contract(section);
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
-    let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.is_some()));
+    let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
     let (security, instances) = match direction {
         Direction::Inbound => inbound::security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),

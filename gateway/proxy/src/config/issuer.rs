@@ -78,6 +78,8 @@ fn token_server(section: &Section<'_>, network: &Network) -> Option<Arc<TokenSer
         section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
     }
     let mut upstream = network.out(upstream::of_url(section, "token", url)?);
+    // Whether it lives is looked at for all clients together, and by other rules than an upstream's.
+    upstream.breaker.failures = u32::MAX;
     // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
     (upstream.connect_timeout, upstream.first_byte_timeout, upstream.total_timeout) =
         (Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(6));
@@ -85,6 +87,10 @@ fn token_server(section: &Section<'_>, network: &Network) -> Option<Arc<TokenSer
 }
 
 pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Option<IssuerConfig> {
+    super::tenant::check_name(section, &key.text);
+    if key.text.contains(' ') {
+        section.report(Fault::error(section.here(), format!("the name of `{}` has a blank in it", section.name())));
+    }
     let name = section.required_text("issuer");
     let keys = section.required_text("jwks").and_then(|text| key_source(section, text, network));
     let mut rules = IssuerRules::new(name?);

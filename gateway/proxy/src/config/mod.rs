@@ -7,6 +7,7 @@ mod admin;
 mod department;
 mod eservice;
 mod files;
+mod headers;
 mod inbound;
 mod issuer;
 mod limits;
@@ -38,7 +39,7 @@ pub use files::Files;
 pub use issuer::{IssuerConfig, KeySource, TokenServer};
 pub use limits::{LimitRules, PartyLimit};
 pub use listener::{ListenerLimits, ListenerRules};
-pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, ModiRules};
+pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, ModiRules, is_plain};
 pub use operation::{CacheRules, OperationRules};
 pub use portal::PortalConfig;
 pub use selector::{ChannelSource, Selector};
@@ -173,7 +174,8 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
     let network = network::compile(main.section("network").as_ref());
     let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section, &network)).collect();
-    let portals: Vec<PortalConfig> = parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section, &network)).collect();
+    let portals: Vec<PortalConfig> =
+        parts.portals.iter().filter_map(|(key, section)| portal::compile(key, section, &issuers, &network)).collect();
     let listeners: Vec<ListenerRules> = parts.listeners.iter().filter_map(|(key, section)| listener::compile(key, section)).collect();
     let tenants = tenants(&parts.tenants, &issuers);
     let implicit = Arc::new(TenantRules::implicit(&installation));

@@ -3,6 +3,9 @@
 use document::{Fault, Key, Place, Section};
 use http::HeaderName;
 
+use super::headers::is_reserved;
+use super::portal::PortalConfig;
+
 /// What is signed for the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModiRules {
@@ -30,8 +33,8 @@ pub struct EvidenceClaim {
     pub name: Box<str>,
     /// Where the department tells it.
     pub from: EvidenceSource,
-    /// What each value is called by the provider; empty: as it is told.
-    pub values: Box<[(Box<str>, Box<str>)]>,
+    /// What each value is called by the provider, and no other is taken; else it is called as it is told.
+    pub values: Option<Box<[(Box<str>, Box<str>)]>>,
 }
 
 /// Where a department tells who asks.
@@ -97,10 +100,14 @@ impl Patterns {
     }
 
     /// Reads `evidence`, if a pattern asks for it.
-    pub(super) fn evidence(&self, section: &Section<'_>, has_portal: bool) -> Option<EvidenceRules> {
+    pub(super) fn evidence(&self, section: &Section<'_>, portal: Option<&PortalConfig>) -> Option<EvidenceRules> {
         let renamed = section.section("evidence_values");
         let found = section.named_texts("evidence");
         let Some(bound) = self.audit else {
+            if portal.is_some() {
+                let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
+                section.report(fault.hint("its token tells evidence, which `AUDIT_REST_01` and `AUDIT_REST_02` ask for"));
+            }
             if !found.is_empty() {
                 let fault = Fault::error(section.place("evidence"), "no pattern tells the provider any evidence");
                 section.report(fault.hint("write `AUDIT_REST_02` (or `AUDIT_REST_01`) in `security`, as the provider asks"));
@@ -109,12 +116,20 @@ impl Patterns {
         };
         let mut claims = Vec::new();
         for (key, text, place) in found {
+            if !is_plain(&key.text) {
+                section.report(Fault::error(place, format!("`{}` is no name of a claim", key.text.escape_debug())));
+                continue;
+            }
             if OWN.contains(&key.text.as_str()) {
                 section.report(Fault::error(place, format!("the claim `{}` is the pattern's own", key.text)));
                 continue;
             }
             match source(text) {
-                Some(EvidenceSource::Claim(_)) if !has_portal => {
+                Some(EvidenceSource::Header(name)) if is_reserved(&name) || portal.is_some_and(|portal| portal.header == name) => {
+                    let fault = Fault::error(place, format!("the header `{name}` has a meaning of its own"));
+                    section.report(fault.hint("such as `header:X-Operatore`"));
+                }
+                Some(EvidenceSource::Claim(_)) if portal.is_none() => {
                     let fault =
                         Fault::error(place, format!("the claim `{}` is told by a portal, and `{}` has none", key.text, section.name()));
                     section.report(fault.hint("write `portal:` and which of `portals` signs the token"));
@@ -137,6 +152,10 @@ impl Patterns {
                 section.report(fault.hint("where the department tells it: `header:X-…`"));
             }
         }
+        if portal.is_some() && !claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))) {
+            let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
+            section.report(fault.hint("take a claim from its token: `userID: \"claim:sub\"`"));
+        }
         Some(EvidenceRules { bound, claims })
     }
 
@@ -145,7 +164,7 @@ impl Patterns {
         if !self.integrity && evidence.is_none() {
             return None;
         }
-        if audience.is_none() {
+        if audience.is_none_or(|audience| !is_plain(audience) && audience.len() <= LONGEST_TOLD) {
             let fault =
                 Fault::error(section.place("adapter"), "what is signed for the provider needs an `audience` beside the adapter's `url`");
             section.report(fault.hint("as the provider publishes it: ANPR's is the service URL without `-PDND` and without the operation"));
@@ -162,9 +181,25 @@ fn source(text: &str) -> Option<EvidenceSource> {
 }
 
 /// What the provider calls each value of a claim: acr values of SPID and CIE have codes of each provider's own.
-fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Box<[(Box<str>, Box<str>)]> {
-    let Some(renamed) = renamed else { return Box::default() };
-    renamed.texts_under(&claim.text).into_iter().map(|(told, called)| (told.text.as_str().into(), called.into())).collect()
+fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Option<Box<[(Box<str>, Box<str>)]>> {
+    let renamed = renamed?;
+    renamed.keys().find(|key| key.text == claim.text)?;
+    let values = renamed.texts_under(&claim.text);
+    for (told, called) in &values {
+        if !is_plain(called) {
+            let place = Place::at(renamed.file(), told.position);
+            renamed.report(Fault::error(place, format!("what `{}` is called is no plain text", told.text.escape_debug())));
+        }
+    }
+    Some(values.into_iter().map(|(told, called)| (told.text.as_str().into(), called.into())).collect())
+}
+
+/// The longest that may be told of who asks.
+pub const LONGEST_TOLD: usize = 128;
+
+/// Whether a text can stand in a token: what is not visible ASCII, providers read differently.
+pub fn is_plain(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= LONGEST_TOLD && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 fn unknown_names(renamed: Section<'_>, claims: &[EvidenceClaim]) {
@@ -176,7 +211,7 @@ fn unknown_names(renamed: Section<'_>, claims: &[EvidenceClaim]) {
 }
 
 /// Claims that no agreement between the parties can change.
-const OWN: [&str; 9] = ["iss", "sub", "aud", "jti", "iat", "nbf", "exp", "purposeId", "dnonce"];
+const OWN: [&str; 11] = ["cnf", "signed_headers", "iss", "sub", "aud", "jti", "iat", "nbf", "exp", "purposeId", "dnonce"];
 
 /// Reads what a batch process says of itself: every claim that a person would be asked for.
 pub(super) fn automated(section: &Section<'_>, rules: Option<&EvidenceRules>) -> Option<Automated> {
@@ -193,10 +228,12 @@ pub(super) fn automated(section: &Section<'_>, rules: Option<&EvidenceRules>) ->
         .claims
         .iter()
         .filter_map(|claim| {
-            let text =
-                told.iter().find(|(key, ..)| *claim.name == *key.text).map(|(_, text, _)| *text).filter(|text| !text.trim().is_empty());
+            let text = told.iter().find(|(key, ..)| *claim.name == *key.text).map(|(_, text, _)| *text).filter(|text| is_plain(text));
             if text.is_none() {
-                section.report(Fault::error(section.place("automated"), format!("`{}.automated` needs `{}`", section.name(), claim.name)));
+                section.report(Fault::error(
+                    section.place("automated"),
+                    format!("`{}.automated` needs `{}`, in plain text", section.name(), claim.name),
+                ));
             }
             Some((claim.name.clone(), text?.into()))
         })

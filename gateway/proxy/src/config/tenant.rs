@@ -49,11 +49,14 @@ pub struct ClientRules {
     pub key: SigningKey,
     /// The environment that it is registered in, by its place in the configuration.
     pub environment: usize,
+    /// The same by its name, which is what tells environments of two configurations apart.
+    pub environment_name: Arc<str>,
 }
 
 impl PartialEq for ClientRules {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, self.id, self.fingerprint(), self.environment) == (&other.name, other.id, other.fingerprint(), other.environment)
+        (&self.name, self.id, self.fingerprint(), &self.environment_name)
+            == (&other.name, other.id, other.fingerprint(), &other.environment_name)
     }
 }
 
@@ -142,7 +145,13 @@ fn client(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]) -> Option<
         let read = SigningKey::from_pem(Zeroizing::new(pem));
         read.map_err(|flaw| section.report(Fault::error(section.place("key"), format!("the key cannot be used: {flaw}")))).ok()
     });
-    Some(ClientRules { name: key.text.as_str().into(), id: id?, key: signing?, environment: environment? })
+    Some(ClientRules {
+        name: key.text.as_str().into(),
+        id: id?,
+        key: signing?,
+        environment: environment?,
+        environment_name: issuers[environment?].name.clone(),
+    })
 }
 
 fn purposes(section: &Section<'_>) -> Vec<(Box<str>, Uuid)> {

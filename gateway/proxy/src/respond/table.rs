@@ -179,6 +179,7 @@ fn body(error: BodyError) -> Row {
 fn integrity(error: IntegrityError) -> Row {
     match error {
         IntegrityError::Duplicate | IntegrityError::Malformed => (400, "digest-malformed", "malformed digest", "digest malformato"),
+        IntegrityError::NotSignable => (400, "not-signable", "the message cannot be signed", "messaggio non firmabile"),
         IntegrityError::Mismatch => (400, "digest-mismatch", "the digest is not of this body", "il digest non corrisponde al messaggio"),
     }
 }

@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use trust::{PortalToken, Presented, TrustError, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
-use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, Security};
+use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, Security, is_plain};
 use crate::exchange::{Authenticated, Told};
 use crate::message::Request;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
@@ -17,9 +17,6 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
 /// What else a department could show under our voucher, as if it were ours.
 const DPOP: HeaderName = HeaderName::from_static("dpop");
-/// The longest that may be told of who asks.
-const LONGEST_TOLD: usize = 128;
-
 /// Believes a department or refuses it; nothing is asked of PDND for one that is refused. What it shows leaves the request: neither its
 /// key nor whatever else says who it is leaves the house.
 pub fn department(request: &mut Request, token: Result<Option<PortalToken>, Rejection>) -> Result<(), Rejection> {
@@ -55,6 +52,11 @@ pub fn department(request: &mut Request, token: Result<Option<PortalToken>, Reje
     let _ = exchange.caller.set(known);
     for name in [API_KEY, PURPOSE, AUTHORIZATION, COOKIE, DPOP, EVIDENCE, SIGNATURE] {
         request.headers.remove(name);
+    }
+    // Servers in the manner of CGI read `X_Api_Key` as `X-Api-Key`: what is forged in one spelling is forged in the other.
+    let twins: Vec<HeaderName> = request.headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for twin in twins {
+        request.headers.remove(twin);
     }
     for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
         if let EvidenceSource::Header(header) = &claim.from {
@@ -154,14 +156,10 @@ fn tell(claim: &EvidenceClaim, headers: &HeaderMap, token: Option<&PortalToken>)
     if text.is_empty() {
         return Err(missing());
     }
-    // Visible ASCII only: what else there may be, providers read differently.
-    if text.len() > LONGEST_TOLD || !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if !is_plain(text) {
         return Err(malformed());
     }
-    let called = match values.iter().find(|(told, _)| **told == *text) {
-        Some((_, called)) => called.clone(),
-        None if values.is_empty() => text.into(),
-        None => return Err(EvidenceError::Unknown { claim: name.clone() }),
-    };
-    Ok((name.clone(), called))
+    let Some(values) = values else { return Ok((name.clone(), text.into())) };
+    let called = values.iter().find(|(told, _)| **told == *text).ok_or_else(|| EvidenceError::Unknown { claim: name.clone() });
+    called.map(|(_, called)| (name.clone(), called.clone()))
 }

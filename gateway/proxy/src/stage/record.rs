@@ -190,7 +190,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         let issuer = instance.and_then(|instance| instance.issuer).and_then(|at| routed.service.issuers.get(at));
         record.environment = issuer.map(|issuer| &*issuer.name);
         if authenticated.proven {
-            record.caller = Some(exchange.shown.get().unwrap_or(&authenticated.caller));
+            let shown = exchange.shown.get().filter(|_| exchange.attempts.load(Ordering::Relaxed) > 0);
+            record.caller = Some(shown.unwrap_or(&authenticated.caller));
             record.modi = ModiUse { patterns: Strings::Slices(patterns(definition, exchange)), audit_bound: None };
         }
     }
@@ -217,19 +218,14 @@ pub(super) fn direction(definition: &Definition) -> Direction {
     }
 }
 
-/// The patterns of ModI that were verified, or shown to the provider.
+/// The patterns of ModI that were verified, or that a provider was shown.
 fn patterns(definition: &Definition, exchange: &Exchange) -> &'static [&'static str] {
-    if definition.direction == config::Direction::Outbound && exchange.shown.get().is_none() {
-        return &[];
-    }
-    let Some(modi) = &definition.modi else { return &["ID_AUTH_REST_01"] };
-    match (modi.integrity, modi.evidence.as_ref().map(|evidence| evidence.bound)) {
-        (false, None) => &["ID_AUTH_REST_01"],
-        (true, None) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02"],
-        (false, Some(false)) => &["ID_AUTH_REST_01", "AUDIT_REST_01"],
-        (false, Some(true)) => &["ID_AUTH_REST_01", "AUDIT_REST_02"],
-        (true, Some(false)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_01"],
-        (true, Some(true)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_02"],
+    let plain: &[&str] = &["ID_AUTH_REST_01"];
+    match definition.direction {
+        config::Direction::Inbound => plain,
+        // What was prepared for a provider who was then not asked was shown to nobody.
+        config::Direction::Outbound if exchange.attempts.load(Ordering::Relaxed) == 0 => &[],
+        config::Direction::Outbound => exchange.patterns.get().copied().unwrap_or(plain),
     }
 }
 

@@ -36,8 +36,13 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
         (UpstreamBody::AsReceived, RequestBody::Unread(body)) if body.is_empty() => OutgoingBody::Held(Bytes::new()),
         (UpstreamBody::AsReceived, RequestBody::Unread(body)) => OutgoingBody::Streamed(body),
     };
-    let outgoing =
-        Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable: rules.safe || rules.idempotent };
+    let outgoing = Outgoing {
+        method: asked.method,
+        path_and_query: asked.path_and_query,
+        headers,
+        body,
+        repeatable: (rules.safe || rules.idempotent) && exchange.patterns.get().is_none(),
+    };
     let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;

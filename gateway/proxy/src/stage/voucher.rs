@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::{ClientRules, ModiRules};
 use crate::exchange::{Authenticated, Stage};
 use crate::message::{Request, RequestBody};
-use crate::rejection::Rejection;
+use crate::rejection::{IntegrityError, Rejection};
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
 
 pub(super) const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
@@ -87,14 +87,26 @@ async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Requ
             show(&mut request, &held.voucher)?;
         }
     }
-    if rules.integrity {
-        let body = outgoing(&request)?;
-        // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
-        if !body.is_empty() {
-            integrity(&mut request, rules, source.client(), body).await?;
-        }
+    // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
+    let body = if rules.integrity { outgoing(&request)? } else { Bytes::new() };
+    let is_signed = !body.is_empty();
+    if is_signed {
+        integrity(&mut request, rules, source.client(), body).await?;
     }
+    let _ = exchange.patterns.set(patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
     Ok(request)
+}
+
+/// The patterns that the provider is shown, in the words of the record.
+fn patterns(is_signed: bool, bound: Option<bool>) -> &'static [&'static str] {
+    match (is_signed, bound) {
+        (false, None) => &["ID_AUTH_REST_01"],
+        (true, None) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02"],
+        (false, Some(false)) => &["ID_AUTH_REST_01", "AUDIT_REST_01"],
+        (false, Some(true)) => &["ID_AUTH_REST_01", "AUDIT_REST_02"],
+        (true, Some(false)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_01"],
+        (true, Some(true)) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_02"],
+    }
 }
 
 /// The bytes that will be sent, which are held because they are signed.
@@ -121,8 +133,13 @@ async fn track(rules: &ModiRules, bound: bool, who: &Authenticated, source: &Vou
 
 async fn integrity(request: &mut Request, rules: &ModiRules, client: &Arc<ClientRules>, body: Bytes) -> Result<(), Rejection> {
     let headers = headers(request)?;
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (content_type, content_encoding) = (text(CONTENT_TYPE), text(CONTENT_ENCODING));
+    // What is sent is what is signed: one value, as text.
+    let text = |name: HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next().map(|value| value.to_str().map(str::to_owned)).transpose();
+        if values.next().is_some() { Err(IntegrityError::NotSignable) } else { first.map_err(|_| IntegrityError::NotSignable) }
+    };
+    let (content_type, content_encoding) = (text(CONTENT_TYPE)?, text(CONTENT_ENCODING)?);
     let audience = rules.audience.clone();
     let (digest, signature) = sign(client.clone(), move |client| {
         let digest = trust::digest_header(&body);

@@ -197,14 +197,14 @@ fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
 type Within<'a> = (&'a Configuration, &'a Definition);
 
 /// The instances, each with the name of its environment.
-fn instances<'a>((configuration, definition): Within<'a>) -> impl Iterator<Item = (&'a Tenant, Option<&'a Tenant>, Option<&'a str>)> {
+fn instances((configuration, definition): Within<'_>) -> impl Iterator<Item = (&Tenant, Option<&Tenant>, Option<&str>)> {
     definition.instances.iter().map(|instance| {
         let environment = instance.issuer.and_then(|at| configuration.issuers.get(at)).map(|issuer| &*issuer.name);
         (&instance.tenant, instance.delegate.as_ref(), environment)
     })
 }
 
-fn portal<'a>((configuration, definition): Within<'a>) -> Option<&'a str> {
+fn portal((configuration, definition): Within<'_>) -> Option<&str> {
     definition.portal.and_then(|at| configuration.portals.get(at)).map(|portal| &*portal.name)
 }
 

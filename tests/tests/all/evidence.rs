@@ -171,11 +171,7 @@ fn what_would_invent_who_asks_does_not_load() {
     let automated = "purpose: assistenza, automated:";
     for (from, to, expected) in [
         ("userID: \"header:X-Operatore\"", "userID: operatore", "the claim `userID` should be told in a header or by a portal"),
-        (
-            "userID: \"header:X-Operatore\"",
-            "userID: \"claim:sub\"",
-            "is told by a portal, and `configuration.eservices.residenza` has none",
-        ),
+        ("userID: \"header:X-Operatore\"", "userID: \"claim:sub\"", "is told by a portal, and the e-service has none"),
         ("header:X-Operatore", "header:X-Api-Key", "the header `x-api-key` has a meaning of its own"),
         ("header:X-Operatore", "header:Content-Type", "the header `content-type` has a meaning of its own"),
         ("    evidence: {", "    evidence_values: { LoA: { a: \"\" } }\n    evidence: {", "what `a` is called is no plain text"),
@@ -192,6 +188,7 @@ fn what_would_invent_who_asks_does_not_load() {
         ("AUDIT_REST_02", "AUDIT_REST_02, AUDIT_REST_01", "choose one of `AUDIT_REST_01` and `AUDIT_REST_02`"),
         (", AUDIT_REST_02", "", "no pattern tells the provider any evidence"),
         ("INTEGRITY_REST_02", "INTEGRITY_REST_01", "the security pattern `INTEGRITY_REST_01` is not known here"),
+        ("INTEGRITY_REST_02, AUDIT_REST_02]\n    evidence: {", "x]\n    evidence: {", "nothing is signed for this `audience`"),
         ("voucher, INTEGRITY", "INTEGRITY", "needs `voucher` in `security`"),
         (&format!("audience: \"{AUDIENCE}\", "), "", "needs an `audience` beside the adapter's `url`"),
         ("purpose: assistenza", &format!("{automated} {{ userID: x }}"), "needs `userLocation`"),

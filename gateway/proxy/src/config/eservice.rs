@@ -167,7 +167,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let Adapted { adapter, identity_headers, upstream, audience } = adapter(section, contract.as_ref(), served)?;
     // Our own departments' systems are in the house; others are outside.
     let upstream = if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
-    let modi = patterns.and_then(|patterns| patterns.rules(section, audience.as_deref(), evidence));
+    let modi = match patterns {
+        Some(patterns) => patterns.rules(section, audience.as_deref(), evidence),
+        None => {
+            super::modi::refuse_audience(section, audience.as_deref());
+            None
+        }
+    };
     let contract = contract?;
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };

@@ -34,7 +34,7 @@ pub struct EvidenceClaim {
     /// Where the department tells it.
     pub from: EvidenceSource,
     /// What each value is called by the provider, and no other is taken; else it is called as it is told.
-    pub values: Option<Box<[(Box<str>, Box<str>)]>>,
+    pub values: Option<Names>,
 }
 
 /// Where a department tells who asks.
@@ -54,6 +54,9 @@ impl std::fmt::Display for EvidenceSource {
         }
     }
 }
+
+/// What is called what: a value as it is told, and as the provider calls it.
+pub type Names = Box<[(Box<str>, Box<str>)]>;
 
 /// What a declared batch process says of itself, by the names of the claims.
 pub type Automated = Box<[(Box<str>, Box<str>)]>;
@@ -114,43 +117,19 @@ impl Patterns {
             }
             return None;
         };
-        let mut claims = Vec::new();
-        for (key, text, place) in found {
-            if !is_plain(&key.text) {
-                section.report(Fault::error(place, format!("`{}` is no name of a claim", key.text.escape_debug())));
-                continue;
-            }
-            if OWN.contains(&key.text.as_str()) {
-                section.report(Fault::error(place, format!("the claim `{}` is the pattern's own", key.text)));
-                continue;
-            }
-            match source(text) {
-                Some(EvidenceSource::Header(name)) if is_reserved(&name) || portal.is_some_and(|portal| portal.header == name) => {
-                    let fault = Fault::error(place, format!("the header `{name}` has a meaning of its own"));
-                    section.report(fault.hint("such as `header:X-Operatore`"));
-                }
-                Some(EvidenceSource::Claim(_)) if portal.is_none() => {
-                    let fault =
-                        Fault::error(place, format!("the claim `{}` is told by a portal, and `{}` has none", key.text, section.name()));
-                    section.report(fault.hint("write `portal:` and which of `portals` signs the token"));
-                }
-                Some(from) => claims.push(EvidenceClaim { name: key.text.as_str().into(), from, values: values(renamed.as_ref(), key) }),
-                None => {
-                    let fault = Fault::error(place, format!("the claim `{}` should be told in a header or by a portal", key.text));
-                    let hint = "such as `header:X-Operatore` or `claim:sub`; an invented constant would be a lie about who asked";
-                    section.report(fault.hint(hint));
-                }
-            }
+        let claim = |(key, text, place): (&Key, &str, Place)| {
+            let claim = claim(key, text, portal);
+            let claim = claim.map_err(|(message, hint)| section.report(Fault::error(place, message).hint(hint))).ok()?;
+            Some(EvidenceClaim { values: values(renamed.as_ref(), key), ..claim })
+        };
+        let names: Vec<&str> = found.iter().map(|(key, ..)| key.text.as_str()).collect();
+        for name in ["userID", "userLocation"].into_iter().filter(|name| !names.contains(name)) {
+            let fault = Fault::error(section.place("evidence"), format!("`{}.evidence` needs `{name}`", section.name()));
+            section.report(fault.hint("where the department tells it: `header:X-…`"));
         }
+        let claims: Vec<EvidenceClaim> = found.into_iter().filter_map(claim).collect();
         if let Some(renamed) = renamed {
-            unknown_names(renamed, &claims);
-        }
-        for name in ["userID", "userLocation"] {
-            let is_there = section.named_texts("evidence").iter().any(|(key, ..)| key.text == name);
-            if !is_there {
-                let fault = Fault::error(section.place("evidence"), format!("`{}.evidence` needs `{name}`", section.name()));
-                section.report(fault.hint("where the department tells it: `header:X-…`"));
-            }
+            unknown_names(renamed, &names);
         }
         if portal.is_some() && !claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))) {
             let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
@@ -162,6 +141,7 @@ impl Patterns {
     /// What is signed, if anything is.
     pub(super) fn rules(&self, section: &Section<'_>, audience: Option<&str>, evidence: Option<EvidenceRules>) -> Option<ModiRules> {
         if !self.integrity && evidence.is_none() {
+            refuse_audience(section, audience);
             return None;
         }
         if audience.is_none_or(|audience| !is_plain(audience) && audience.len() <= LONGEST_TOLD) {
@@ -173,6 +153,31 @@ impl Patterns {
     }
 }
 
+/// One claim of the evidence; or what is wrong with it, and what would mend it.
+fn claim(key: &Key, text: &str, portal: Option<&PortalConfig>) -> Result<EvidenceClaim, (String, &'static str)> {
+    let name = key.text.as_str();
+    if !is_plain(name) {
+        return Err((format!("`{}` is no name of a claim", name.escape_debug()), "the provider publishes which it wants"));
+    }
+    if OWN.contains(&name) {
+        return Err((format!("the claim `{name}` is the pattern's own"), "leave it out: it is written for you"));
+    }
+    let from = source(text).ok_or_else(|| {
+        let hint = "such as `header:X-Operatore` or `claim:sub`; an invented constant would be a lie about who asked";
+        (format!("the claim `{name}` should be told in a header or by a portal"), hint)
+    })?;
+    match &from {
+        EvidenceSource::Header(header) if is_reserved(header) || portal.is_some_and(|portal| portal.header == header) => {
+            Err((format!("the header `{header}` has a meaning of its own"), "such as `header:X-Operatore`"))
+        }
+        EvidenceSource::Claim(_) if portal.is_none() => Err((
+            format!("the claim `{name}` is told by a portal, and the e-service has none"),
+            "write `portal:` and which of `portals` signs the token",
+        )),
+        _ => Ok(EvidenceClaim { name: name.into(), from, values: None }),
+    }
+}
+
 fn source(text: &str) -> Option<EvidenceSource> {
     if let Some(name) = text.strip_prefix("header:") {
         return HeaderName::from_bytes(name.as_bytes()).ok().map(EvidenceSource::Header);
@@ -181,7 +186,7 @@ fn source(text: &str) -> Option<EvidenceSource> {
 }
 
 /// What the provider calls each value of a claim: acr values of SPID and CIE have codes of each provider's own.
-fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Option<Box<[(Box<str>, Box<str>)]>> {
+fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Option<Names> {
     let renamed = renamed?;
     renamed.keys().find(|key| key.text == claim.text)?;
     let values = renamed.texts_under(&claim.text);
@@ -202,12 +207,20 @@ pub fn is_plain(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= LONGEST_TOLD && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-fn unknown_names(renamed: Section<'_>, claims: &[EvidenceClaim]) {
-    for key in renamed.keys().filter(|key| !claims.iter().any(|claim| *claim.name == *key.text)) {
+fn unknown_names(renamed: Section<'_>, names: &[&str]) {
+    for key in renamed.keys().filter(|key| !names.contains(&key.text.as_str())) {
         let place = Place::at(renamed.file(), key.position);
         renamed.report(Fault::error(place, format!("the evidence of this e-service has no claim `{}`", key.text)));
     }
     renamed.leave();
+}
+
+/// An audience that nothing is signed for has no effect, and whoever wrote it believes that it has.
+pub(super) fn refuse_audience(section: &Section<'_>, audience: Option<&str>) {
+    if audience.is_some() {
+        let fault = Fault::error(section.place("adapter"), "nothing is signed for this `audience`");
+        section.report(fault.hint("outbound e-services sign with `INTEGRITY_REST_02`, `AUDIT_REST_01` and `AUDIT_REST_02`"));
+    }
 }
 
 /// Claims that no agreement between the parties can change.

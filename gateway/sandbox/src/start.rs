@@ -80,6 +80,10 @@ pub struct Sandbox {
 /// Where a sandbox answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
+    /// PDND's name for itself: `iss` of its vouchers.
+    pub issuer: String,
+    /// The audience of assertions.
+    pub assertion_audience: String,
     /// PDND's token endpoint.
     pub token: String,
     /// PDND's key set.
@@ -123,6 +127,8 @@ impl Sandbox {
     /// Where it answers.
     pub fn addresses(&self) -> Addresses {
         Addresses {
+            issuer: self.pdnd.environment().issuer.clone(),
+            assertion_audience: self.pdnd.environment().assertion_audience.clone(),
             token: self.pdnd.token_url(),
             jwks: self.pdnd.jwks_url(),
             api: self.pdnd.api_url(),
@@ -145,6 +151,8 @@ impl Sandbox {
 
 impl fmt::Display for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "issuer          {}", self.issuer)?;
+        writeln!(f, "assertions for  {}", self.assertion_audience)?;
         writeln!(f, "token endpoint  {}", self.token)?;
         writeln!(f, "key set         {}", self.jwks)?;
         writeln!(f, "API             {}", self.api)?;

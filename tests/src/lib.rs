@@ -20,7 +20,7 @@ mod stub;
 mod wire;
 mod witness;
 
-pub use ask::{SEARCH, ask, get, python, search};
+pub use ask::{SEARCH, ask, get, hashed, python, search};
 pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};

@@ -76,6 +76,25 @@ impl Site {
         Gateway::start(self.path(), &Self::configuration(top, listener, upstream, more))
     }
 
+    /// What `varco check` says of a configuration in this folder.
+    pub fn check(&self, yaml: &str) -> String {
+        std::fs::write(self.path().join("varco.yaml"), yaml).expect("a folder can be written to");
+        let output = crate::varco(self.path(), &["check", "-c", "varco.yaml"]);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Asserts that a configuration can be used, and cannot with the first of these texts replaced by the second, which the third tells.
+    pub fn assert_faults(&self, good: &str, cases: &[(&str, &str, &str)]) {
+        let said = self.check(good);
+        assert!(said.contains("the configuration can be used"), "{said}");
+        for (from, to, expected) in cases {
+            assert!(good.contains(from), "{from}");
+            let said = self.check(&good.replacen(from, to, 1));
+            assert!(said.contains(expected) && said.contains("cannot be used"), "{from} → {to}: {said}");
+            assert!(!said.contains("PRIVATE KEY"), "{said}");
+        }
+    }
+
     /// The records of the exchanges so far, once one of them holds.
     pub fn record(&self, holds: impl Fn(&Value) -> bool) -> Value {
         let log = self.path().join("audit");

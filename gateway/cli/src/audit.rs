@@ -181,6 +181,7 @@ fn place(fault: &Fault) -> String {
     format!("{} at byte {}{frame}: {}", fault.segment, fault.offset, fault.kind)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

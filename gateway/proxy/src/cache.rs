@@ -140,7 +140,7 @@ impl Question {
                 part(who.map_or("", |who| who).as_bytes());
             }
         }
-        for (claim, value) in &asking.told {
+        for (claim, value) in asking.calling.iter().flat_map(|calling| &calling.told) {
             part(claim.as_bytes());
             part(value.as_bytes());
         }

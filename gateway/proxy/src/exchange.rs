@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 
 use crate::admission::Measure;
 use crate::listener::Place;
-use crate::snapshot::{EService, Holds, Listener};
+use crate::service::{EService, Holds};
+use crate::snapshot::Listener;
 use crate::vouchers::VoucherSource;
 use crate::worker::Worker;
 
@@ -38,10 +39,8 @@ pub struct Exchange {
     pub channel: OnceLock<String>,
     /// What policy said.
     pub decision: OnceLock<policy::Decision>,
-    /// What the voucher says that the provider was shown.
-    pub shown: OnceLock<Arc<Caller>>,
-    /// The patterns of ModI that the provider is shown.
-    pub patterns: OnceLock<&'static [&'static str]>,
+    /// What the provider is shown: set by `voucher`, when all of it is in the request.
+    pub shown: OnceLock<ShownToProvider>,
     /// Where the answer came from.
     pub lookup: OnceLock<Lookup>,
     /// How often the upstream was asked.
@@ -90,12 +89,26 @@ pub struct Authenticated {
     pub proven: bool,
     /// The evidence that was verified, in the words of policy.
     pub evidence: &'static [&'static str],
-    /// Where the voucher comes from that the provider is shown: of outbound e-services.
-    pub voucher: Option<Arc<VoucherSource>>,
+    /// What others are shown when we call them: of outbound e-services.
+    pub calling: Option<Calling>,
+}
+
+/// What a department calls others with.
+pub struct Calling {
+    /// Where the voucher comes from that the provider is shown.
+    pub voucher: Arc<VoucherSource>,
     /// What the provider is told of who asks, by the claims' names. Personal data: never in a record's clear part or a log line.
     pub told: Told,
     /// Whether it is a declared batch process that asks.
     pub automated: bool,
+}
+
+/// What a provider is shown.
+pub struct ShownToProvider {
+    /// What the voucher says.
+    pub voucher: Arc<Caller>,
+    /// The patterns of ModI, in the words of the record.
+    pub patterns: &'static [&'static str],
 }
 
 /// Whom the data is about: how many, and how they are identified; never who.
@@ -266,7 +279,6 @@ impl Exchange {
             channel: OnceLock::new(),
             decision: OnceLock::new(),
             shown: OnceLock::new(),
-            patterns: OnceLock::new(),
             lookup: OnceLock::new(),
             attempts: AtomicU32::new(0),
             request_bytes: AtomicU64::new(0),

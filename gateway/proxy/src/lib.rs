@@ -22,6 +22,7 @@ mod rejection;
 mod reload;
 mod respond;
 mod server;
+mod service;
 mod snapshot;
 mod stage;
 mod state;

@@ -11,7 +11,8 @@ use crate::clock;
 use crate::config::{Direction, LimitRules, StatusMode};
 use crate::exchange::Stage;
 use crate::rejection::Scope;
-use crate::snapshot::{EService, Snapshot};
+use crate::service::EService;
+use crate::snapshot::Snapshot;
 use crate::state::State;
 
 /// Counts today's exchanges of e-services whose quotas nobody counts now: at the start all, after a reload those that are new. What

@@ -17,13 +17,13 @@ use trust::{Fingerprint, Uuid};
 use crate::admission::{Calendar, DailyCounts, Parties, PartyState};
 use crate::budget::ByteBudget;
 use crate::cache::AnswerCache;
-use crate::config::{ClientRules, Configuration, IssuerConfig};
+use crate::config::{Configuration, IssuerConfig};
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::{Metrics, TenantMetrics};
 use crate::snapshot::Snapshot;
 use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
-use crate::vouchers::{TokenSource, VoucherSource};
+use crate::vouchers::{TokenSource, VoucherRules, VoucherSource};
 
 /// What is shared by all workers and all snapshots.
 pub struct State {
@@ -71,13 +71,13 @@ struct Named {
     tenants: HashMap<Tenant, Arc<PartyState>>,
     tokens: Vec<Arc<TokenSource>>,
     /// Tenants that are counted.
-    in_name: HashSet<Tenant>,
+    counted: HashSet<Tenant>,
     vouchers: HashMap<VoucherKey, Arc<VoucherSource>>,
     strangers: HashMap<Arc<str>, store::Strangers>,
 }
 
-/// Whose voucher it is: the token server, the client and its key, the purpose.
-type VoucherKey = (usize, Uuid, Fingerprint, Uuid);
+/// Whose voucher it is: the token server, the client and its key, the purpose, the tenant.
+type VoucherKey = (usize, Uuid, Fingerprint, Uuid, Uuid);
 
 impl State {
     /// The state of a configuration that is started. `control` is where vouchers are asked for.
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Where the voucher of a client for a purpose is kept, if the client's environment gives any.
-    pub fn voucher(&self, issuer: &IssuerConfig, client: &Arc<ClientRules>, purpose: Uuid) -> Option<Arc<VoucherSource>> {
+    pub fn voucher(&self, issuer: &IssuerConfig, rules: VoucherRules) -> Option<Arc<VoucherSource>> {
         let named = &mut *self.named.lock();
         // The one in force stays beside one that is not in force yet, and perhaps never will be.
         let server = if let Some(known) = named.tokens.iter().find(|known| known.is_of(issuer)) {
@@ -119,14 +119,15 @@ impl State {
             named.tokens.push(server.clone());
             server
         };
-        let key = (Arc::as_ptr(&server).addr(), client.id, client.fingerprint(), purpose);
-        let source = named.vouchers.entry(key).or_insert_with(|| Arc::new(VoucherSource::new(server, client.clone(), purpose)));
+        let VoucherRules { client, purpose, consumer } = &rules;
+        let key = (Arc::as_ptr(&server).addr(), client.id, client.fingerprint(), *purpose, *consumer);
+        let source = named.vouchers.entry(key).or_insert_with(|| Arc::new(VoucherSource::new(server, rules)));
         Some(source.clone())
     }
 
     /// Where what happens in a tenant's name is counted for the metrics.
-    pub fn in_name(&self, tenant: &Tenant) -> TenantMetrics {
-        self.named.lock().in_name.insert(tenant.clone());
+    pub fn tenant_metrics(&self, tenant: &Tenant) -> TenantMetrics {
+        self.named.lock().counted.insert(tenant.clone());
         self.metrics.tenant(tenant)
     }
 
@@ -181,12 +182,12 @@ impl State {
         let tenants: HashSet<&Tenant> = snapshot.configuration.tenants.iter().map(|rules| &rules.tenant).collect();
         named.tenants.retain(|tenant, _| tenants.contains(tenant));
         let vouchers: HashSet<_> = services()
-            .flat_map(|service| service.departments.iter().flat_map(|desk| &desk.ways))
-            .map(|way| Arc::as_ptr(&way.voucher))
+            .flat_map(|service| service.departments.iter().flat_map(|department| &department.purposes))
+            .map(|purpose| Arc::as_ptr(&purpose.voucher))
             .collect();
         named.vouchers.retain(|_, source| vouchers.contains(&Arc::as_ptr(source)));
         named.tokens.retain(|server| snapshot.configuration.issuers.iter().any(|issuer| server.is_of(issuer)));
-        for gone in named.in_name.extract_if(|tenant| !tenants.contains(tenant)) {
+        for gone in named.counted.extract_if(|tenant| !tenants.contains(tenant)) {
             self.metrics.forget_tenant(&gone);
         }
         let free = named.pools.extract_if(|_, place| !slots.contains(&place.slot)).map(|(_, place)| place);

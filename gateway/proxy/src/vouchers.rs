@@ -72,11 +72,20 @@ pub struct Shown {
     pub claims: Arc<Caller>,
 }
 
+/// Which voucher.
+pub struct VoucherRules {
+    /// The client that asks for it.
+    pub client: Arc<ClientRules>,
+    /// What it is for.
+    pub purpose: Uuid,
+    /// The tenant's id on PDND: by it quotas are consumed, and recalled from the records, whatever the platform writes.
+    pub consumer: Uuid,
+}
+
 /// The voucher of one client for one purpose.
 pub struct VoucherSource {
     server: Arc<TokenSource>,
-    client: Arc<ClientRules>,
-    purpose: Uuid,
+    rules: VoucherRules,
     current: ArcSwapOption<Held<Shown>>,
     holder: Mutex<VoucherHolder<Shown>>,
     /// Counts answers; whoever waits for one watches it.
@@ -95,8 +104,8 @@ pub struct NoVoucher {
 
 impl VoucherSource {
     /// A source that has none yet.
-    pub fn new(server: Arc<TokenSource>, client: Arc<ClientRules>, purpose: Uuid) -> Self {
-        Self { server, client, purpose, current: ArcSwapOption::empty(), holder: Mutex::default(), answered: watch::Sender::new(0) }
+    pub fn new(server: Arc<TokenSource>, rules: VoucherRules) -> Self {
+        Self { server, rules, current: ArcSwapOption::empty(), holder: Mutex::default(), answered: watch::Sender::new(0) }
     }
 
     /// The voucher at hand, unless it should be renewed.
@@ -143,40 +152,31 @@ impl VoucherSource {
         }
         let this = self.clone();
         let asking = self.server.control.spawn(async move {
-            let tell = |result: &Result<_, TokenFault>| {
+            let tell = |fault| {
                 let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
-                match result {
-                    Ok(_) => holder.answered(&mut health),
-                    Err(fault) => holder.refused(*fault, Some(asked_at), &mut health, clock::monotonic(), random_byte()),
-                }
+                holder.refused(fault, Some(asked_at), &mut health, clock::monotonic(), random_byte());
             };
-            let result = this.request(Some(digest.clone())).await;
-            this.server.metrics.count(&result);
             // The others are told of a full bucket before this one waits for it.
-            tell(&result);
-            let Err(TokenFault::Limited { wait }) = result else { return result };
-            if wait > SHORT_WAIT {
-                return result;
+            let result = this.obtain(Some(digest), tell).await;
+            match &result {
+                Ok(_) => this.holder.lock().answered(&mut this.server.health.lock()),
+                Err(fault) => tell(*fault),
             }
-            tokio::time::sleep(wait + Duration::from_millis(u64::from(random_byte()))).await;
-            let result = this.request(Some(digest)).await;
-            this.server.metrics.count(&result);
-            tell(&result);
             result
         });
         let lost = NoVoucher { fault: TokenFault::Unreachable, retry_after: 1 };
         let result = tokio::time::timeout(WAIT, asking).await.map_err(|_| lost)?.map_err(|_| lost)?;
-        result.map(|(shown, _)| shown).map_err(|fault| NoVoucher { fault, retry_after: if fault == TokenFault::Refused { 45 } else { 1 } })
+        result.map(|(shown, _)| shown).map_err(|fault| NoVoucher { fault, retry_after: fault.retry_after() })
     }
 
     /// Whose key signs.
     pub fn client(&self) -> &Arc<ClientRules> {
-        &self.client
+        &self.rules.client
     }
 
     /// What it is for.
     pub fn purpose(&self) -> Uuid {
-        self.purpose
+        self.rules.purpose
     }
 
     /// The provider did not take the voucher that says this: the next is asked for as soon as somebody needs it.
@@ -190,7 +190,7 @@ impl VoucherSource {
     fn ask(self: &Arc<Self>) {
         let this = self.clone();
         self.server.control.spawn(async move {
-            let result = this.obtain().await;
+            let result = this.obtain(None, |_| {}).await;
             let now = clock::monotonic();
             {
                 let (mut holder, mut health) = (this.holder.lock(), this.server.health.lock());
@@ -207,24 +207,26 @@ impl VoucherSource {
         });
     }
 
-    async fn obtain(&self) -> Result<(Shown, Duration), TokenFault> {
-        let result = self.request(None).await;
-        // A short wait that it asks for is cheaper than a refusal.
-        let result = match result {
-            Err(TokenFault::Limited { wait }) if wait <= SHORT_WAIT => {
-                self.server.metrics.count(&result);
-                tokio::time::sleep(wait).await;
-                self.request(None).await
+    /// Asks, and once more after a wait that PDND asks for if it is short: that is cheaper than a refusal. `limited` is told of it.
+    async fn obtain(&self, digest: Option<AuditDigest>, limited: impl Fn(TokenFault)) -> Result<(Shown, Duration), TokenFault> {
+        let counted = async |digest| {
+            let result = self.request(digest).await;
+            self.server.metrics.count(&result);
+            result
+        };
+        match counted(digest.clone()).await {
+            Err(fault @ TokenFault::Limited { wait }) if wait <= SHORT_WAIT => {
+                limited(fault);
+                tokio::time::sleep(wait + Duration::from_millis(u64::from(random_byte()))).await;
+                counted(digest).await
             }
             result => result,
-        };
-        self.server.metrics.count(&result);
-        result
+        }
     }
 
     async fn request(&self, digest: Option<AuditDigest>) -> Result<(Shown, Duration), TokenFault> {
-        let (server, client) = (&self.server, &self.client);
-        let note = |cause: &str| tracing::warn!(environment = %server.environment, client = %client.id, purpose = %self.purpose, cause, "no voucher");
+        let (server, VoucherRules { client, purpose, .. }) = (&self.server, &self.rules);
+        let note = |cause: &str| tracing::warn!(environment = %server.environment, client = %client.id, %purpose, cause, "no voucher");
         let form = self.form(digest).await.inspect_err(|_| note("the assertion could not be signed"))?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -242,11 +244,11 @@ impl VoucherSource {
             note(&if error == StreamError::NoRoom { format!("an answer of more than {MOST_BYTES} bytes") } else { error.to_string() });
             TokenFault::Unreachable
         })?;
-        read(&head, &bytes, (client.id, self.purpose)).map_err(|(fault, cause)| {
+        read(&head, &bytes, &self.rules).map_err(|(fault, cause)| {
             if fault == TokenFault::Refused {
                 // Nobody but an operator can mend this: PDND's portal tells why, for this correlation id.
                 tracing::error!(
-                    environment = %server.environment, client = %client.id, purpose = %self.purpose, kid = %client.fingerprint(), cause,
+                    environment = %server.environment, client = %client.id, %purpose, kid = %client.fingerprint(), cause,
                     "PDND refuses a voucher: client, key, agreement or purpose are not in order there",
                 );
             } else {
@@ -258,7 +260,7 @@ impl VoucherSource {
 
     /// The body of a token request. Signing takes the better part of a millisecond, on the pool.
     async fn form(&self, digest: Option<AuditDigest>) -> Result<Bytes, TokenFault> {
-        let (server, client, purpose) = (self.server.rules.clone(), self.client.clone(), self.purpose);
+        let (server, client, purpose) = (self.server.rules.clone(), self.rules.client.clone(), self.rules.purpose);
         let signed = tokio::task::spawn_blocking(move || {
             let request = AssertionRequest {
                 client: client.id,
@@ -310,7 +312,7 @@ struct RefusedError {
     code: String,
 }
 
-fn read(head: &http::response::Parts, body: &[u8], (client, purpose): (Uuid, Uuid)) -> Result<(Shown, Duration), (TokenFault, String)> {
+fn read(head: &http::response::Parts, body: &[u8], rules: &VoucherRules) -> Result<(Shown, Duration), (TokenFault, String)> {
     let status = head.status;
     if status == StatusCode::OK {
         let granted: Granted =
@@ -319,16 +321,18 @@ fn read(head: &http::response::Parts, body: &[u8], (client, purpose): (Uuid, Uui
         if !granted.token_type.eq_ignore_ascii_case("bearer") {
             return unusable("the voucher is no bearer voucher");
         }
-        let claims = own_voucher(&granted.access_token).map_err(|error| (TokenFault::Unusable, format!("the voucher is none: {error}")))?;
+        let mut claims =
+            own_voucher(&granted.access_token).map_err(|error| (TokenFault::Unusable, format!("the voucher is none: {error}")))?;
         let header = HeaderValue::try_from(format!("Bearer {}", granted.access_token));
         let mut header = header.map_err(|_| (TokenFault::Unusable, "the voucher is no header value".to_owned()))?;
         header.set_sensitive(true);
         // In whose name others are called is never left to what came back.
         let is = |claimed: &Option<Arc<str>>, ours: Uuid| claimed.as_deref().and_then(trust::uuid) == Some(ours);
-        if !is(&claims.client, client) || !is(&claims.purpose, purpose) {
+        if !is(&claims.client, rules.client.id) || !is(&claims.purpose, rules.purpose) {
             return unusable("the voucher is another client's, or for another purpose");
         }
         let written = claims.expires_at.zip(claims.issued_at).and_then(|(end, begin)| u64::try_from(end.checked_sub(begin)?).ok());
+        claims.consumer = Some(rules.consumer.to_string().into());
         let lifetime = Duration::from_secs(granted.expires_in.min(written.unwrap_or(0)).min(86_400));
         if lifetime < SHORTEST_LIFE {
             return unusable("the voucher ends as soon as it begins");
@@ -380,8 +384,18 @@ mod tests {
             response.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a value"));
         }
         let id = |text| trust::uuid(text).expect("a UUID");
-        let ours = (id("9a1e40b4-5815-4a99-99e2-d15364c7a500"), id("9ed89edd-d684-4325-b600-e6129ec04ece"));
-        let read = super::read(&response.into_parts().0, body.as_bytes(), ours);
+        let rules = VoucherRules {
+            client: Arc::new(ClientRules {
+                name: "pdnd".into(),
+                id: id("9a1e40b4-5815-4a99-99e2-d15364c7a500"),
+                key: trust::SigningKey::generate().expect("a key"),
+                environment: 0,
+                environment_name: "prova".into(),
+            }),
+            purpose: id("9ed89edd-d684-4325-b600-e6129ec04ece"),
+            consumer: id("f5ec52ed-0108-4475-92e1-bc7656670b14"),
+        };
+        let read = super::read(&response.into_parts().0, body.as_bytes(), &rules);
         read.map(|(shown, lifetime)| {
             assert!(shown.header.is_sensitive() && shown.header.to_str().expect("text").starts_with("Bearer ey"));
             (shown.claims.jti.as_deref().unwrap_or_default().to_owned(), lifetime.as_secs())

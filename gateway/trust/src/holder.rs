@@ -90,6 +90,23 @@ pub enum TokenFault {
     Unreachable,
 }
 
+impl TokenFault {
+    /// How long nobody asks again for the same client and purpose; of a server that does not answer, its health tells.
+    fn wait(self) -> Duration {
+        match self {
+            Self::Refused => REFUSED_FOR,
+            Self::Unusable => UNUSABLE_FOR,
+            Self::Limited { wait } => wait,
+            Self::Unreachable => Duration::ZERO,
+        }
+    }
+
+    /// Seconds until another try is worth while.
+    pub fn retry_after(self) -> u32 {
+        seconds_up(self.wait()).max(1)
+    }
+}
+
 /// What whoever needs a voucher is to do.
 #[derive(Clone, Debug)]
 pub enum VoucherLook<T> {
@@ -197,14 +214,11 @@ impl<T> VoucherHolder<T> {
 
     /// PDND gave no voucher of those that serve one exchange only, which was asked for at that time.
     pub fn refused(&mut self, fault: TokenFault, asked_at: Option<Timestamp>, server: &mut TokenServerHealth, now: Timestamp, random: u8) {
-        let wait = match fault {
-            TokenFault::Unreachable => return server.failed(asked_at, now, random),
-            TokenFault::Refused => REFUSED_FOR,
-            TokenFault::Unusable => UNUSABLE_FOR,
-            TokenFault::Limited { wait } => wait,
-        };
+        if fault == TokenFault::Unreachable {
+            return server.failed(asked_at, now, random);
+        }
         server.answered();
-        self.refused = Some((fault, after(now, spread(wait, random))));
+        self.refused = Some((fault, after(now, spread(fault.wait(), random))));
     }
 }
 

@@ -1,5 +1,6 @@
 //! ModI tokens that a consumer signs: the tracking evidence and the signature over the message (pdnd-modi §2.4, §2.7).
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -77,8 +78,10 @@ pub fn message_signature(key: &SigningKey, message: &SignedMessage<'_>) -> Resul
 /// The digest of a tracking evidence that an assertion carries, and with it the voucher (AUDIT_REST_02): SHA-256 of the compact JWS,
 /// in lower-case hexadecimal.
 pub fn evidence_digest(token: &str) -> AuditDigest {
-    let hash = digest(&SHA256, token.as_bytes());
-    let value = hash.as_ref().iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"));
+    let mut value = String::with_capacity(64);
+    for byte in digest(&SHA256, token.as_bytes()).as_ref() {
+        let _ = write!(value, "{byte:02x}");
+    }
     AuditDigest { alg: "SHA256".into(), value: value.into() }
 }
 

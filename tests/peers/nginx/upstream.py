@@ -11,14 +11,14 @@ Ends, and nginx with it, on SIGTERM or, if asked to, when standard input does.
 import argparse
 import json
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from serving import start_on, until_ended  # noqa: E402 - it stands beside this folder
+
 FIXED = '{"id":"A1","nome":"Ufficio tributi","attivo":true}'
 
 
@@ -51,27 +51,6 @@ def documents(folder):
     (www / "grande.json").write_text(json.dumps(["y" * 1022] * 8192))
 
 
-def free_ports(count):
-    """Ports that were free a moment ago; held together, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def serves(port, process):
-    for _ in range(500):
-        if process.poll() is not None:
-            return False
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.01)
-    return False
-
-
 def start(folder, log, ports):
     values = {"FOLDER": folder, "LOG": log, "HTTP": ports[0], "TLS": ports[1], "MTLS": ports[2]}
     text = (HERE / "nginx.conf.in").read_text()
@@ -95,28 +74,10 @@ def main():
     given.folder.mkdir(parents=True, exist_ok=True)
     certificates(given.folder)
     documents(given.folder)
-    # Somebody else may take a port between our look and nginx's bind: then it ends at once, and others are tried.
-    for _ in range(5):
-        ports = given.ports or free_ports(3)
-        process = start(given.folder, given.log, ports)
-        if serves(ports[0], process):
-            break
-        process.kill()
-    else:
+    process, ports = start_on(lambda ports: start(given.folder, given.log, ports), 3, given.ports)
+    if process is None:
         sys.exit((given.folder / "error.log").read_text())
-
-    # Unwinds whatever the main thread waits in, so that nginx is ended in one place.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    try:
-        print("ready", *ports, flush=True)
-        if given.until_eof:
-            sys.stdin.read()
-        else:
-            process.wait()
-    finally:
-        process.terminate()
-        process.wait()
+    until_ended(process, ports, given.until_eof)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,17 @@
 
     run.py --folder F --log proxy.log [--until-eof]
 
-Prints `ready PORT` once it serves. Its user is `varco`, the password `segreta`. Ends on SIGTERM or, if asked to, when standard input
-does.
+Prints `ready PORT` once it serves. Its user is `varco`, the password `segreta`. Ends, and tinyproxy with it, on SIGTERM or, if asked
+to, when standard input does.
 """
 
 import argparse
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from serving import start_on, until_ended  # noqa: E402 - it stands beside this folder
 
 CONFIGURATION = """Port {port}
 Listen 127.0.0.1
@@ -25,41 +25,23 @@ BasicAuth varco segreta
 """
 
 
-def serves(port, process):
-    for _ in range(500):
-        if process.poll() is not None:
-            return False
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.01)
-    return False
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--until-eof", action="store_true")
-    given = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    configuration = given.folder / "tinyproxy.conf"
-    configuration.write_text(CONFIGURATION.format(port=port, log=given.log.absolute()))
-    process = subprocess.Popen(["tinyproxy", "-d", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        if not serves(port, process):
-            sys.exit("tinyproxy did not start")
-        print("ready", port, flush=True)
-        if given.until_eof:
-            sys.stdin.read()
-        else:
-            process.wait()
-    finally:
-        process.terminate()
-        process.wait()
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--folder", type=Path, required=True)
+    options.add_argument("--log", type=Path, required=True)
+    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    given = options.parse_args()
+
+    def start(ports):
+        configuration = given.folder / "tinyproxy.conf"
+        configuration.write_text(CONFIGURATION.format(port=ports[0], log=given.log.absolute()))
+        return subprocess.Popen(["tinyproxy", "-d", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    process, ports = start_on(start, 1)
+    if process is None:
+        sys.exit("tinyproxy did not start")
+    until_ended(process, ports, given.until_eof)
 
 
-main()
+if __name__ == "__main__":
+    main()

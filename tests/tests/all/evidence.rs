@@ -2,9 +2,9 @@
 //! and the signature over the message (INTEGRITY_REST_02). A provider written in Python, with PyJWT, looks at what arrives.
 
 use serde_json::{Value, json};
-use tests::{Answer, Asked, Gateway, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, python, varco};
+use tests::{Answer, Asked, Gateway, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, hashed, python};
 
-use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration, hashed};
+use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration};
 
 const AUDIENCE: &str = "https://modipa.example/anpr/C020/v1";
 const WHO: [&str; 3] = ["X-Operatore: operatore-0042", "X-Postazione: sportello-3", "X-Loa: SPID_L2"];
@@ -163,13 +163,8 @@ fn what_would_invent_who_asks_does_not_load() {
     let (scene, site) = (Scene::new(), Site::new());
     let plain = configuration(&scene, &site, "cose.yaml", "http://127.0.0.1:1", "");
     let good = asking(&plain, "INTEGRITY_REST_02, AUDIT_REST_02");
-    let check = |yaml: &str| {
-        std::fs::write(site.path().join("varco.yaml"), yaml).expect("it can be written");
-        String::from_utf8(varco(site.path(), &["check", "-c", "varco.yaml"]).stdout).expect("text")
-    };
-    assert!(check(&good).contains("can be used"), "{}", check(&good));
     let automated = "purpose: assistenza, automated:";
-    for (from, to, expected) in [
+    let cases = [
         ("userID: \"header:X-Operatore\"", "userID: operatore", "the claim `userID` should be told in a header or by a portal"),
         ("userID: \"header:X-Operatore\"", "userID: \"claim:sub\"", "is told by a portal, and the e-service has none"),
         ("header:X-Operatore", "header:X-Api-Key", "the header `x-api-key` has a meaning of its own"),
@@ -193,11 +188,8 @@ fn what_would_invent_who_asks_does_not_load() {
         (&format!("audience: \"{AUDIENCE}\", "), "", "needs an `audience` beside the adapter's `url`"),
         ("purpose: assistenza", &format!("{automated} {{ userID: x }}"), "needs `userLocation`"),
         ("purpose: assistenza", &format!("{automated} {{ userID: x, userLocation: y, LoA: z, chi: w }}"), "has no claim `chi`"),
-    ] {
-        assert!(good.contains(from), "{from}");
-        let said = check(&good.replacen(from, to, 1));
-        assert!(said.contains(expected) && said.contains("cannot be used"), "{from} → {to}: {said}");
-    }
+    ];
+    site.assert_faults(&good, &cases.each_ref().map(|(from, to, expected)| (*from, *to, *expected)));
 }
 
 /// Who signed in at the department's portal, by SPID or CIE, and how surely: in the codes that the provider wants.
@@ -212,7 +204,8 @@ fn the_portals_token_says_who_asks() {
         &json!({
             "library": "joserfc", "keys": { "portale": { "alg": "RS256" } }, "header": { "typ": "JWT", "use": null },
             "claims": {
-                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid, "iat": now, "exp": now + 300, "purposeId": null, "producerId": null,
+                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid,
+                "iat": now, "exp": now + 300, "purposeId": null, "producerId": null,
             },
             "vouchers": {
                 "spid": of(json!({})), "cie": of(json!({ "acr": cie })), "other_acr": of(json!({ "acr": "https://www.spid.gov.it/SpidL1" })),
@@ -253,21 +246,14 @@ fn the_portals_token_says_who_asks() {
     assert_problem(&outbound.ask(&[&token("spid"), "X-Api-Key: nessuna", WHO[1]]), 401, "key-unknown");
     // A portal that nothing is asked of, or that is PDND itself, would let everybody believe that people sign in.
     let issuer = &outbound.scene.sandbox.pdnd.environment().issuer;
-    for (from, to, expected) in [
-        ("claim:preferred_username\", ", "header:X-Operatore\", ", ""),
-        ("https://sso.valdombra.example", issuer, "the environment `sandbox` has the same issuer or keys"),
+    let cases = [
+        ("https://sso.valdombra.example", issuer.as_str(), "the environment `sandbox` has the same issuer or keys"),
         ("audience: varco", "audience: varco, header: X-Api-Key", "`X-Api-Key` is no header that a token can be sent in"),
         ("audience: varco", "audience: varco, token: \"http://127.0.0.1:1\", assertion_audience: a", "a portal gives no vouchers"),
-    ] {
-        assert!(yaml.contains(from), "{from}");
-        let path = outbound.gateway.folder.join("altra.yaml");
-        let text = yaml.replacen(from, to, 1);
-        let text = if expected.is_empty() { text.replace("claim:acr", "header:X-Loa") } else { text };
-        std::fs::write(&path, text).expect("it can be written");
-        let said = String::from_utf8(varco(&outbound.gateway.folder, &["check", "-c", "altra.yaml"]).stdout).expect("text");
-        let expected = if expected.is_empty() { "nothing is asked of this portal" } else { expected };
-        assert!(said.contains(expected), "{from} → {to}: {said}");
-    }
+    ];
+    outbound.site.assert_faults(&yaml, &cases);
+    let of_nobody = yaml.replace("claim:preferred_username", "header:X-Operatore").replace("claim:acr", "header:X-Loa");
+    assert!(outbound.site.check(&of_nobody).contains("nothing is asked of this portal"));
     assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
     for (name, level) in [("spid", "SPID_L2"), ("cie", "CIE_L3")] {
         let answer = outbound.ask(&[SOCIALE, &token(name), WHO[1]]);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sandbox::VoucherSpec;
 use sandbox::pdnd::registry::{Agreement, AgreementState, Client, ClientKind, Purpose, PurposeState, Tenant};
 use serde_json::{Value, json};
-use tests::{Answer, Gateway, Load, Rest, Scene, Site, assert_problem, curl, varco};
+use tests::{Answer, Gateway, Load, Rest, Scene, Site, assert_problem, curl, hashed, varco};
 use uuid::Uuid;
 
 /// How many towns, and how many e-services each offers.
@@ -127,7 +127,7 @@ fn tables(site: &Site, more: &str) {
     for town in 0..TOWNS {
         let (ente, client, purpose) = (id("ente", town), id("client", town), id("scopo", town));
         let _ = write!(tenants, "comune-{town};\"Comune; di {town}\";{ente};{client};chiave.pem;collaudo;{purpose}\r\n");
-        let _ = writeln!(consumers, "demografici-{town},comune-{town},pdnd,demografici,sha256:{}", sha256(&format!("chiave-{town}")));
+        let _ = writeln!(consumers, "demografici-{town},comune-{town},pdnd,demografici,{}", hashed(&format!("chiave-{town}")));
     }
     write(site, "enti.csv", &tenants);
     write(site, "reparti.csv", &consumers);
@@ -143,11 +143,6 @@ fn tables(site: &Site, more: &str) {
         }
         write(site, &format!("istanze-{eservice}.csv"), &instances);
     }
-}
-
-fn sha256(text: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn configuration(scene: &Scene, department: &Rest, admin: &str) -> String {

@@ -11,6 +11,7 @@ use sandbox::{Options, Registry, Sandbox};
 use std::sync::mpsc::Receiver;
 
 use super::steps::KEYS;
+use crate::audit::hex;
 
 /// The files that are shipped with the product, so that the demo needs nothing but the binary.
 const FILES: [(&str, &str); 4] = [
@@ -137,7 +138,7 @@ fn outbound(port: u16) -> anyhow::Result<String> {
          \x20   adapter: {{ http: {{ url: \"http://127.0.0.1:{port}/anagrafe/v1\" }} }}\n    consumers:\n",
     );
     for ((department, key), (tenant, purpose)) in KEYS.into_iter().zip([("valdombra", "assistenza"), ("borgoselva", "tributi")]) {
-        let digest = digest(&SHA256, key.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let digest = hex(digest(&SHA256, key.as_bytes()).as_ref());
         let _ = writeln!(yaml, "      {department}: {{ tenant: {tenant}, client: pdnd, purpose: {purpose}, key: \"sha256:{digest}\" }}");
     }
     Ok(yaml)

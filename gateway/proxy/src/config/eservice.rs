@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use adapter_api::Adapter;
+use audit::Direction;
 use aws_lc_rs::digest::{SHA256, digest};
 use contract::{AnswerMode, CompileOptions, Contract};
 use document::{Fault, Key, Place, Section, Tree};
@@ -75,16 +76,6 @@ pub struct Definition {
     pub hash: [u8; 32],
 }
 
-/// Whose e-service it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Direction {
-    /// Ours: others call us (*erogazione*).
-    #[default]
-    Inbound,
-    /// Others': our departments call them (*fruizione*).
-    Outbound,
-}
-
 /// An instance: an e-service of one tenant, offered by it or called by one of its departments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
@@ -129,7 +120,8 @@ pub enum StatusMode {
 
 pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Option<Definition> {
     let name: Arc<str> = key.text.as_str().into();
-    let direction = section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or_default();
+    let direction =
+        section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or(Direction::Inbound);
     let listener = listener(section, scope);
     let base_path = base_path(section);
     let contract = contract(section);

@@ -33,8 +33,9 @@ use jiff::tz::TimeZone;
 use trust::Uuid;
 
 pub use admin::{AdminAddress, AdminRules, Token};
+pub use audit::Direction;
 pub use department::{Department, Departments, PurposeChoice};
-pub use eservice::{Definition, Direction, Durability, Instance, Security, StatusMode};
+pub use eservice::{Definition, Durability, Instance, Security, StatusMode};
 pub use files::Files;
 pub use issuer::{IssuerConfig, KeySource, TokenServer};
 pub use limits::{LimitRules, PartyLimit};

@@ -1,5 +1,7 @@
 //! What of ModI an outbound e-service shows to its provider beside the voucher, and where the department tells what it says.
 
+use std::sync::Arc;
+
 use document::{Fault, Key, Place, Section};
 use http::HeaderName;
 
@@ -10,7 +12,7 @@ use super::portal::PortalConfig;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModiRules {
     /// `aud` of the tokens: the provider's, which may be another than the URL and than the voucher's.
-    pub audience: Box<str>,
+    pub audience: Arc<str>,
     /// Whether messages are signed: INTEGRITY_REST_02.
     pub integrity: bool,
     /// The tracking evidence: AUDIT_REST_01 or _02.
@@ -144,7 +146,7 @@ impl Patterns {
             refuse_audience(section, audience);
             return None;
         }
-        if audience.is_none_or(|audience| !is_plain(audience) && audience.len() <= LONGEST_TOLD) {
+        if audience.is_none_or(|audience| !is_plain(audience, LONGEST_AUDIENCE)) {
             let fault =
                 Fault::error(section.place("adapter"), "what is signed for the provider needs an `audience` beside the adapter's `url`");
             section.report(fault.hint("as the provider publishes it: ANPR's is the service URL without `-PDND` and without the operation"));
@@ -156,7 +158,7 @@ impl Patterns {
 /// One claim of the evidence; or what is wrong with it, and what would mend it.
 fn claim(key: &Key, text: &str, portal: Option<&PortalConfig>) -> Result<EvidenceClaim, (String, &'static str)> {
     let name = key.text.as_str();
-    if !is_plain(name) {
+    if !is_plain(name, LONGEST_TOLD) {
         return Err((format!("`{}` is no name of a claim", name.escape_debug()), "the provider publishes which it wants"));
     }
     if OWN.contains(&name) {
@@ -191,7 +193,7 @@ fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Option<Names> {
     renamed.keys().find(|key| key.text == claim.text)?;
     let values = renamed.texts_under(&claim.text);
     for (told, called) in &values {
-        if !is_plain(called) {
+        if !is_plain(called, LONGEST_TOLD) {
             let place = Place::at(renamed.file(), told.position);
             renamed.report(Fault::error(place, format!("what `{}` is called is no plain text", told.text.escape_debug())));
         }
@@ -199,12 +201,14 @@ fn values(renamed: Option<&Section<'_>>, claim: &Key) -> Option<Names> {
     Some(values.into_iter().map(|(told, called)| (told.text.as_str().into(), called.into())).collect())
 }
 
+/// The longest audience: a URL.
+const LONGEST_AUDIENCE: usize = 2048;
 /// The longest that may be told of who asks.
 pub const LONGEST_TOLD: usize = 128;
 
 /// Whether a text can stand in a token: what is not visible ASCII, providers read differently.
-pub fn is_plain(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= LONGEST_TOLD && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+pub fn is_plain(text: &str, most: usize) -> bool {
+    !text.trim().is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 fn unknown_names(renamed: Section<'_>, names: &[&str]) {
@@ -241,7 +245,11 @@ pub(super) fn automated(section: &Section<'_>, rules: Option<&EvidenceRules>) ->
         .claims
         .iter()
         .filter_map(|claim| {
-            let text = told.iter().find(|(key, ..)| *claim.name == *key.text).map(|(_, text, _)| *text).filter(|text| is_plain(text));
+            let text = told
+                .iter()
+                .find(|(key, ..)| *claim.name == *key.text)
+                .map(|(_, text, _)| *text)
+                .filter(|text| is_plain(text, LONGEST_TOLD));
             if text.is_none() {
                 section.report(Fault::error(
                     section.place("automated"),

@@ -8,6 +8,7 @@ use trust::{Fingerprint, SigningKey, Uuid, Zeroizing};
 
 use super::issuer::environment;
 use super::limits::{PartyLimit, party};
+use super::modi::is_plain;
 use super::{IssuerConfig, Scope, identifier, secret};
 
 /// A tenant as configured.
@@ -118,7 +119,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, issuers: &[IssuerConfig]
 
 /// A name stands in records, metrics and headers: no control characters, and not longer than anybody reads.
 pub(super) fn check_name(section: &Section<'_>, name: &str) {
-    if name.trim().is_empty() || name.len() > 100 || !name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if !is_plain(name, 100) {
         let fault =
             Fault::error(section.here(), format!("the name of `{}` should be 1 to 100 characters of ASCII", section.name().escape_debug()));
         section.report(fault.hint("it stands in records, metrics and headers; `name` holds what people call it"));

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
-use super::department::{department, signed_in};
+use super::department::{department, identify, signed_in};
 use super::layer::Checked;
 use crate::config::Security;
 use crate::exchange::{Authenticated, Exchange, Stage};
 use crate::keys::{Issuer, VoucherMemory};
 use crate::message::Request;
 use crate::rejection::Rejection;
-use crate::snapshot::EService;
+use crate::service::EService;
 
 /// Believes the caller or refuses it.
 pub fn authenticate(mut request: Request) -> Checked {
@@ -32,14 +32,18 @@ pub fn authenticate(mut request: Request) -> Checked {
             let _ = exchange.caller.set(nobody(exchange));
             Ok(request).into()
         }
-        Security::Department(_) => {
+        Security::Department(departments) => {
             exchange.enter(Stage::Authenticate);
+            let instance = match identify(departments, &request.headers) {
+                Ok(instance) => instance,
+                Err(error) => return Err(error.into()).into(),
+            };
             if exchange.service().portal.is_none() {
-                return department(&mut request, Ok(None)).map(|()| request).into();
+                return department(&mut request, instance, Ok(None)).map(|()| request).into();
             }
             Checked::later(async move {
                 let token = signed_in(&request).await;
-                department(&mut request, token).map(|()| request)
+                department(&mut request, instance, token).map(|()| request)
             })
         }
         Security::Voucher(_) => {
@@ -50,15 +54,7 @@ pub fn authenticate(mut request: Request) -> Checked {
 }
 
 fn nobody(exchange: &Exchange) -> Authenticated {
-    Authenticated {
-        instance: 0,
-        caller: exchange.worker.nobody.clone(),
-        proven: false,
-        evidence: &[],
-        voucher: None,
-        told: Vec::new(),
-        automated: false,
-    }
+    Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, evidence: &[], calling: None }
 }
 
 fn voucher(mut request: Request) -> Checked {
@@ -89,15 +85,7 @@ fn believe(request: &mut Request, voucher: &Voucher, scheme: Scheme) -> Result<(
     // Consumed here: no upstream ever sees a credential that opens the gateway.
     request.headers.remove(AUTHORIZATION);
     let evidence: &[&str] = if verified.digest().is_some() { &["voucher", "voucher-digest"] } else { &["voucher"] };
-    let authenticated = Authenticated {
-        instance,
-        caller: verified.caller().clone(),
-        proven: true,
-        evidence,
-        voucher: None,
-        told: Vec::new(),
-        automated: false,
-    };
+    let authenticated = Authenticated { instance, caller: verified.caller().clone(), proven: true, evidence, calling: None };
     let _ = request.exchange.caller.set(authenticated);
     Ok(())
 }

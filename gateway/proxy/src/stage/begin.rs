@@ -44,13 +44,13 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     let authenticated = exchange.authenticated();
     let mut record = Record::new(Event::Begun, &exchange.listener.common.installation, exchange.seen);
     record.id = Some(exchange.id);
-    record.direction = Some(super::record::direction(definition));
+    record.direction = Some(definition.direction);
     let instance = definition.instances.get(authenticated.instance);
     record.tenant = instance.map(|instance| instance.tenant.name());
     record.delegate = instance.and_then(|instance| instance.delegate.as_ref()).map(Tenant::name);
     record.department = authenticated.caller.department.as_deref();
     record.operation = Some(&routed.service.operations[routed.operation]);
-    record.caller = Some(exchange.shown.get().unwrap_or(&authenticated.caller));
+    record.caller = Some(exchange.shown.get().map_or(&authenticated.caller, |shown| &shown.voucher));
     record.trace = Some(exchange.trace);
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
     let mut bytes = exchange.worker.scratch();

@@ -13,7 +13,7 @@ use super::layer::{Answering, Checked, Next};
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody, Response, ResponseBody};
 use crate::rejection::{AnswerError, Rejection};
-use crate::snapshot::EService;
+use crate::service::EService;
 
 /// Holds the call against the operation.
 pub fn contract_request(mut request: Request) -> Checked {

@@ -1,15 +1,15 @@
 //! Which department of ours calls: by its own key, for one of its purposes, telling who asks where the provider wants to know.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
-use trust::{PortalToken, Presented, TrustError, verify_portal};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
-use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, Security, is_plain};
-use crate::exchange::{Authenticated, Told};
+use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, is_plain};
+use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
-use crate::snapshot::{CallingWay, Desk, EService};
+use crate::service::{BoundDepartment, BoundPortal, BoundPurpose, EService};
 
 /// Where a department shows its key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -17,87 +17,81 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
 /// What else a department could show under our voucher, as if it were ours.
 const DPOP: HeaderName = HeaderName::from_static("dpop");
-/// Believes a department or refuses it; nothing is asked of PDND for one that is refused. What it shows leaves the request: neither its
-/// key nor whatever else says who it is leaves the house.
-pub fn department(request: &mut Request, token: Result<Option<PortalToken>, Rejection>) -> Result<(), Rejection> {
+
+/// Lets a department that is known go on, or refuses it before PDND is asked anything. What it shows leaves the request: neither its key
+/// nor whatever else says who it is leaves the house.
+pub fn department(request: &mut Request, instance: usize, token: Result<Option<PortalToken>, Rejection>) -> Result<(), Rejection> {
     let exchange = request.exchange.clone();
     let service = exchange.service();
-    let Security::Department(departments) = &service.definition.security else { return Err(Rejection::Internal) };
-    let instance = identify(departments, &request.headers)?;
-    let desk = &service.departments[instance];
-    // One that may not go on is known all the same: its refusal is recorded in its name.
-    let mut known = Authenticated {
-        instance,
-        caller: desk.caller.clone(),
-        proven: true,
-        evidence: &["api-key"],
-        voucher: None,
-        told: Vec::new(),
-        automated: desk.automated.is_some(),
-    };
+    let known = &service.departments[instance];
+    let signed_in = matches!(token, Ok(Some(_)));
     let allowed = token.and_then(|token| {
-        let way = way(desk, &request.headers)?;
-        Ok((way, told(desk, service, &request.headers, token.as_ref())?, token.is_some()))
+        let purpose = purpose(known, &request.headers)?;
+        let told = told(known, service, &request.headers, token.as_ref())?;
+        Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some() }))
     });
-    let refused = match allowed {
-        Ok((way, told, is_signed_in)) => {
-            if is_signed_in {
-                known.evidence = &["api-key", "portal-token"];
-            }
-            (known.caller, known.voucher, known.told) = (way.caller.clone(), Some(way.voucher.clone()), told);
-            None
-        }
-        Err(rejection) => Some(rejection),
+    // One that may not go on is known all the same: its refusal is recorded in its name.
+    let (caller, calling, refused) = match allowed {
+        Ok((purpose, calling)) => (&purpose.caller, Some(calling), None),
+        Err(rejection) => (&known.caller, None, Some(rejection)),
     };
-    let _ = exchange.caller.set(known);
+    let evidence: &[&str] = if signed_in { &["api-key", "portal-token"] } else { &["api-key"] };
+    let _ = exchange.caller.set(Authenticated { instance, caller: caller.clone(), proven: true, evidence, calling });
+    consume(&mut request.headers, service);
+    refused.map_or(Ok(()), Err)
+}
+
+/// Takes out of a request what is the department's or the gateway's alone.
+fn consume(headers: &mut HeaderMap, service: &EService) {
     for name in [API_KEY, PURPOSE, AUTHORIZATION, COOKIE, DPOP, EVIDENCE, SIGNATURE] {
-        request.headers.remove(name);
+        headers.remove(name);
     }
     // Servers in the manner of CGI read `X_Api_Key` as `X-Api-Key`: what is forged in one spelling is forged in the other.
-    let twins: Vec<HeaderName> = request.headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    let twins: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
     for twin in twins {
-        request.headers.remove(twin);
+        headers.remove(twin);
     }
     for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
         if let EvidenceSource::Header(header) = &claim.from {
-            request.headers.remove(header);
+            headers.remove(header);
         }
     }
     if let Some(portal) = &service.portal {
-        request.headers.remove(&portal.header);
+        headers.remove(&portal.header);
     }
-    refused.map_or(Ok(()), Err)
 }
 
 /// The token of the portal at which somebody signed in, verified, if one is sent.
 pub async fn signed_in(request: &Request) -> Result<Option<PortalToken>, Rejection> {
     let exchange = request.exchange.clone();
-    let service = exchange.service();
-    let (Some(portal), Security::Department(departments)) = (&service.portal, &service.definition.security) else { return Ok(None) };
-    // What a stranger sends costs nobody a signature.
-    identify(departments, &request.headers)?;
-    let mut sent = request.headers.get_all(&portal.header).iter();
-    let Some(value) = sent.next() else { return Ok(None) };
-    if sent.next().is_some() {
-        return Err(Rejection::Portal(TrustError::Duplicate));
-    }
-    let text = value.to_str().map_err(|_| Rejection::Portal(TrustError::WrongScheme))?;
-    let token = if portal.header == AUTHORIZATION {
-        let (scheme, token) = text.split_once(' ').unwrap_or_default();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Rejection::Portal(TrustError::WrongScheme));
-        }
-        token.trim()
-    } else {
-        text.trim()
+    let Some(portal) = &exchange.service().portal else { return Ok(None) };
+    let token = match sent(portal, &request.headers) {
+        Err(TrustError::Missing) => return Ok(None),
+        sent => sent.map_err(Rejection::Portal)?,
     };
     let presented = Presented::read(token, portal.rules.issuer.longest_voucher()).map_err(|error| Rejection::Portal(error.into()))?;
     let verified = portal.keys.with_keys(exchange.seen, |keys| verify_portal(&presented, &portal.rules, keys, exchange.seen)).await;
     verified.map(Some).map_err(Rejection::Portal)
 }
 
+/// The text of a portal's token: after `Bearer` in `Authorization`, by itself in a header of its own.
+fn sent<'a>(portal: &BoundPortal, headers: &'a HeaderMap) -> Result<&'a str, TrustError> {
+    let mut values = headers.get_all(&portal.header).iter().map(HeaderValue::as_bytes);
+    if portal.header == AUTHORIZATION {
+        return match bearer(values)? {
+            (Scheme::Bearer, token) => Ok(token),
+            (Scheme::Dpop, _) => Err(TrustError::WrongScheme),
+        };
+    }
+    let value = values.next().ok_or(TrustError::Missing)?;
+    if values.next().is_some() {
+        return Err(TrustError::Duplicate);
+    }
+    std::str::from_utf8(value.trim_ascii()).map_err(|_| TrustError::WrongScheme)
+}
+
 /// Whose key it is, by its place.
-fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, DepartmentError> {
+pub fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, DepartmentError> {
     let mut keys = headers.get_all(API_KEY).iter();
     let key = keys.next().filter(|key| !key.is_empty()).ok_or(DepartmentError::KeyMissing)?;
     if keys.next().is_some() {
@@ -109,14 +103,14 @@ fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, Dep
 }
 
 /// The purpose that is meant: the only one, or the one that is said.
-fn way<'a>(desk: &'a Desk, headers: &HeaderMap) -> Result<&'a CallingWay, DepartmentError> {
+fn purpose<'a>(department: &'a BoundDepartment, headers: &HeaderMap) -> Result<&'a BoundPurpose, DepartmentError> {
     let mut said = headers.get_all(PURPOSE).iter();
-    match (said.next(), said.next(), desk.ways.as_slice()) {
+    match (said.next(), said.next(), department.purposes.as_slice()) {
         (None, _, [only]) => Ok(only),
         (None, ..) => Err(DepartmentError::PurposeMissing),
-        (Some(text), None, ways) => {
+        (Some(text), None, purposes) => {
             let text = text.to_str().map_err(|_| DepartmentError::PurposeNotYours)?;
-            ways.iter().find(|way| way.purpose.is_meant_by(text.trim())).ok_or(DepartmentError::PurposeNotYours)
+            purposes.iter().find(|purpose| purpose.choice.is_meant_by(text.trim())).ok_or(DepartmentError::PurposeNotYours)
         }
         (Some(_), Some(_), _) => Err(DepartmentError::PurposeNotYours),
     }
@@ -128,8 +122,8 @@ fn asked(service: &EService) -> Option<&EvidenceRules> {
 }
 
 /// What is told of who asks: by the department, or by itself where it is a declared process.
-fn told(desk: &Desk, service: &EService, headers: &HeaderMap, token: Option<&PortalToken>) -> Result<Told, EvidenceError> {
-    match (asked(service), &desk.automated) {
+fn told(department: &BoundDepartment, service: &EService, headers: &HeaderMap, token: Option<&PortalToken>) -> Result<Told, EvidenceError> {
+    match (asked(service), &department.automated) {
         (None, _) => Ok(Vec::new()),
         (Some(_), Some(told)) => Ok(told.to_vec()),
         (Some(rules), None) => rules.claims.iter().map(|claim| tell(claim, headers, token)).collect(),
@@ -156,7 +150,7 @@ fn tell(claim: &EvidenceClaim, headers: &HeaderMap, token: Option<&PortalToken>)
     if text.is_empty() {
         return Err(missing());
     }
-    if !is_plain(text) {
+    if !is_plain(text, LONGEST_TOLD) {
         return Err(malformed());
     }
     let Some(values) = values else { return Ok((name.clone(), text.into())) };

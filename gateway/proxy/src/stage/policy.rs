@@ -77,7 +77,7 @@ fn withhold(response: &mut Response, pointers: &[::exchange::Pointer]) -> Result
 }
 
 fn channel(exchange: &Exchange, request: &Request) -> Option<String> {
-    if exchange.authenticated().automated {
+    if exchange.authenticated().calling.as_ref().is_some_and(|calling| calling.automated) {
         // Whatever a declared batch process says of itself.
         return Some("batch".into());
     }

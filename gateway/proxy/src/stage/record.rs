@@ -19,7 +19,7 @@ use tower::Layer;
 use super::layer::{Shared, Stage as StackStage, StageFuture};
 use crate::body::{AnswerBody, Closing};
 use crate::clock;
-use crate::config::{self, Definition, Durability};
+use crate::config::Durability;
 use crate::exchange::{Exchange, Lookup, Outcome, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
@@ -173,7 +173,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         return write(&record);
     };
     let definition = &routed.service.definition;
-    record.direction = Some(direction(definition));
+    record.direction = Some(definition.direction);
     record.operation = Some(&routed.service.operations[routed.operation]);
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
@@ -190,9 +190,14 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         let issuer = instance.and_then(|instance| instance.issuer).and_then(|at| routed.service.issuers.get(at));
         record.environment = issuer.map(|issuer| &*issuer.name);
         if authenticated.proven {
+            // What was prepared for a provider who was then not asked was shown to nobody.
             let shown = exchange.shown.get().filter(|_| exchange.attempts.load(Ordering::Relaxed) > 0);
-            record.caller = Some(shown.unwrap_or(&authenticated.caller));
-            record.modi = ModiUse { patterns: Strings::Slices(patterns(definition, exchange)), audit_bound: None };
+            record.caller = Some(shown.map_or(&authenticated.caller, |shown| &shown.voucher));
+            let patterns = match (definition.direction, shown) {
+                (Direction::Inbound, _) => &["ID_AUTH_REST_01"][..],
+                (Direction::Outbound, shown) => shown.map_or(&[][..], |shown| shown.patterns),
+            };
+            record.modi = ModiUse { patterns: Strings::Slices(patterns), audit_bound: None };
         }
     }
     if let Some(decision) = exchange.decision.get() {
@@ -209,24 +214,6 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         record.withheld = Strings::Owned(&withheld);
     }
     write(&record)
-}
-
-pub(super) fn direction(definition: &Definition) -> Direction {
-    match definition.direction {
-        config::Direction::Inbound => Direction::Inbound,
-        config::Direction::Outbound => Direction::Outbound,
-    }
-}
-
-/// The patterns of ModI that were verified, or that a provider was shown.
-fn patterns(definition: &Definition, exchange: &Exchange) -> &'static [&'static str] {
-    let plain: &[&str] = &["ID_AUTH_REST_01"];
-    match definition.direction {
-        config::Direction::Inbound => plain,
-        // What was prepared for a provider who was then not asked was shown to nobody.
-        config::Direction::Outbound if exchange.attempts.load(Ordering::Relaxed) == 0 => &[],
-        config::Direction::Outbound => exchange.patterns.get().copied().unwrap_or(plain),
-    }
 }
 
 fn latencies(exchange: &Exchange) -> Latencies {

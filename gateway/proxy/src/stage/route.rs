@@ -8,7 +8,8 @@ use crate::config::StatusMode;
 use crate::exchange::{Routed, Stage};
 use crate::message::Request;
 use crate::rejection::{Rejection, RouteError};
-use crate::snapshot::{EService, Listener};
+use crate::service::EService;
+use crate::snapshot::Listener;
 
 /// Refuses heads beyond the listener's limits, and finds the e-service and its operation.
 pub fn route(request: Request) -> Result<Request, Rejection> {

@@ -3,9 +3,6 @@
 //! An e-service with `digest_answers` sends the `Digest` of every answer that is held. The signature over it belongs here too
 //! when an e-service declares one.
 
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use super::integrity::DIGEST;
@@ -21,11 +18,10 @@ pub fn sign(request: Request, next: &Next) -> Answering {
     }
     Box::pin(async move {
         let mut response = answering.await?;
-        if let Some(body) = response.body.bytes() {
-            let value = format!("SHA-256={}", STANDARD.encode(digest::digest(&digest::SHA256, body)));
-            if let Ok(value) = HeaderValue::try_from(value) {
-                response.headers.insert(DIGEST, value);
-            }
+        let value = response.body.bytes().and_then(|body| HeaderValue::try_from(trust::digest_header(body)).ok());
+        if let Some(value) = value {
+            // In the place of what the upstream said of its own bytes.
+            response.headers.insert(DIGEST, value);
         }
         Ok(response)
     })

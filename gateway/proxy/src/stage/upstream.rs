@@ -41,15 +41,16 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
         path_and_query: asked.path_and_query,
         headers,
         body,
-        repeatable: (rules.safe || rules.idempotent) && exchange.patterns.get().is_none(),
+        // What is signed for one exchange may be taken once only.
+        repeatable: (rules.safe || rules.idempotent) && service.definition.modi.is_none(),
     };
     let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
     if answer.head.status == StatusCode::UNAUTHORIZED
-        && let (Some(source), Some(claims)) = (&exchange.authenticated().voucher, exchange.shown.get())
+        && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown.get())
     {
-        source.refused(claims);
+        calling.voucher.refused(&shown.voucher);
     }
     Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(Box::new(answer.body)) })
 }

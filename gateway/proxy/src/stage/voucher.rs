@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
-use exchange::Caller;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use trust::{ModiToken, SignError, SignedMessage, TrackingEvidence, Uuid};
 
@@ -17,7 +16,7 @@ use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::clock;
 use crate::config::{ClientRules, ModiRules};
-use crate::exchange::{Authenticated, Stage};
+use crate::exchange::{ShownToProvider, Stage, Told};
 use crate::message::{Request, RequestBody};
 use crate::rejection::{IntegrityError, Rejection};
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
@@ -31,7 +30,7 @@ const LIFETIME: Duration = Duration::from_mins(2);
 /// Adds to what the upstream is asked all that the provider wants to be shown.
 pub fn voucher(mut request: Request) -> Checked {
     let exchange = request.exchange.clone();
-    let Some(source) = &exchange.authenticated().voucher else {
+    let Some(calling) = &exchange.authenticated().calling else {
         exchange.pass(Stage::Voucher);
         return Ok(request).into();
     };
@@ -39,25 +38,27 @@ pub fn voucher(mut request: Request) -> Checked {
     if exchange.is_caller_gone() {
         return Err(Rejection::Abandoned).into();
     }
-    let source = source.clone();
+    let source = calling.voucher.clone();
     if exchange.service().definition.modi.is_some() {
         return Checked::later(signed(request, source));
     }
     if let Some(held) = source.at_hand() {
-        return show(&mut request, &held.voucher).map(|()| request).into();
+        return show(&mut request, &held.voucher, PLAIN).map(|()| request).into();
     }
     Checked::later(async move {
         let held = source.get().await?;
-        show(&mut request, &held.voucher)?;
+        show(&mut request, &held.voucher, PLAIN)?;
         Ok(request)
     })
 }
 
-fn show(request: &mut Request, shown: &Shown) -> Result<(), Rejection> {
+/// The pattern of a voucher by itself.
+const PLAIN: &[&str] = &["ID_AUTH_REST_01"];
+
+/// Shows the voucher, after what else there is: from here on all of it is in the request.
+fn show(request: &mut Request, shown: &Shown, patterns: &'static [&'static str]) -> Result<(), Rejection> {
     headers(request)?.insert(SHOWN_IN, shown.header.clone());
-    // Whose quotas are consumed is what we know of our tenant: a restart recalls them from the record.
-    let consumer = request.exchange.authenticated().caller.consumer.clone();
-    let _ = request.exchange.shown.set(Arc::new(Caller { consumer, ..(*shown.claims).clone() }));
+    let _ = request.exchange.shown.set(ShownToProvider { voucher: shown.claims.clone(), patterns });
     Ok(())
 }
 
@@ -65,42 +66,48 @@ fn headers(request: &mut Request) -> Result<&mut HeaderMap, Rejection> {
     Ok(&mut request.upstream.as_mut().ok_or(Rejection::Internal)?.headers)
 }
 
-/// Evidence, then the voucher that may be bound to it, then the signature over the message.
+/// Evidence, then the voucher that may be bound to it, then the signature over the message, which lives shortest.
 async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Request, Rejection> {
     let exchange = request.exchange.clone();
-    let rules = exchange.service().definition.modi.as_ref().ok_or(Rejection::Internal)?;
+    let (Some(rules), Some(calling)) = (&exchange.service().definition.modi, &exchange.authenticated().calling) else {
+        return Err(Rejection::Internal);
+    };
     // Whether it was right has been looked at; what is sent is another message.
     headers(&mut request)?.remove(DIGEST);
     let mut digest = None;
     if let Some(evidence) = &rules.evidence {
-        let token = track(rules, evidence.bound, exchange.authenticated(), &source).await?;
+        let token = track(rules, evidence.bound, &calling.told, &source).await?;
         digest = evidence.bound.then(|| trust::evidence_digest(&token));
         headers(&mut request)?.insert(EVIDENCE, value(&token)?);
     }
-    match digest {
-        Some(digest) => show(&mut request, &source.bound(digest).await?)?,
+    let (own, held);
+    let shown = match digest {
+        Some(digest) => {
+            own = source.bound(digest).await?;
+            &own
+        }
         None => {
-            let held = match source.at_hand() {
+            held = match source.at_hand() {
                 Some(held) => held,
                 None => source.get().await?,
             };
-            show(&mut request, &held.voucher)?;
+            &held.voucher
         }
-    }
+    };
     // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
     let body = if rules.integrity { outgoing(&request)? } else { Bytes::new() };
     let is_signed = !body.is_empty();
     if is_signed {
         integrity(&mut request, rules, source.client(), body).await?;
     }
-    let _ = exchange.patterns.set(patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
+    show(&mut request, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)))?;
     Ok(request)
 }
 
 /// The patterns that the provider is shown, in the words of the record.
 fn patterns(is_signed: bool, bound: Option<bool>) -> &'static [&'static str] {
     match (is_signed, bound) {
-        (false, None) => &["ID_AUTH_REST_01"],
+        (false, None) => PLAIN,
         (true, None) => &["ID_AUTH_REST_01", "INTEGRITY_REST_02"],
         (false, Some(false)) => &["ID_AUTH_REST_01", "AUDIT_REST_01"],
         (false, Some(true)) => &["ID_AUTH_REST_01", "AUDIT_REST_02"],
@@ -118,8 +125,8 @@ fn outgoing(request: &Request) -> Result<Bytes, Rejection> {
     }
 }
 
-async fn track(rules: &ModiRules, bound: bool, who: &Authenticated, source: &VoucherSource) -> Result<String, Rejection> {
-    let (audience, told, purpose) = (rules.audience.clone(), who.told.clone(), source.purpose());
+async fn track(rules: &ModiRules, bound: bool, told: &Told, source: &VoucherSource) -> Result<String, Rejection> {
+    let (audience, told, purpose) = (rules.audience.clone(), told.clone(), source.purpose());
     sign(source.client().clone(), move |client| {
         let dnonce = bound.then(|| {
             let mut random = [0; 8];

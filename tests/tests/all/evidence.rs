@@ -2,7 +2,10 @@
 //! and the signature over the message (INTEGRITY_REST_02). A provider written in Python, with PyJWT, looks at what arrives.
 
 use serde_json::{Value, json};
-use tests::{Answer, Asked, Gateway, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, hashed, python};
+use tests::{
+    Answer, Asked, Gateway, LUCIA, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, hashed, lookup, python,
+    repository,
+};
 
 use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration};
 
@@ -156,6 +159,38 @@ fn a_declared_process_says_what_it_is() {
     let record = outbound.record_of(&answer);
     assert_eq!((&record["chan"], &record["department"]), (&json!("batch"), &json!("notturno")));
     assert_problem(&outbound.ask(&[TRIBUTI]), 400, "evidence-missing");
+}
+
+/// A provider that speaks SOAP is called the same way: what is signed is the envelope that is sent, and its content type.
+#[test]
+fn a_soap_provider_is_shown_the_same() {
+    let (scene, site) = (Scene::new(), Site::new());
+    let root = repository().display().to_string();
+    // A port of SOAP knows nothing of `/status`.
+    let contract = std::fs::read_to_string(format!("{root}/specs/anagrafe/openapi.yaml")).expect("the contract");
+    let (kept, rest) = contract.split_once("  /status:\n").expect("a path");
+    let (_, components) = rest.split_once("\ncomponents:").expect("components");
+    std::fs::write(site.path().join("anagrafe.yaml"), format!("{kept}components:{components}")).expect("it is written");
+    let yaml = asking(&configuration(&scene, &site, "anagrafe.yaml", "http://127.0.0.1:1", ""), "INTEGRITY_REST_02, AUDIT_REST_02");
+    let adapter = yaml.lines().find(|line| line.contains("adapter: { http")).expect("the adapter");
+    let url = scene.sandbox.department.url();
+    let soap = format!(
+        "    adapter: {{ soap: {{ wsdl: {root}/specs/anagrafe/legacy.wsdl, url: \"{url}\", mapping: {root}/adapters/anagrafe/mapping.yaml, audience: \"{AUDIENCE}\" }} }}"
+    );
+    let gateway = Gateway::start(site.path(), &yaml.replace(adapter, &soap));
+    let outbound = Outbound::of(scene, site, gateway);
+    let url = outbound.gateway.url("reparti", "/r/residenze/ricerca");
+    let body = lookup("20261122000001", LUCIA).to_string();
+    let answer =
+        curl(&["-H", SOCIALE, "-H", WHO[0], "-H", WHO[1], "-H", WHO[2], "-H", "content-type: application/json", "-d", &body, &url]);
+    assert_eq!((answer.status, &answer.json()["cittadino"]["cognome"]), (200, &json!("FONTANA")), "{answer:?}");
+    let access = outbound.scene.sandbox.department.accesses().latest().pop().expect("it was asked");
+    let headers = access.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned())).collect();
+    let asked = Asked { target: access.target, headers, body: access.body.to_vec() };
+    assert!(asked.body.starts_with(b"<?xml"), "an envelope");
+    let found = found(&outbound, &asked);
+    assert_eq!((&found["faults"], &found["evidence"]["userID"]), (&json!([]), &json!("operatore-0042")), "{found}");
+    assert!(found["signature"].is_object(), "{found}");
 }
 
 #[test]

@@ -40,13 +40,13 @@ if [ "$what" != --build ]; then
     wants libxml2-utils xmllint
     wants nginx-light nginx
     wants tinyproxy-bin tinyproxy
+    wants haproxy haproxy
     wants openjdk-17-jdk-headless javac java
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 if [ "$what" = --bench ]; then
-    wants haproxy haproxy
     wants util-linux taskset
 fi
 

@@ -48,6 +48,15 @@ impl Peer {
         Self::start(command, folder, "tinyproxy.log")
     }
 
+    /// HAProxy before a gateway's ports: its own hand connections on with a PROXY header of version 1, of version 2, and requests over TLS
+    /// with the certificate that its caller showed, in this order. Its keys (`server`, `ca`) are in `folder`.
+    pub fn haproxy(folder: &Path, balanced: u16, proxied: u16) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(repository().join("tests/peers/haproxy/run.py")).arg("--folder").arg(folder);
+        command.args(["--balanced", &balanced.to_string(), "--proxied", &proxied.to_string()]);
+        Self::start(command, folder, "haproxy.log")
+    }
+
     fn start(mut command: Command, folder: &Path, log: &str) -> Self {
         let log = folder.join(log);
         command.arg("--log").arg(&log).arg("--until-eof");

@@ -67,9 +67,9 @@ impl Rest {
     }
 
     /// From now on answers this status, these further header lines (each ends in CRLF) and this body.
-    pub fn answer(&self, status: u16, headers: &str, body: &str) {
+    pub fn answer(&self, status: u16, headers: &str, body: impl AsRef<[u8]>) {
         let mut script = self.script();
-        (script.status, script.headers, script.body) = (status, headers.to_owned(), body.as_bytes().to_owned());
+        (script.status, script.headers, script.body) = (status, headers.to_owned(), body.as_ref().to_owned());
     }
 
     /// From now on holds its answers back until [`Rest::let_go`].
@@ -114,6 +114,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let mut input = BufReader::new(stream);
     while let Some(asked) = read(&mut input) {
         let mut script = shared.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_head = asked.target.starts_with("HEAD ");
         script.asked.push(asked);
         while script.gate == Some(0) {
             script = shared.changed.wait(script).unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +122,8 @@ fn serve(stream: TcpStream, shared: &Shared) {
         script.gate = script.gate.map(|free| free - 1);
         let kind = if script.headers.to_ascii_lowercase().contains("content-type") { "" } else { "content-type: application/json\r\n" };
         let head = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n{kind}{}\r\n", script.status, script.body.len(), script.headers);
-        let answer = [head.as_bytes(), &script.body].concat();
+        let body = if is_head || script.status == 304 { &[][..] } else { &script.body };
+        let answer = [head.as_bytes(), body].concat();
         drop(script);
         if out.write_all(&answer).is_err() {
             return;

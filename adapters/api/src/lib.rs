@@ -10,8 +10,8 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use document;
 pub use exchange::{
-    Answer, AnswerBody, Body, Call, Caller, Json, JsonErrorKind, JsonLimits, OperationIndex, OperationSpec, Parameters, Pointer, Problem,
-    Step, Tenant, json,
+    Answer, AnswerBody, Body, Call, Caller, Forwarded, Json, JsonErrorKind, JsonLimits, OperationIndex, OperationSpec, Parameters, Pointer,
+    Problem, Step, Tenant, json,
 };
 
 /// Turns calls into upstream requests and upstream answers into answers.

@@ -1,6 +1,9 @@
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 
-/// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists.
+use crate::forwarded::is_said_by_proxies;
+
+/// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists; and what the
+/// last hop says of those before it, which is read before or not believed.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // Most messages have none of them, and to see that is cheaper than to look for each.
     if !headers.keys().any(is_fixed) {
@@ -15,18 +18,20 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn is_fixed(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
+    let name = name.as_str();
+    is_said_by_proxies(name)
+        || matches!(
+            name,
+            "connection"
+                | "keep-alive"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "proxy-connection"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+        )
 }
 
 #[cfg(test)]
@@ -36,7 +41,14 @@ mod tests {
 
     #[test]
     fn removes_fixed_and_listed_names() {
-        let mut before = headers(&[("connection", "close, X-Hop"), ("x-hop", "1"), ("keep-alive", "5"), ("te", "gzip"), ("x-end", "2")]);
+        let mut before = headers(&[
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("keep-alive", "5"),
+            ("te", "gzip"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-end", "2"),
+        ]);
         remove_hop_by_hop(&mut before);
         assert_eq!(before, headers(&[("x-end", "2")]));
     }

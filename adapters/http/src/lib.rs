@@ -4,7 +4,9 @@
 //! hop-by-hop headers go, the caller's verified identity is told in the headers that the configuration names, and headers of
 //! those names that came from outside never pass.
 
+mod forwarded;
 mod hop;
+mod published;
 
 use adapter_api::document::{Fault, Section};
 use adapter_api::{
@@ -12,12 +14,29 @@ use adapter_api::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+pub use forwarded::ForwardedStyle;
 pub use hop::remove_hop_by_hop;
+pub use published::Published;
 
 /// A REST upstream.
 #[derive(Clone, Debug, Default)]
 pub struct HttpAdapter {
     identity: Vec<(HeaderName, Identity)>,
+    forwarded: Option<ForwardedStyle>,
+    host: Host,
+    published: Published,
+}
+
+/// The `Host` that the upstream is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Host {
+    /// That of its URL.
+    #[default]
+    Upstream,
+    /// The one that the caller asked for.
+    Caller,
+    /// This one.
+    Named(HeaderValue),
 }
 
 /// What of the caller's verified identity a header tells.
@@ -60,34 +79,60 @@ impl HttpAdapter {
     }
 }
 
-/// Reads `adapter.http`. Its `url` belongs to the gateway, which has read it before.
-pub fn compile(section: &Section<'_>) -> HttpAdapter {
+/// Reads `adapter.http`. Its `url` belongs to the gateway, which has read it before, and says in `published` where both stand.
+/// `direction_out` says that others are called: they are not told who of ours asks from where.
+pub fn compile(section: &Section<'_>, mut published: Published, direction_out: bool) -> HttpAdapter {
+    let forwarded = section.choice("forwarded", &ForwardedStyle::CHOICES);
+    if direction_out && forwarded.is_some() {
+        let fault = Fault::error(section.place("forwarded"), "others are not told from which address our departments ask");
+        section.report(fault.hint("leave it out"));
+    }
+    published.keeps_base_path = section.choice("base_path", &[("stripped", false), ("kept", true)]).unwrap_or(false);
+    published.cookies = section.choice("cookies", &[("dropped", false), ("passed", true)]).unwrap_or(published.cookies);
+    HttpAdapter { identity: identity(section), forwarded, host: host(section), published }
+}
+
+fn identity(section: &Section<'_>) -> Vec<(HeaderName, Identity)> {
     let mut identity = Vec::new();
-    if let Some(names) = section.section("identity") {
-        for (key, part) in [
-            ("consumer", Identity::Consumer),
-            ("client", Identity::Client),
-            ("purpose", Identity::Purpose),
-            ("jti", Identity::Jti),
-            ("tenant", Identity::Tenant),
-            ("delegate", Identity::Delegate),
-            ("department", Identity::Department),
-        ] {
-            let Some(text) = names.text(key) else { continue };
-            match HeaderName::from_bytes(text.as_bytes()) {
-                Ok(name) if OTHERS.contains(&name) => {
-                    let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
-                    names.report(fault.hint("such as `X-Consumer-Id`"));
-                }
-                Ok(name) => identity.push((name, part)),
-                Err(_) => names.report(
-                    Fault::error(names.place(key), format!("`{text}` is no header name"))
-                        .hint("such as `X-Consumer-Id`: letters, digits and hyphens"),
-                ),
+    let Some(names) = section.section("identity") else { return identity };
+    for (key, part) in [
+        ("consumer", Identity::Consumer),
+        ("client", Identity::Client),
+        ("purpose", Identity::Purpose),
+        ("jti", Identity::Jti),
+        ("tenant", Identity::Tenant),
+        ("delegate", Identity::Delegate),
+        ("department", Identity::Department),
+    ] {
+        let Some(text) = names.text(key) else { continue };
+        match HeaderName::from_bytes(text.as_bytes()) {
+            Ok(name) if OTHERS.contains(&name) => {
+                let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
+                names.report(fault.hint("such as `X-Consumer-Id`"));
             }
+            Ok(name) => identity.push((name, part)),
+            Err(_) => names.report(
+                Fault::error(names.place(key), format!("`{text}` is no header name"))
+                    .hint("such as `X-Consumer-Id`: letters, digits and hyphens"),
+            ),
         }
     }
-    HttpAdapter { identity }
+    identity
+}
+
+fn host(section: &Section<'_>) -> Host {
+    match section.text("host") {
+        None | Some("upstream") => Host::Upstream,
+        Some("caller") => Host::Caller,
+        Some(text) => match text.parse::<http::uri::Authority>() {
+            Ok(authority) if !text.contains('@') => HeaderValue::from_str(authority.as_str()).map_or(Host::Upstream, Host::Named),
+            _ => {
+                let fault = Fault::error(section.place("host"), format!("`{text}` is no host"));
+                section.report(fault.hint("`upstream`, `caller`, or a name such as `api.interna.example`"));
+                Host::Upstream
+            }
+        },
+    }
 }
 
 impl Adapter for HttpAdapter {
@@ -98,6 +143,9 @@ impl Adapter for HttpAdapter {
     fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError> {
         let mut headers = std::mem::take(&mut call.headers);
         self.drop_twins(&mut headers);
+        if !self.published.cookies {
+            headers.remove(header::COOKIE);
+        }
         for (name, part) in &self.identity {
             // Removed first and in any case: a header of this name from outside would be a claim that nobody checked.
             headers.remove(name);
@@ -114,7 +162,19 @@ impl Adapter for HttpAdapter {
                 headers.insert(name.clone(), value);
             }
         }
+        if let (Some(style), Some(origin)) = (self.forwarded, &call.forwarded) {
+            forwarded::tell(&mut headers, style, origin);
+        }
+        let host = match &self.host {
+            Host::Upstream => None,
+            Host::Caller => call.forwarded.as_ref().and_then(|origin| HeaderValue::from_str(origin.host.as_deref()?).ok()),
+            Host::Named(host) => Some(host.clone()),
+        };
+        headers.extend(host.map(|host| (header::HOST, host)));
         let mut path_and_query = std::mem::take(&mut call.path);
+        if self.published.keeps_base_path {
+            path_and_query.insert_str(0, &self.published.base_path);
+        }
         if let Some(query) = &call.query {
             path_and_query.reserve(query.len() + 1);
             path_and_query.push('?');
@@ -126,6 +186,7 @@ impl Adapter for HttpAdapter {
     fn answer(&self, _: &Call, answer: UpstreamAnswer) -> Result<Answer, AdapterError> {
         let UpstreamAnswer { status, mut headers, .. } = answer;
         remove_hop_by_hop(&mut headers);
+        self.published.rewrite(&mut headers);
         Ok(Answer { status, headers, body: AnswerBody::AsReceived })
     }
 
@@ -140,6 +201,11 @@ impl Adapter for HttpAdapter {
 
 /// The headers in which an upstream is told who calls; callers may not send them.
 impl HttpAdapter {
+    /// Whether it tells from where a request came.
+    pub fn tells_origin(&self) -> bool {
+        self.forwarded.is_some() || self.host == Host::Caller
+    }
+
     /// Names that carry the verified identity.
     pub fn identity_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.identity.iter().map(|(name, _)| name)
@@ -165,7 +231,9 @@ mod tests {
     fn adapter(yaml: &str) -> (HttpAdapter, Vec<String>) {
         let tree = Tree::parse("v.yaml", yaml).expect("YAML");
         let faults = RefCell::new(Faults::new());
-        let adapter = Section::open(&tree.file, &tree.root, "http", &faults).map(|section| compile(&section)).unwrap_or_default();
+        let adapter = Section::open(&tree.file, &tree.root, "http", &faults)
+            .map(|section| compile(&section, Published::default(), false))
+            .unwrap_or_default();
         (adapter, faults.into_inner().sorted().iter().map(ToString::to_string).collect())
     }
 
@@ -187,12 +255,14 @@ mod tests {
 
     #[test]
     fn refuses_a_header_name_that_is_none() {
-        let (_, faults) = adapter("identity: {client: 'X Client', colour: x}");
+        let (_, faults) = adapter("identity: {client: 'X Client', colour: x}\nhost: a b\nforwarded: all");
         assert_eq!(
             faults,
             [
                 "v.yaml:1:20: error: `X Client` is no header name\n    hint: such as `X-Consumer-Id`: letters, digits and hyphens",
                 "v.yaml:1:32: error: `http.identity` has no key `colour`\n    hint: it knows `client`, `consumer`, `delegate`, `department`, `jti`, `purpose`, `tenant`",
+                "v.yaml:2:7: error: `a b` is no host\n    hint: `upstream`, `caller`, or a name such as `api.interna.example`",
+                "v.yaml:3:12: error: `http.forwarded` should be one of `x-forwarded`, `rfc7239`, but is text",
             ]
         );
     }

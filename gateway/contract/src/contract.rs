@@ -47,6 +47,11 @@ impl Contract {
         self.routes.at(method, path)
     }
 
+    /// Whether the document lists this very media type for the operation's requests; a range that takes it in does not count.
+    pub fn takes(&self, operation: OperationIndex, media_type: &str) -> bool {
+        self.rules[operation].request.body.as_ref().is_some_and(|body| body.content.lists(media_type))
+    }
+
     /// Whether the operation's requests are to be held whole: a JSON body has a schema.
     pub fn needs_request_body(&self, operation: OperationIndex) -> bool {
         self.rules[operation].needs_request_body

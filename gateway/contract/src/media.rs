@@ -112,6 +112,11 @@ impl<S> Content<S> {
         Self { ranges, listed: listed.join(", ").into() }
     }
 
+    /// Whether it lists this very type.
+    pub(crate) fn lists(&self, text: &str) -> bool {
+        MediaType::parse(text).is_some_and(|media| self.ranges.iter().any(|(range, _)| range.closeness(&media) == 3))
+    }
+
     /// Whether the document lists no body at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()

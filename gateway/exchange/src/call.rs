@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,6 +58,19 @@ pub struct Call {
     pub tenant: Tenant,
     /// Who acts for that tenant: likewise.
     pub delegate: Option<Tenant>,
+    /// From where the request came, where the adapter wants to tell it.
+    pub forwarded: Option<Box<Forwarded>>,
+}
+
+/// From where a request came, as far as it is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// The caller's address. Personal data.
+    pub client: IpAddr,
+    /// Whether it asked over TLS.
+    pub is_secure: bool,
+    /// The host that it asked for.
+    pub host: Option<Box<str>>,
 }
 
 /// The decoded path and query parameters of a call, in the order in which they came.

@@ -12,7 +12,7 @@ mod problem;
 mod time;
 mod trace;
 
-pub use call::{Answer, AnswerBody, Body, Call, Dialect, OperationIndex, OperationSpec, Parameters};
+pub use call::{Answer, AnswerBody, Body, Call, Dialect, Forwarded, OperationIndex, OperationSpec, Parameters};
 pub use id::ExchangeId;
 pub use json::{Json, JsonError, JsonErrorKind, JsonLimits};
 pub use party::{Caller, Channel, Tenant};

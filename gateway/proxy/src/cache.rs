@@ -140,6 +140,11 @@ impl Question {
                 part(who.map_or("", |who| who).as_bytes());
             }
         }
+        // One that is told through which address it is reached may write that into its answers.
+        if let Some(forwarded) = &call.forwarded {
+            part(&[u8::from(forwarded.is_secure)]);
+            part(forwarded.host.as_deref().unwrap_or_default().as_bytes());
+        }
         for (claim, value) in asking.calling.iter().flat_map(|calling| &calling.told) {
             part(claim.as_bytes());
             part(value.as_bytes());

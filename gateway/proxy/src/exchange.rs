@@ -4,7 +4,6 @@
 //! every field is set once, by the one stage that learns it, and read by those that come later.
 
 use std::any::Any;
-use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,11 +11,12 @@ use std::time::Instant;
 
 pub use audit::Outcome;
 use exchange::{Caller, Dialect, ExchangeId, OperationIndex, Timestamp, TraceContext};
-use http::Method;
+use http::{HeaderValue, Method};
 use parking_lot::Mutex;
 
 use crate::admission::Measure;
 use crate::listener::Place;
+use crate::origin::Origin;
 use crate::service::{EService, Holds};
 use crate::snapshot::Listener;
 use crate::vouchers::VoucherSource;
@@ -29,6 +29,8 @@ pub struct Exchange {
     pub started: Instant,
     /// The e-service and operation: set by `route`.
     pub routed: OnceLock<Routed>,
+    /// The origin of the page that asks, where it may: set by `route`.
+    pub cross_origin: OnceLock<HeaderValue>,
     /// Who calls: set by `authenticate`.
     pub caller: OnceLock<Authenticated>,
     /// The narrowest limit that applied: set by `admit`.
@@ -72,8 +74,20 @@ pub struct Routed {
     pub path_parameters: Mutex<Vec<(Arc<str>, String)>>,
     /// Where the path below the base path begins in the request's path.
     pub below: usize,
-    /// Whether the gateway answers it itself: `/status`.
-    pub is_status: bool,
+    /// What the gateway answers itself, without asking anybody.
+    pub own: Option<Own>,
+}
+
+/// An answer of the gateway's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// `/status`: it lives.
+    Status,
+    /// OPTIONS: what a path can be asked.
+    Options {
+        /// The methods, as `Allow` lists them.
+        allow: String,
+    },
 }
 
 /// What is told of who asks, by the names of claims.
@@ -246,8 +260,8 @@ pub struct Opening {
     /// The listener that its connection came in by, as configured then: with it the exchange holds the configuration that it runs
     /// under from start to end.
     pub listener: Arc<Listener>,
-    /// The caller's address. Personal data: never in a record's clear part or a log line of an exchange.
-    pub peer: SocketAddr,
+    /// Who is at the other end.
+    pub origin: Origin,
     /// Its place among the requests of its connection.
     pub(crate) _place: Place,
     /// How the caller speaks.
@@ -273,6 +287,7 @@ impl Exchange {
             opening,
             started: Instant::now(),
             routed: OnceLock::new(),
+            cross_origin: OnceLock::new(),
             caller: OnceLock::new(),
             measure: OnceLock::new(),
             subjects: OnceLock::new(),

@@ -12,16 +12,18 @@ use crate::stage::admit::admit;
 use crate::stage::authenticate::authenticate;
 use crate::stage::begin::begin;
 use crate::stage::contract::{contract_answer, contract_request};
+use crate::stage::decode::decode;
 use crate::stage::dialect::dialect;
 use crate::stage::integrity::integrity;
 use crate::stage::layer::{Stage, StageFuture, around, check, end};
 use crate::stage::lookup::lookup;
+use crate::stage::own::own;
 use crate::stage::policy::policy;
 use crate::stage::read::read;
 use crate::stage::record::record;
+use crate::stage::representation::representation;
 use crate::stage::route::route;
 use crate::stage::sign::sign;
-use crate::stage::status::status;
 use crate::stage::upstream::upstream;
 use crate::stage::voucher::voucher;
 
@@ -35,8 +37,8 @@ pub fn gateway() -> Gateway {
         .layer(respond())
         // The e-service chosen here brings its contract, keys, policy, limits and adapter.
         .layer(check(route))
-        // A sign of life costs nobody anything and tells nobody anything: it is asked without a voucher.
-        .layer(around(status))
+        // A sign of life, or what a path can be asked, costs nobody anything and tells nobody anything: it is asked without a voucher.
+        .layer(around(own))
         // Who calls, then how much they may: signature before meaning, meaning before cost.
         .layer(check(authenticate))
         // After the caller is known, because limits are each party's own; before the body, because that is what costs.
@@ -45,10 +47,14 @@ pub fn gateway() -> Gateway {
         .layer(check(read))
         // What was digested or signed is held against the bytes that came, before anybody reads a meaning into them.
         .layer(check(integrity))
+        // Then it is decoded, for those who read a meaning into it.
+        .layer(check(decode))
         // The answer is signed after everything that may still change it,
         .layer(around(sign))
         // and so is a refusal of a caller who is known by now: it becomes an answer here.
         .layer(around(respond_below))
+        // A part of an answer, or only a new one: what cannot be had of one that is read here, and what is decided here.
+        .layer(around(representation))
         // REST or SOAP, as the caller speaks; below stands one kind of call.
         .layer(around(dialect))
         // Against the e-service's own document, so that policy and adapter see only valid values.

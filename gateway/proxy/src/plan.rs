@@ -6,7 +6,11 @@ use std::fmt;
 use exchange::Tenant;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Configuration, Definition, ListenerRules, TenantRules};
+use adapter_http::ForwardedStyle;
+use http::HeaderName;
+use ipnet::IpNet;
+
+use crate::config::{Before, Configuration, Definition, ListenerRules, TenantRules};
 
 /// What would change, part by part, in the order of the new configuration; what is gone comes last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,8 +188,14 @@ fn tenant(old: &TenantRules, new: &TenantRules) -> Vec<Word> {
     ])
 }
 
+fn trusted(before: &Before) -> (&[IpNet], ForwardedStyle, Option<&HeaderName>) {
+    (&before.proxies, before.forwarded, before.certificate.as_ref())
+}
+
 fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
     named([
+        ("proxy_protocol", old.before.proxy_protocol == new.before.proxy_protocol),
+        ("trusted_proxies", trusted(&old.before) == trusted(&new.before)),
         ("address", old.addresses == new.addresses),
         ("tls", old.tls == new.tls),
         ("http2", old.http2 == new.http2),
@@ -229,6 +239,7 @@ fn eservice(before: Within<'_>, after: Within<'_>) -> Vec<Word> {
         ("upstream", old.upstream == new.upstream),
         ("answers", old.answers == new.answers),
         ("audit", old.durability == new.durability),
+        ("cors", old.cors == new.cors),
         ("status", (old.status, old.record_status) == (new.status, new.record_status)),
         ("digest_answers", old.digest_answers == new.digest_answers),
         ("body_bytes", old.body_bytes == new.body_bytes),

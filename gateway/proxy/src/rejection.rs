@@ -44,6 +44,9 @@ pub enum Rejection {
     /// What was signed or digested is not what came.
     #[error(transparent)]
     Integrity(#[from] IntegrityError),
+    /// The answer cannot be had in the form that was asked for.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// The caller speaks SOAP where REST is expected, or the other way round.
     #[error("the e-service does not speak the caller's dialect")]
     Dialect,
@@ -114,9 +117,35 @@ pub enum RouteError {
         /// The methods, as the `Allow` header lists them.
         allow: String,
     },
+    /// The caller wants another protocol.
+    #[error("the connection stays with HTTP: no other protocol can be checked and recorded")]
+    Upgrade,
     /// The path cannot be decoded, or holds dot segments.
     #[error("the path cannot be decoded")]
     BadPath,
+}
+
+/// Why a form of the answer, or of the message, cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    /// A part of an answer that is read whole.
+    #[error("the answer is checked, minimised, kept or signed as a whole: no part of it can be had")]
+    Range,
+    /// A condition that the upstream is not told.
+    #[error("the department is not told of conditions: `If-Match` and `If-Unmodified-Since` cannot be kept")]
+    Condition,
+    /// A content coding that is not read here.
+    #[error("the message is read here, and not in this content coding: send it as it is, or as gzip or deflate")]
+    Coding,
+    /// A coded message that cannot be decoded.
+    #[error("the message is not what its `Content-Encoding` says")]
+    NotDecoded,
+    /// A coded message that is many times larger than it came.
+    #[error("the message is more than {most} times larger than it came, or beyond the limit")]
+    Inflated {
+        /// The limit.
+        most: u64,
+    },
 }
 
 /// Why a department was not believed.
@@ -131,6 +160,21 @@ pub enum DepartmentError {
     /// The key is nobody's.
     #[error("the key is not one of this e-service's consumers")]
     KeyUnknown,
+    /// It showed no certificate.
+    #[error("no client certificate was shown")]
+    CertificateMissing,
+    /// The certificate is nobody's, or not this department's.
+    #[error("the client certificate is not one of this e-service's consumers, or not of the one whose key it came with")]
+    CertificateUnknown,
+    /// What a proxy passed on as a certificate is none.
+    #[error("what the proxy passed on is no certificate: DER in base64 (RFC 9440) or PEM, once")]
+    CertificateUnreadable,
+    /// It showed no token of its portal.
+    #[error("no token of the portal was shown")]
+    TokenMissing,
+    /// The token says another department, or none.
+    #[error("the portal's token is not one of this e-service's consumers, or not of the one whose key it came with")]
+    TokenUnknown,
     /// It may call for several purposes and did not say for which.
     #[error("this key may call for several purposes: say which in `Varco-Purpose`")]
     PurposeMissing,

@@ -178,7 +178,7 @@ impl<'a> Binding<'a> {
 
     /// All that an exchange tells of a department is written here, once.
     fn department(&self, department: &Department, tenant: &Tenant) -> BoundDepartment {
-        let Department { name, client, purposes, automated } = department;
+        let Department { name, client, purposes, automated, .. } = department;
         let producer = self.tenants.get(tenant).and_then(|(rules, _)| rules.producer);
         let caller = Caller {
             department: Some(name.clone()),

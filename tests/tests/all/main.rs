@@ -3,6 +3,7 @@
 mod admission;
 mod answers;
 mod authority;
+mod before;
 mod body_limits;
 mod cache;
 mod cache_sharing;
@@ -19,6 +20,7 @@ mod foreign_vouchers;
 mod full_disk;
 mod h2_limits;
 mod head_limits;
+mod http_semantics;
 mod issuer_keys;
 mod jaxws;
 mod listeners;

@@ -109,7 +109,7 @@ fn the_whole_table() {
         assert!(!String::from_utf8_lossy(&answer.body).contains("RSSMRA80A01H501U"), "no value of the caller's comes back");
         match status {
             401 => assert!(answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")), "{answer:?}"),
-            405 => assert_eq!(answer.header("allow"), Some("GET, PUT, POST"), "{answer:?}"),
+            405 => assert_eq!(answer.header("allow"), Some("GET, PUT, POST, HEAD, OPTIONS"), "{answer:?}"),
             429 | 503 => {
                 assert!(answer.header("retry-after").is_some_and(|value| value.parse::<u64>().is_ok_and(|it| it > 0)), "{answer:?}");
             }

@@ -148,7 +148,7 @@ fn parameters_that_break_the_contract() {
     }
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
     let method = curl(&["-X", "DELETE", "-H", &authorization, &gateway.url("pdnd", SEARCH)]);
-    assert_eq!((method.status, &*method.problem(), method.header("allow")), (405, "method-not-allowed", Some("POST")));
+    assert_eq!((method.status, &*method.problem(), method.header("allow")), (405, "method-not-allowed", Some("POST, OPTIONS")));
     let nowhere = curl(&[&gateway.url("pdnd", "/altro")]);
     assert_eq!((nowhere.status, &*nowhere.problem()), (404, "no-e-service"));
     end(gateway, &scene, &said);

@@ -46,7 +46,7 @@ fn a_call_passes_with_the_verified_identity_and_without_the_voucher() {
     let got = offices.ask("/uffici/fisso", &["-H", trace]);
     assert_eq!((got.status, got.body.as_slice()), (200, &br#"{"id":"A1","nome":"Ufficio tributi","attivo":true}"#[..]), "{got:?}");
     let posted = offices.ask("/uffici/registra", &["-H", "content-type: application/json", "-d", r#"{"nome":"Tassa", "importo": 10.50}"#]);
-    assert_eq!((posted.status, posted.header("location")), (201, Some("/registrazioni/17")), "{posted:?}");
+    assert_eq!((posted.status, posted.header("location")), (201, Some("/uffici/registrazioni/17")), "{posted:?}");
     assert_eq!(posted.json()["numero"], 17);
 
     let seen = eventually("nginx writes its log", || offices.seen("/fisso").pop());

@@ -7,6 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use document::{Fault, Key, Section};
 use trust::Uuid;
 
+use super::credentials::{self, Credentials};
 use super::eservice::Instance;
 use super::modi::{Automated, EvidenceRules};
 use super::{ClientRules, Scope, TenantRules};
@@ -18,6 +19,10 @@ pub struct Departments {
     pub list: Vec<Department>,
     /// Whose key has this SHA-256.
     by_key: HashMap<[u8; 32], usize>,
+    /// Whose certificate has this SHA-256, of those that show no key.
+    by_certificate: HashMap<[u8; 32], usize>,
+    /// Those that are known by their portal's token alone.
+    by_token: Vec<usize>,
 }
 
 /// A department as configured.
@@ -25,6 +30,8 @@ pub struct Departments {
 pub struct Department {
     /// Its name in the configuration.
     pub name: Arc<str>,
+    /// What it shows.
+    pub credentials: Credentials,
     /// The client on PDND that asks for its vouchers.
     pub client: Arc<ClientRules>,
     /// What it may call for.
@@ -56,6 +63,49 @@ impl Departments {
         let (known, &place) = self.by_key.get_key_value(digest)?;
         verify_slices_are_equal(known, digest).is_ok().then_some(place)
     }
+
+    /// Whose the certificate is that has this SHA-256. It is public, and was proven by whoever has its key.
+    pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<usize> {
+        self.by_certificate.get(fingerprint).copied()
+    }
+
+    /// Those that a portal's token alone tells apart.
+    pub fn by_token(&self) -> &[usize] {
+        &self.by_token
+    }
+
+    /// Whether any shows a key.
+    pub fn have_keys(&self) -> bool {
+        !self.by_key.is_empty()
+    }
+
+    /// Adds one that is told apart from those that are here; else the first that is known in the same way.
+    fn add(&mut self, department: Department) -> Result<(), Clash> {
+        let place = self.list.len();
+        let Credentials { key, certificates, token } = &department.credentials;
+        let clash = if let Some(digest) = key {
+            self.by_key.insert(*digest, place).map(|first| (first, "key"))
+        } else if !certificates.is_empty() {
+            certificates.iter().find_map(|one| self.by_certificate.insert(*one, place)).map(|first| (first, "certificate"))
+        } else {
+            let same = |&&other: &&usize| {
+                let known = &self.list[other].credentials.token;
+                // One whose claims are among another's is meant by whoever is meant by that other.
+                token.iter().all(|claim| known.contains(claim)) || known.iter().all(|claim| token.contains(claim))
+            };
+            let first = self.by_token.iter().find(same).copied();
+            self.by_token.push(place);
+            first.map(|first| (first, "token"))
+        };
+        self.list.push(department);
+        clash.map_or(Ok(()), |(first, key)| Err(Clash { first: self.list[first].name.clone(), key }))
+    }
+}
+
+/// Two departments that are known by the same thing.
+struct Clash {
+    first: Arc<str>,
+    key: &'static str,
 }
 
 /// Reads `consumers`. Each is an instance too: the same place in both lists.
@@ -67,53 +117,26 @@ pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option
         let fault = Fault::error(section.here(), format!("`{}` needs `consumers`", section.name()));
         section.report(fault.hint("the departments that call through it, each with tenant, key, client and purpose"));
     }
+    let has_portal = section.node("portal").is_some();
     for (key, section) in &found {
-        let secret = secret(section);
-        let Some((department, instance)) = department(key, section, scope, evidence) else { continue };
-        if let Some(digest) = secret
-            && let Some(first) = departments.by_key.insert(digest, departments.list.len())
-        {
-            let fault = Fault::error(section.place("key"), format!("`{}` has the same key", departments.list[first].name));
-            section.report(fault.hint("a key says who calls: each department needs its own"));
+        let credentials = credentials::compile(section, has_portal);
+        let Some((department, instance)) = department(key, section, scope, evidence, credentials) else { continue };
+        if let Err(Clash { first, key }) = departments.add(department) {
+            let fault = Fault::error(section.place(key), format!("`{first}` has the same {key}"));
+            section.report(fault.hint(format!("a {key} says who calls: each department needs its own")));
         }
-        departments.list.push(department);
         instances.push(instance);
     }
     (departments, instances)
 }
 
-/// The SHA-256 of the key that a department shows: the key itself is nowhere in the configuration.
-fn secret(section: &Section<'_>) -> Option<[u8; 32]> {
-    let text = section.required_text("key")?;
-    let mut digest = [0; 32];
-    let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii());
-    let is_read = hex.is_some_and(|hex| {
-        hex.bytes().all(|digit| digit.is_ascii_hexdigit())
-            && digest
-                .iter_mut()
-                .enumerate()
-                .all(|(at, byte)| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).map(|read| *byte = read).is_ok())
-    });
-    if !is_read {
-        let fault = Fault::error(section.place("key"), format!("`{}.key` should be `sha256:` and 64 hexadecimal digits", section.name()));
-        section.report(fault.hint("printf %s \"$KEY\" | sha256sum, of a key such as `openssl rand -hex 32` gives"));
-        return None;
-    }
-    if digest == EMPTY {
-        let fault = Fault::error(section.place("key"), format!("`{}.key` is the digest of nothing", section.name()));
-        section.report(fault.hint("the variable that should hold the key was empty"));
-        return None;
-    }
-    Some(digest)
-}
-
-/// SHA-256 of no bytes.
-const EMPTY: [u8; 32] = [
-    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b,
-    0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
-];
-
-fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Option<(Department, Instance)> {
+fn department(
+    key: &Key,
+    section: &Section<'_>,
+    scope: &Scope<'_>,
+    evidence: Option<&EvidenceRules>,
+    credentials: Option<Credentials>,
+) -> Option<(Department, Instance)> {
     let automated = super::modi::automated(section, evidence);
     let tenant = scope.tenant(section);
     let client_name = section.required_text("client");
@@ -143,7 +166,7 @@ fn department(key: &Key, section: &Section<'_>, scope: &Scope<'_>, evidence: Opt
     }
     let delegate = (owner.tenant != tenant.tenant).then(|| owner.tenant.clone());
     let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment) };
-    Some((Department { name: key.text.as_str().into(), client, purposes, automated }, instance))
+    Some((Department { name: key.text.as_str().into(), credentials: credentials?, client, purposes, automated }, instance))
 }
 
 /// A client of the tenant, or `other/name`: one of a tenant that acts for it.

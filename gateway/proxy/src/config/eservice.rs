@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use adapter_api::Adapter;
+use adapter_http::Published;
 use audit::Direction;
 use aws_lc_rs::digest::{SHA256, digest};
 use contract::{AnswerMode, CompileOptions, Contract};
@@ -13,6 +14,7 @@ use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
 use trust::Instances;
 
+use super::cors::Cors;
 use super::modi::{EvidenceRules, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
@@ -58,6 +60,10 @@ pub struct Definition {
     pub adapter: Arc<dyn Adapter>,
     /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
     pub identity_headers: Vec<HeaderName>,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
+    /// Whether the adapter tells from where a request came.
+    pub tells_origin: bool,
     /// The upstream.
     pub upstream: Arc<UpstreamRules>,
     /// What happens to answers that break the contract.
@@ -152,11 +158,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     }
     let usual = if direction == Direction::Inbound { StatusMode::Served } else { StatusMode::Proxied };
     let status = status.unwrap_or(usual);
+    let cors = super::cors::compile(section);
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
     let served = status == StatusMode::Served;
-    let Adapted { adapter, identity_headers, upstream, audience } = adapter(section, contract.as_ref(), served)?;
+    let standing = Standing { base_path: &base_path, direction, cookies: matches!(security, Some(Security::Upstream)) };
+    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } = adapter(section, contract.as_ref(), served, &standing)?;
     // Our own departments' systems are in the house; others are outside.
     let upstream = if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
     let modi = match patterns {
@@ -193,6 +201,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         portal,
         adapter,
         identity_headers,
+        tells_origin,
+        cors,
         upstream: Arc::new(upstream),
         record_status,
         digest_answers,
@@ -297,13 +307,21 @@ fn policies(
 struct Adapted {
     adapter: Arc<dyn Adapter>,
     identity_headers: Vec<HeaderName>,
+    tells_origin: bool,
     upstream: UpstreamRules,
     /// For whom tokens are signed.
     audience: Option<String>,
 }
 
+/// What an adapter has to know of the e-service that it stands in.
+struct Standing<'a> {
+    base_path: &'a str,
+    direction: Direction,
+    cookies: bool,
+}
+
 /// The one registry that names the adapters.
-fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served: bool) -> Option<Adapted> {
+fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served: bool, standing: &Standing<'_>) -> Option<Adapted> {
     let rules = section.section("upstream");
     section.required("adapter")?;
     let kinds = section.section("adapter")?;
@@ -313,9 +331,17 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
         (Some(http), None) => {
             let upstream = upstream::compile(&http, rules.as_ref());
             let audience = http.text("audience").map(str::to_owned);
-            let adapter = adapter_http::compile(&http);
+            let published = Published {
+                base_path: standing.base_path.into(),
+                origin: upstream.as_ref().map(|rules| format!("{}://{}", rules.scheme, rules.authority)).unwrap_or_default().into(),
+                path: upstream.as_ref().map(|rules| rules.base_path.as_str()).unwrap_or_default().into(),
+                cookies: standing.cookies,
+                ..Published::default()
+            };
+            let adapter = adapter_http::compile(&http, published, standing.direction == Direction::Outbound);
             let identity_headers = adapter.identity_headers().cloned().collect();
-            Some(Adapted { adapter: Arc::new(adapter), identity_headers, upstream: upstream?, audience })
+            let tells_origin = adapter.tells_origin();
+            Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstream: upstream?, audience })
         }
         (None, Some(soap)) => {
             let upstream = upstream::compile(&soap, rules.as_ref());
@@ -324,7 +350,7 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
             let served = contract.filter(|_| status_is_served).and_then(Contract::status_operation);
             let adapter = adapter_soap::compile(soap, &base, operations, served);
             contract?;
-            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), upstream: upstream?, audience })
+            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstream: upstream?, audience })
         }
         (http, soap) => {
             kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use document::{Fault, Key, Section};
 use rustls::ServerConfig;
 
+use super::before::{self, Before};
 use super::tls::{self, Tls};
 
 /// A listener as configured.
@@ -16,8 +17,11 @@ pub struct ListenerRules {
     pub name: Arc<str>,
     /// Where it listens; port 0 lets the system choose.
     pub addresses: Vec<SocketAddr>,
-    /// Digest of what a connection had to show to be let in: nothing, TLS, a certificate of these authorities.
+    /// Digest of what a connection had to show to be let in: nothing, TLS, a certificate of these authorities; and of whom it was
+    /// believed what.
     pub admits: [u8; 32],
+    /// Who stands before it.
+    pub before: Before,
     /// TLS, if it has any.
     pub tls: Option<Tls<ServerConfig>>,
     /// Whether h2 is spoken: by ALPN over TLS.
@@ -45,6 +49,8 @@ pub struct ListenerLimits {
     pub body_rate: u64,
     /// The most bytes of a body; an e-service may set less.
     pub body_bytes: u64,
+    /// How many times larger than it came a coded body may become.
+    pub inflate_ratio: u64,
     /// How long a connection may stand idle between requests.
     pub idle_time: Duration,
     /// How long a caller may refuse to read an answer.
@@ -79,16 +85,15 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     }
     let http2 = section.flag("http2").unwrap_or(true);
     let has_tls = section.node("tls").is_some();
-    let (tls, admits) = tls::server(section, http2);
+    let before = before::compile(section);
+    let (tls, admits) = tls::server(section, http2, &before.text());
     if !has_tls && section.node("client_certificates").is_some() {
         section.report(Fault::error(section.place("client_certificates"), "client certificates need `tls`"));
     }
     let limits = limits(section.section("limits").as_ref());
     // With a fault in its TLS a listener must not come up in the clear.
-    if has_tls && tls.is_none() {
-        return Some(ListenerRules { name: key.text.as_str().into(), addresses: Vec::new(), admits, tls: None, http2, limits });
-    }
-    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, tls, http2, limits })
+    let addresses = if has_tls && tls.is_none() { Vec::new() } else { addresses };
+    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, before, tls, http2, limits })
 }
 
 fn limits(section: Option<&Section<'_>>) -> ListenerLimits {
@@ -104,6 +109,7 @@ fn limits(section: Option<&Section<'_>>) -> ListenerLimits {
         body_time: time("body_time", 10),
         body_rate: section.and_then(|section| section.rate("body_rate")).map_or(1 << 10, |(bytes, per)| bytes / per.as_secs().max(1)),
         body_bytes: bytes("body_bytes", 10 << 20),
+        inflate_ratio: count("inflate_ratio", 100).max(1),
         idle_time: time("idle_time", 60),
         write_time: time("write_time", 30),
         connections: count("connections", 10_000).max(1) as usize,

@@ -4,6 +4,9 @@
 //! configuration with one error is refused whole. Nothing here binds a port, starts a thread or asks a network.
 
 mod admin;
+mod before;
+mod cors;
+mod credentials;
 mod department;
 mod eservice;
 mod files;
@@ -34,6 +37,9 @@ use trust::Uuid;
 
 pub use admin::{AdminAddress, AdminRules, Token};
 pub use audit::Direction;
+pub use before::Before;
+pub use credentials::Credentials;
+pub(crate) use credentials::fingerprint;
 pub use department::{Department, Departments, PurposeChoice};
 pub use eservice::{Definition, Durability, Instance, Security, StatusMode};
 pub use files::Files;

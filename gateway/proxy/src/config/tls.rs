@@ -84,9 +84,11 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// The server side of a listener, if `tls` is there, and what callers have to show. `None` where it is not, or has faults.
-pub(super) fn server(section: &Section<'_>, http2: bool) -> (Option<Tls<ServerConfig>>, [u8; 32]) {
+/// The server side of a listener, if `tls` is there, and what callers have to show, with `before`, which says of whom what is believed.
+/// `None` where it is not, or has faults.
+pub(super) fn server(section: &Section<'_>, http2: bool, before: &str) -> (Option<Tls<ServerConfig>>, [u8; 32]) {
     let mut shown = Made::of(if section.node("tls").is_some() { "tls" } else { "clear" });
+    shown.with(before.as_bytes());
     let tls = section.node("tls").and_then(|_| server_config(section, http2, &mut shown));
     (tls, shown.digest())
 }
@@ -160,7 +162,7 @@ fn report<T>(section: &Section<'_>, key: &str, message: &str) -> Option<T> {
     None
 }
 
-fn certificates(section: &Section<'_>, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn certificates(section: &Section<'_>, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
         Ok(chain) if !chain.is_empty() => Some(chain),
         _ => report(section, key, "no certificate in PEM"),

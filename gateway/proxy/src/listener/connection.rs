@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -10,8 +11,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
-use http::StatusCode;
-use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -22,14 +23,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::Serving;
+use super::preface;
 use super::pulse::{Attention, Overdue, Paced, Place, Pulse};
 use crate::body::{AnswerBody, CallerBody, Pace};
 use crate::clock;
-use crate::config::{ListenerLimits, ListenerRules};
+use crate::config::{ListenerLimits, ListenerRules, fingerprint};
 use crate::exchange::{Exchange, Opening};
-use crate::message::{RequestBody, RequestMessage, Response};
+use crate::message::{RequestBody, RequestMessage, Response, ResponseBody};
 use crate::metrics::CauseLabels;
-use crate::snapshot::Post;
+use crate::origin::{Certificate, Origin};
+use crate::snapshot::{Listener, Post};
 use crate::stage::layer::StageFuture;
 use crate::stage::record::answer_body;
 
@@ -49,7 +52,7 @@ pub(super) struct Connection {
     post: Arc<Post>,
     /// What it was let in under.
     limits: ListenerLimits,
-    peer: SocketAddr,
+    origin: Origin,
     /// Its place among the connections of the listener.
     _permit: OwnedSemaphorePermit,
 }
@@ -61,33 +64,61 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
-        serving: Serving,
-        post: Arc<Post>,
-        limits: ListenerLimits,
-        peer: SocketAddr,
-        permit: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
+    pub(super) fn new(serving: Serving, post: Arc<Post>, rules: &ListenerRules, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Self {
         serving.worker.state.metrics.connections.inc();
-        Arc::new(Self { serving, post, limits, peer, _permit: permit })
+        let origin = Origin {
+            address: peer,
+            is_believed: rules.before.believes(peer.ip()),
+            is_secure: rules.tls.is_some(),
+            certificate: Certificate::None,
+        };
+        Self { serving, post, limits: rules.limits.clone(), origin, _permit: permit }
+    }
+
+    /// The same of a connection that begins with a PROXY header, whose caller is who that says.
+    pub(super) async fn serve_after_preface(
+        mut self,
+        mut stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+        pulse: Arc<Pulse>,
+        listener: Arc<Listener>,
+    ) {
+        match tokio::time::timeout(self.limits.handshake_time, preface::read(&mut stream)).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(caller))) => {
+                self.origin.address = caller;
+                self.origin.is_believed = listener.rules.before.believes(caller.ip());
+            }
+            // A balancer that looks whether somebody listens.
+            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => return,
+            Ok(Err(error)) => return self.failed("proxy-header", &error),
+            Err(_) => return self.failed("handshake-too-slow", &"no PROXY header in time"),
+        }
+        drop(listener);
+        self.serve(stream, tls, pulse).await;
     }
 
     /// Serves it to its end.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, tls: Option<TlsAcceptor>, pulse: Arc<Pulse>) {
+    pub(super) async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>, pulse: Arc<Pulse>) {
         let _ = stream.set_nodelay(true);
         let stream = Paced::new(stream, pulse.clone());
         match tls {
-            None => self.http1(stream, pulse).await,
+            None => Arc::new(self).http1(stream, pulse).await,
             // Boxed, so that a connection in the clear does not pay for what TLS and h2 need.
             Some(tls) => Box::pin(self.serve_tls(stream, tls, pulse)).await,
         }
     }
 
-    async fn serve_tls(self: Arc<Self>, stream: Paced<TcpStream>, tls: TlsAcceptor, pulse: Arc<Pulse>) {
+    async fn serve_tls(mut self, stream: Paced<TcpStream>, tls: TlsAcceptor, pulse: Arc<Pulse>) {
         match tokio::time::timeout(self.limits.handshake_time, tls.accept(stream)).await {
             Ok(Ok(stream)) => {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                if http2 { Box::pin(self.http2(stream, pulse)).await } else { self.http1(stream, pulse).await }
+                let session = stream.get_ref().1;
+                let http2 = session.alpn_protocol() == Some(b"h2");
+                if let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) {
+                    self.origin.certificate = Certificate::Shown(fingerprint(certificate));
+                }
+                let this = Arc::new(self);
+                if http2 { Box::pin(this.http2(stream, pulse)).await } else { this.http1(stream, pulse).await }
             }
             Ok(Err(error)) => self.failed("tls", &error),
             Err(_) => self.failed("handshake-too-slow", &"no TLS handshake in time"),
@@ -96,7 +127,7 @@ impl Connection {
 
     fn failed(&self, cause: &'static str, error: &dyn std::fmt::Display) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::info!(listener = %self.post.name, peer = %self.peer, cause, %error, "a connection ended before a request");
+        tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection ended before a request");
     }
 
     async fn http1<T>(self: Arc<Self>, stream: T, pulse: Arc<Pulse>)
@@ -182,7 +213,7 @@ impl Connection {
             "broken"
         };
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::debug!(listener = %self.post.name, peer = %self.peer, cause, %error, "a connection broke");
+        tracing::debug!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection broke");
     }
 
     fn overdue(&self, overdue: Overdue) {
@@ -196,8 +227,8 @@ impl Connection {
 
     /// One request and the way of its exchange.
     fn exchange(self: Arc<Self>, request: http::Request<Incoming>, pulse: &Arc<Pulse>) -> Running {
-        let (head, body) = request.into_parts();
-        let exchange = Arc::new(self.open(&head, pulse.begin()));
+        let (mut head, body) = request.into_parts();
+        let exchange = Arc::new(self.open(&mut head, pulse.begin()));
         let rules = &exchange.listener.rules;
         let body = if body.is_end_stream() {
             RequestBody::Held(Bytes::new())
@@ -217,7 +248,9 @@ impl Connection {
         Running { under_way: Some(UnderWay { way, exchange, pulse: pulse.clone() }), connection: self }
     }
 
-    fn open(&self, head: &http::request::Parts, place: Place) -> Exchange {
+    fn open(&self, head: &mut http::request::Parts, place: Place) -> Exchange {
+        let listener = self.post.listener.load_full();
+        let origin = Origin { certificate: self.origin.certificate(&listener.rules.before, &mut head.headers), ..self.origin };
         let worker = &self.serving.worker;
         let seen = clock::now();
         // Drawn at once: ten bytes for the id, sixteen for a trace, eight for a span.
@@ -234,8 +267,8 @@ impl Connection {
             seen,
             trace,
             worker: worker.clone(),
-            listener: self.post.listener.load_full(),
-            peer: self.peer,
+            listener,
+            origin,
             _place: place,
             dialect: dialect(&head.headers),
             method: head.method.clone(),
@@ -260,11 +293,25 @@ struct UnderWay {
 impl UnderWay {
     /// The answer as hyper writes it. If nobody takes it any more, a streamed one still leaves its `exchange.closed`.
     fn written(self, response: Response) -> http::Response<AnswerBody> {
+        if self.exchange.method == Method::HEAD {
+            return self.head_written(response);
+        }
         let mut written = http::Response::new(answer_body(&self.exchange, response.body).watched(self.pulse.answer()));
         *written.status_mut() = response.status;
         *written.headers_mut() = response.headers;
         // The body may be another than the upstream's: its length is what hyper counts.
         written.headers_mut().remove(CONTENT_LENGTH);
+        written
+    }
+
+    /// The head alone, with the length that the body would have.
+    fn head_written(self, response: Response) -> http::Response<AnswerBody> {
+        let Response { status, mut headers, body } = response;
+        if let Some(bytes) = body.bytes().filter(|bytes| !bytes.is_empty()) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
+        let mut written = http::Response::new(answer_body(&self.exchange, ResponseBody::Held(Bytes::new())).watched(self.pulse.answer()));
+        (*written.status_mut(), *written.headers_mut()) = (status, headers);
         written
     }
 }

@@ -4,6 +4,7 @@
 //! connection is closed, it is counted by its cause and logged with the peer.
 
 mod connection;
+mod preface;
 mod pulse;
 mod socket;
 
@@ -133,8 +134,12 @@ impl Door {
         let limits = &listener.rules.limits;
         let tls = listener.rules.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config.clone()));
         let pulse = self.serving.pulses.connect(limits, self.id);
-        let connection = connection::Connection::new(self.serving.clone(), self.post.clone(), limits.clone(), peer, place);
-        self.serving.tasks.spawn(connection.serve(stream, tls, pulse));
+        let connection = connection::Connection::new(self.serving.clone(), self.post.clone(), &listener.rules, peer, place);
+        if listener.rules.before.begins_with_header(&peer) {
+            self.serving.tasks.spawn(connection.serve_after_preface(stream, tls, pulse, listener.clone()));
+        } else {
+            self.serving.tasks.spawn(connection.serve(stream, tls, pulse));
+        }
     }
 
     fn cannot_accept(&self, error: &std::io::Error) {

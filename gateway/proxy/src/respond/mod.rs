@@ -13,7 +13,9 @@ use std::sync::Arc;
 use adapter_api::AdapterError;
 use bytes::Bytes;
 use exchange::{Dialect, Problem};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Method, StatusCode};
 use tower::Layer;
 use trust::TrustError;
@@ -21,7 +23,7 @@ use trust::TrustError;
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
-use crate::rejection::{AdmitError, AnswerError, DepartmentError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, FormError, Rejection, RouteError};
 use crate::stage::layer::{Answering, Next, Shared, Stage, StageFuture};
 use crate::upstream::UpstreamError;
 use crate::vouchers::NoVoucher;
@@ -109,7 +111,7 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
             headers.insert(RETRY_AFTER, seconds(u64::from(*retry_after)));
         }
         // RFC 6750 §3: without credentials no error code; `invalid_token` with 401, `insufficient_scope` with 403.
-        Rejection::Trust(TrustError::Missing) => {
+        Rejection::Trust(TrustError::Missing) | Rejection::Department(DepartmentError::TokenMissing | DepartmentError::TokenUnknown) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         Rejection::Trust(
@@ -128,6 +130,13 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         }
         Rejection::Upstream(UpstreamError::CircuitOpen { retry_after }) => {
             headers.insert(RETRY_AFTER, seconds(retry_after.div_ceil(1000)));
+        }
+        Rejection::Form(FormError::Range) => {
+            headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+        }
+        // What would be read (RFC 9110 §15.5.16).
+        Rejection::Form(FormError::Coding) => {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
         }
         // A busy department's own word of when to come back.
         Rejection::Adapter(AdapterError::Upstream(problem)) => {

@@ -8,7 +8,7 @@ use trust::{TokenFault, TrustError};
 
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{AUDIT_UNAVAILABLE, Outcome};
-use crate::rejection::{AdmitError, AnswerError, DepartmentError, EvidenceError, IntegrityError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, EvidenceError, FormError, IntegrityError, Rejection, RouteError};
 use crate::upstream::UpstreamError;
 
 /// A row of the table: status, kind, title in English, title in Italian.
@@ -31,6 +31,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
             ((503, "busy", "too many large bodies at once", "troppi messaggi di grandi dimensioni"), None)
         }
         Rejection::Integrity(error) => (integrity(*error), Some(error.to_string())),
+        Rejection::Form(error) => (form(*error), Some(error.to_string())),
         Rejection::Dialect => (
             (415, "wrong-dialect", "this e-service speaks REST", "questo e-service parla REST"),
             Some("send JSON as its OpenAPI document describes".into()),
@@ -71,7 +72,18 @@ fn route(error: &RouteError) -> Row {
         RouteError::NoService => (404, "no-e-service", "no such e-service", "e-service inesistente"),
         RouteError::NoOperation => (404, "no-operation", "no such operation", "operazione inesistente"),
         RouteError::MethodNotAllowed { .. } => (405, "method-not-allowed", "method not allowed", "metodo non ammesso"),
+        RouteError::Upgrade => (501, "upgrade-refused", "the connection stays with HTTP", "cambio di protocollo non ammesso"),
         RouteError::BadPath => (400, "bad-path", "malformed path", "percorso malformato"),
+    }
+}
+
+fn form(error: FormError) -> Row {
+    match error {
+        FormError::Range => (416, "range-refused", "only the whole answer can be had", "risposta disponibile solo per intero"),
+        FormError::Condition => (400, "condition-refused", "the condition cannot be kept", "condizione non verificabile"),
+        FormError::Coding => (415, "coding-refused", "content coding not accepted", "codifica del contenuto non ammessa"),
+        FormError::NotDecoded => (400, "coding-malformed", "the message cannot be decoded", "messaggio non decodificabile"),
+        FormError::Inflated { .. } => (413, "body-too-large", "body too large", "messaggio troppo grande"),
     }
 }
 
@@ -111,6 +123,15 @@ fn department(error: DepartmentError) -> Row {
         DepartmentError::KeyMissing => (401, "key-missing", "who calls is not told", "chiave del chiamante mancante"),
         DepartmentError::KeyDuplicate => (401, "key-duplicate", "who calls is told twice", "chiave del chiamante ripetuta"),
         DepartmentError::KeyUnknown => (401, "key-unknown", "the key is not accepted", "chiave del chiamante non accettata"),
+        DepartmentError::CertificateMissing => (401, "certificate-missing", "who calls is not told", "certificato del chiamante mancante"),
+        DepartmentError::CertificateUnknown => {
+            (401, "certificate-unknown", "the certificate is not accepted", "certificato del chiamante non accettato")
+        }
+        DepartmentError::CertificateUnreadable => {
+            (400, "certificate-unreadable", "the certificate cannot be read", "certificato del chiamante illeggibile")
+        }
+        DepartmentError::TokenMissing => (401, "portal-token-missing", "who calls is not told", "token del portale mancante"),
+        DepartmentError::TokenUnknown => (401, "portal-token-unknown", "the token is not accepted", "token del portale non accettato"),
         DepartmentError::PurposeMissing => (400, "purpose-missing", "the purpose is not told", "finalità non indicata"),
         DepartmentError::PurposeNotYours => (403, "purpose-not-yours", "not for this purpose", "finalità non consentita"),
     }

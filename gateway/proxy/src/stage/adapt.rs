@@ -1,11 +1,14 @@
 //! The adapter: what the call means to the upstream, and what its answer means to the caller.
 
-use adapter_api::{AnswerBody, Body, Needs, UpstreamAnswer};
+use adapter_api::{AdapterError, AnswerBody, Body, Needs, UpstreamAnswer};
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 
 use super::aside::{aside, is_large};
 use super::layer::{Answering, Next};
-use crate::exchange::Stage;
+use crate::coding::{self, InflateLimits, NotDecoded};
+use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 
@@ -36,11 +39,12 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
     };
     let (asked, call) = if is_large(bytes) { aside(map).await? } else { map() };
     request.upstream = Some(asked?);
-    let response = next.run(request).await?;
-    let (body, received) = match response.body {
+    let Response { status, mut headers, body } = next.run(request).await?;
+    let (body, received) = match body {
         ResponseBody::Streamed(stream) if holds.answer => {
             let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
             exchange.hold(lease);
+            let bytes = decoded(&exchange, &mut headers, bytes).await?;
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
         }
         ResponseBody::Streamed(mut stream) => {
@@ -60,7 +64,7 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
         exchange.pass(Stage::Answer);
     }
     let bytes = if needs.answer { received.bytes().map_or(0, Bytes::len) } else { 0 };
-    let answered = UpstreamAnswer { status: response.status, headers: response.headers, body };
+    let answered = UpstreamAnswer { status, headers, body };
     let map = move || adapter.answer(&call, answered);
     let answer = if is_large(bytes) { aside(map).await?? } else { map()? };
     let body = match answer.body {
@@ -68,4 +72,25 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
         AnswerBody::Bytes(bytes) => ResponseBody::Held(bytes),
     };
     Ok(Response { status: answer.status, headers: answer.headers, body })
+}
+
+/// The answer as it was before its upstream coded it, although nobody asked for that.
+async fn decoded(exchange: &Exchange, headers: &mut HeaderMap, coded: Bytes) -> Result<Bytes, Rejection> {
+    if !headers.contains_key(CONTENT_ENCODING) || coded.is_empty() {
+        return Ok(coded);
+    }
+    let unreadable = |detail: &str| Rejection::Adapter(AdapterError::Answer { detail: detail.into(), place: "Content-Encoding".into() });
+    let Some(coding) = coding::of(headers).map_err(|()| unreadable("a content coding that is not read here"))? else { return Ok(coded) };
+    let rules = &exchange.service().upstream.rules;
+    let limits = InflateLimits { most: rules.answer_bytes, ratio: rules.inflate_ratio };
+    let budget = exchange.worker.state.buffered.clone();
+    let inflated = aside(move || coding::inflate(coding, &coded, limits, &budget)).await?;
+    let (bytes, lease) = inflated.map_err(|error| match error {
+        NotDecoded::TooLarge => unreadable("larger than the limit, decoded"),
+        NotDecoded::Malformed => unreadable("not what its coding says"),
+        NotDecoded::NoRoom => Rejection::BufferedBytes,
+    })?;
+    exchange.hold(lease);
+    coding::forget(headers);
+    Ok(bytes)
 }

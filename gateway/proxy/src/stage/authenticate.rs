@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
-use super::department::{department, identify, signed_in};
+use super::department::{department, identify, signed_in, signed_in_as};
 use super::layer::Checked;
 use crate::config::Security;
 use crate::exchange::{Authenticated, Exchange, Stage};
@@ -34,23 +34,39 @@ pub fn authenticate(mut request: Request) -> Checked {
         }
         Security::Department(departments) => {
             exchange.enter(Stage::Authenticate);
-            let instance = match identify(departments, &request.headers) {
-                Ok(instance) => instance,
+            let known = match identify(departments, &request.headers, exchange.origin.certificate) {
+                Ok(known) => known,
                 Err(error) => return Err(error.into()).into(),
             };
-            if exchange.service().portal.is_none() {
-                return department(&mut request, instance, Ok(None)).map(|()| request).into();
+            match known {
+                Some(instance) if exchange.service().portal.is_none() => {
+                    department(&mut request, instance, Ok(None)).map(|()| request).into()
+                }
+                _ => Checked::later(signed_in_department(request, known)),
             }
-            Checked::later(async move {
-                let token = signed_in(&request).await;
-                department(&mut request, instance, token).map(|()| request)
-            })
         }
         Security::Voucher(_) => {
             exchange.enter(Stage::Authenticate);
             voucher(request)
         }
     }
+}
+
+/// A department whose portal says who asks, or even which department it is.
+async fn signed_in_department(mut request: Request, known: Option<usize>) -> Result<Request, Rejection> {
+    let exchange = request.exchange.clone();
+    let Security::Department(departments) = &exchange.service().definition.security else { return Err(Rejection::Internal) };
+    let token = signed_in(&request).await;
+    let (instance, token) = match (known, token) {
+        // Known all the same: its refusal is recorded in its name.
+        (Some(place), Err(rejection)) => (place, Err(rejection)),
+        (None, Err(rejection)) => return Err(rejection),
+        (known, Ok(token)) => match signed_in_as(departments, known, token.as_ref()) {
+            Ok(place) => (place, Ok(token)),
+            Err(error) => (known.ok_or(error)?, Err(error.into())),
+        },
+    };
+    department(&mut request, instance, token).map(|()| request)
 }
 
 fn nobody(exchange: &Exchange) -> Authenticated {

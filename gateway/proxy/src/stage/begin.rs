@@ -22,7 +22,7 @@ pub fn begin(request: Request) -> Checked {
     if exchange.is_caller_gone() {
         return Err(Rejection::Abandoned).into();
     }
-    if exchange.service().definition.durability == Durability::Relaxed || exchange.routed().is_status {
+    if exchange.service().definition.durability == Durability::Relaxed || exchange.routed().own.is_some() {
         return Ok(request).into();
     }
     exchange.enter(Stage::Begin);

@@ -5,9 +5,10 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
-use crate::config::{Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, is_plain};
+use crate::config::{Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, Security, is_plain};
 use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;
+use crate::origin::Certificate;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
 use crate::service::{BoundDepartment, BoundPortal, BoundPurpose, EService};
 
@@ -35,10 +36,24 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
         Ok((purpose, calling)) => (&purpose.caller, Some(calling), None),
         Err(rejection) => (&known.caller, None, Some(rejection)),
     };
-    let evidence: &[&str] = if signed_in { &["api-key", "portal-token"] } else { &["api-key"] };
+    let Security::Department(departments) = &service.definition.security else { return Err(Rejection::Internal) };
+    let evidence = evidence(&departments.list[instance].credentials, signed_in);
     let _ = exchange.caller.set(Authenticated { instance, caller: caller.clone(), proven: true, evidence, calling });
     consume(&mut request.headers, service);
     refused.map_or(Ok(()), Err)
+}
+
+/// What was shown and verified, in the words of policy.
+fn evidence(credentials: &Credentials, signed_in: bool) -> &'static [&'static str] {
+    match (credentials.key.is_some(), !credentials.certificates.is_empty(), signed_in) {
+        (true, true, true) => &["api-key", "client-certificate", "portal-token"],
+        (true, true, false) => &["api-key", "client-certificate"],
+        (true, false, true) => &["api-key", "portal-token"],
+        (true, false, false) => &["api-key"],
+        (false, true, true) => &["client-certificate", "portal-token"],
+        (false, true, false) => &["client-certificate"],
+        (false, false, _) => &["portal-token"],
+    }
 }
 
 /// Takes out of a request what is the department's or the gateway's alone.
@@ -90,16 +105,50 @@ fn sent<'a>(portal: &BoundPortal, headers: &'a HeaderMap) -> Result<&'a str, Tru
     std::str::from_utf8(value.trim_ascii()).map_err(|_| TrustError::WrongScheme)
 }
 
-/// Whose key it is, by its place.
-pub fn identify(departments: &Departments, headers: &HeaderMap) -> Result<usize, DepartmentError> {
+/// Which department it is, by its place, as far as its key and certificate tell; `None` where only its portal's token can.
+pub fn identify(departments: &Departments, headers: &HeaderMap, certificate: Certificate) -> Result<Option<usize>, DepartmentError> {
     let mut keys = headers.get_all(API_KEY).iter();
-    let key = keys.next().filter(|key| !key.is_empty()).ok_or(DepartmentError::KeyMissing)?;
+    let key = keys.next().filter(|key| !key.is_empty());
     if keys.next().is_some() {
         return Err(DepartmentError::KeyDuplicate);
     }
+    let by_certificate = match certificate {
+        Certificate::Unreadable => return Err(DepartmentError::CertificateUnreadable),
+        Certificate::Shown(fingerprint) => departments.by_certificate(&fingerprint),
+        Certificate::None => None,
+    };
+    let Some(key) = key else {
+        return match by_certificate {
+            Some(place) => Ok(Some(place)),
+            None if !departments.by_token().is_empty() => Ok(None),
+            None if certificate != Certificate::None => Err(DepartmentError::CertificateUnknown),
+            None if departments.have_keys() => Err(DepartmentError::KeyMissing),
+            None => Err(DepartmentError::CertificateMissing),
+        };
+    };
     let mut shown = [0; 32];
     shown.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-    departments.by_key(&shown).ok_or(DepartmentError::KeyUnknown)
+    let place = departments.by_key(&shown).ok_or(DepartmentError::KeyUnknown)?;
+    let certificates = &departments.list[place].credentials.certificates;
+    match certificate {
+        _ if certificates.is_empty() => Ok(Some(place)),
+        Certificate::Shown(fingerprint) if certificates.contains(&fingerprint) => Ok(Some(place)),
+        Certificate::Shown(_) => Err(DepartmentError::CertificateUnknown),
+        _ => Err(DepartmentError::CertificateMissing),
+    }
+}
+
+/// Holds what the portal's token says against what the department's has to say, and finds the department where nothing else told it.
+pub fn signed_in_as(departments: &Departments, known: Option<usize>, token: Option<&PortalToken>) -> Result<usize, DepartmentError> {
+    let says = |&place: &usize| {
+        let claims = &departments.list[place].credentials.token;
+        claims.iter().all(|(claim, value)| token.is_some_and(|token| token.text(claim) == Some(value)))
+    };
+    let refused = if token.is_some() { DepartmentError::TokenUnknown } else { DepartmentError::TokenMissing };
+    match known {
+        Some(place) => says(&place).then_some(place).ok_or(refused),
+        None => departments.by_token().iter().copied().find(says).ok_or(refused),
+    }
 }
 
 /// The purpose that is meant: the only one, or the one that is said.

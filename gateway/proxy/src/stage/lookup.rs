@@ -9,7 +9,7 @@ use std::time::Instant;
 use adapter_api::AdapterError;
 use exchange::{Json, json};
 use http::StatusCode;
-use http::header::{AGE, HeaderValue};
+use http::header::{AGE, ETAG, HeaderValue};
 use parking_lot::Mutex;
 
 use super::layer::{Answering, Next};
@@ -130,6 +130,10 @@ fn hit(exchange: &Exchange, kept: &Kept, rules: &CacheRules, asked: Option<&Json
         let _ = exchange.drift.set(drift.clone());
     }
     let mut headers = kept.headers.clone();
+    if !rules.echo.is_empty() {
+        // It names the answer that another caller got.
+        headers.remove(ETAG);
+    }
     headers.insert(AGE, HeaderValue::from(age));
     let body = match &kept.body {
         KeptBody::Bytes(bytes) => ResponseBody::Held(bytes.clone()),

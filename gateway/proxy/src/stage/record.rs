@@ -20,7 +20,7 @@ use super::layer::{Shared, Stage as StackStage, StageFuture};
 use crate::body::{AnswerBody, Closing};
 use crate::clock;
 use crate::config::Durability;
-use crate::exchange::{Exchange, Lookup, Outcome, Stage};
+use crate::exchange::{Exchange, Lookup, Outcome, Own, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 use crate::respond::refuse;
@@ -72,10 +72,12 @@ async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
     exchange.enter(Stage::Record);
     add_headers(exchange, &mut response.headers);
     if let Some(routed) = exchange.routed.get()
-        && routed.is_status
-        && !routed.service.definition.record_status
+        && let Some(own) = &routed.own
+        && !(*own == Own::Status && routed.service.definition.record_status)
     {
-        routed.service.metrics.status_answers.inc();
+        if *own == Own::Status {
+            routed.service.metrics.status_answers.inc();
+        }
         return response;
     }
     if exchange.worker.state.audit.admits() == Admission::Poisoned {
@@ -250,6 +252,9 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
     if let Ok(id) = HeaderValue::from_bytes(&exchange.id.to_text()) {
         headers.insert(EXCHANGE, id);
+    }
+    if let Some(cors) = exchange.routed.get().and_then(|routed| routed.service.definition.cors.as_ref()) {
+        cors.tell(headers, exchange.cross_origin.get());
     }
     if let Some(measure) = exchange.measure.get() {
         headers.insert(LIMIT, HeaderValue::from(measure.limit));

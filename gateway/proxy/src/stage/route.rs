@@ -1,26 +1,39 @@
 //! Which e-service and which operation: by listener, path and method.
 
+use std::sync::Arc;
+
 use ::contract::RouteMatch;
 use http::Method;
+use http::header::{ORIGIN, UPGRADE};
 use parking_lot::Mutex;
 
 use crate::config::StatusMode;
-use crate::exchange::{Routed, Stage};
+use crate::exchange::{Own, Routed, Stage};
 use crate::message::Request;
 use crate::rejection::{Rejection, RouteError};
 use crate::service::EService;
 use crate::snapshot::Listener;
 
 /// Refuses heads beyond the listener's limits, and finds the e-service and its operation.
-pub fn route(request: Request) -> Result<Request, Rejection> {
-    let exchange = &request.exchange;
+pub fn route(mut request: Request) -> Result<Request, Rejection> {
+    let exchange = request.exchange.clone();
     exchange.pass(Stage::Route);
     within_limits(&request, &exchange.listener)?;
+    stays_http(&request)?;
     let path = request.uri.path();
     let (service, below) = find(&exchange.listener, path).ok_or(RouteError::NoService)?;
     let routed = operation(service, &request.method, path, below)?;
+    cross_origin(&mut request, service);
     let _ = exchange.routed.set(routed);
     Ok(request)
+}
+
+/// Another protocol on this connection would be one that nobody checks or records. Only h2 in the clear may be offered, which whoever
+/// offers it can do without (RFC 9110 §7.8): Java's client always does.
+fn stays_http(request: &Request) -> Result<(), RouteError> {
+    let Some(upgrade) = request.headers.get(UPGRADE) else { return Ok(()) };
+    let is_h2c = |protocol: &str| protocol.trim().eq_ignore_ascii_case("h2c");
+    if upgrade.to_str().is_ok_and(|list| list.split(',').all(is_h2c)) { Ok(()) } else { Err(RouteError::Upgrade) }
 }
 
 /// The limits stand far below hyper's own, so that a caller gets a problem and not a bare status.
@@ -41,7 +54,7 @@ fn within_limits(request: &Request, listener: &Listener) -> Result<(), RouteErro
 }
 
 /// The e-service with the longest base path that the path is under, and where the rest of the path begins.
-fn find<'a>(listener: &'a Listener, path: &str) -> Option<(&'a std::sync::Arc<EService>, usize)> {
+fn find<'a>(listener: &'a Listener, path: &str) -> Option<(&'a Arc<EService>, usize)> {
     listener.services.iter().find_map(|service| {
         let base = service.definition.base_path.as_str();
         let rest = path.strip_prefix(base)?;
@@ -49,17 +62,46 @@ fn find<'a>(listener: &'a Listener, path: &str) -> Option<(&'a std::sync::Arc<ES
     })
 }
 
-fn operation(service: &std::sync::Arc<EService>, method: &Method, path: &str, below: usize) -> Result<Routed, RouteError> {
+fn operation(service: &Arc<EService>, method: &Method, path: &str, below: usize) -> Result<Routed, RouteError> {
     let definition = &service.definition;
     match definition.contract.route(method, &path[below..]) {
         RouteMatch::Found { operation, parameters } => {
             let is_status = definition.status == StatusMode::Served && definition.contract.status_operation() == Some(operation);
-            Ok(Routed { service: service.clone(), operation, path_parameters: Mutex::new(parameters), below, is_status })
+            let own = is_status.then_some(Own::Status);
+            Ok(Routed { service: service.clone(), operation, path_parameters: Mutex::new(parameters), below, own })
         }
-        RouteMatch::MethodNotAllowed { allow } => {
-            Err(RouteError::MethodNotAllowed { allow: allow.to_str().unwrap_or_default().to_owned() })
-        }
+        RouteMatch::MethodNotAllowed { allow } => other_method(service, method, path, below, allow.to_str().unwrap_or_default()),
         RouteMatch::NotFound => Err(RouteError::NoOperation),
         RouteMatch::Malformed => Err(RouteError::BadPath),
+    }
+}
+
+/// A method that the document does not list: HEAD is GET without its body, and OPTIONS asks what the path can be asked.
+fn other_method(service: &Arc<EService>, method: &Method, path: &str, below: usize, allow: &str) -> Result<Routed, RouteError> {
+    let listed = |method: &str| allow.split(',').any(|listed| listed.trim() == method);
+    if *method == Method::HEAD && listed("GET") {
+        return operation(service, &Method::GET, path, below);
+    }
+    let mut told = allow.to_owned();
+    if listed("GET") && !listed("HEAD") {
+        told.push_str(", HEAD");
+    }
+    if !listed("OPTIONS") {
+        told.push_str(", OPTIONS");
+    }
+    let first = allow.split(',').next().and_then(|method| method.trim().parse().ok()).filter(|_| *method == Method::OPTIONS);
+    match first {
+        Some(first) => operation(service, &first, path, below).map(|routed| Routed { own: Some(Own::Options { allow: told }), ..routed }),
+        None => Err(RouteError::MethodNotAllowed { allow: told }),
+    }
+}
+
+/// Where pages of other origins may call, what their browser says is for us alone.
+fn cross_origin(request: &mut Request, service: &EService) {
+    if let Some(cors) = &service.definition.cors
+        && let Some(origin) = request.headers.remove(ORIGIN)
+        && cors.allows(&origin)
+    {
+        let _ = request.exchange.cross_origin.set(origin);
     }
 }

@@ -3,7 +3,7 @@
 //! An e-service with `digest_answers` sends the `Digest` of every answer that is held. The signature over it belongs here too
 //! when an e-service declares one.
 
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::integrity::DIGEST;
 use super::layer::{Answering, Next};
@@ -18,6 +18,9 @@ pub fn sign(request: Request, next: &Next) -> Answering {
     }
     Box::pin(async move {
         let mut response = answering.await?;
+        if response.status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
         let value = response.body.bytes().and_then(|body| HeaderValue::try_from(trust::digest_header(body)).ok());
         if let Some(value) = value {
             // In the place of what the upstream said of its own bytes.

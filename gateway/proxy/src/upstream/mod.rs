@@ -85,6 +85,8 @@ pub struct UpstreamRules {
     pub in_flight: u32,
     /// The most bytes of an answer.
     pub answer_bytes: u64,
+    /// How many times larger than it came a coded answer may become.
+    pub inflate_ratio: u64,
     /// How often a request may be tried in all.
     pub attempts: u32,
     /// When it counts as dead.
@@ -114,6 +116,7 @@ impl UpstreamRules {
             idle_connections: 1,
             in_flight: 1,
             answer_bytes: 1,
+            inflate_ratio: 1,
             attempts: 2,
             breaker: BreakerRules::default(),
         }

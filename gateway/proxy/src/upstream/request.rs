@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Uri};
 
 use super::{Protocol, UpstreamError, UpstreamRules};
@@ -45,10 +45,15 @@ impl Outgoing {
             (_, "" | "/") => path_and_query,
             (path, base) => [base.trim_end_matches('/'), path].concat(),
         };
-        if rules.protocol == Protocol::Http1 {
-            headers.insert(HOST, rules.host_header.clone());
-        }
-        let uri = uri(target.into(), rules)?;
+        // Another host than the URL's is an adapter's to choose.
+        let authority = match rules.protocol {
+            Protocol::Http1 => {
+                headers.entry(HOST).or_insert_with(|| rules.host_header.clone());
+                None
+            }
+            Protocol::Http2 => headers.remove(HOST).and_then(|host| Authority::from_maybe_shared(Bytes::from_owner(host)).ok()),
+        };
+        let uri = uri(target.into(), authority, rules)?;
         let body = match body {
             OutgoingBody::Held(bytes) => UpstreamRequestBody::Held(Some(bytes)),
             OutgoingBody::Streamed(body) => UpstreamRequestBody::Streamed(body),
@@ -60,12 +65,12 @@ impl Outgoing {
 }
 
 /// The URI of a request: h2 names the host in it.
-fn uri(target: Bytes, rules: &UpstreamRules) -> Result<Uri, UpstreamError> {
+fn uri(target: Bytes, authority: Option<Authority>, rules: &UpstreamRules) -> Result<Uri, UpstreamError> {
     let no_path = || UpstreamError::Protocol("the target is no path".into());
     let mut uri = http::uri::Parts::default();
     if rules.protocol == Protocol::Http2 {
         uri.scheme = Some(rules.scheme.clone());
-        uri.authority = Some(rules.authority.clone());
+        uri.authority = Some(authority.unwrap_or_else(|| rules.authority.clone()));
     }
     uri.path_and_query = Some(PathAndQuery::from_maybe_shared(target).map_err(|_| no_path())?);
     Uri::from_parts(uri).map_err(|_| no_path())
@@ -74,6 +79,8 @@ fn uri(target: Bytes, rules: &UpstreamRules) -> Result<Uri, UpstreamError> {
 /// What it takes to send a request once more. Hardly any is, so this is made to be written, in one piece, and not to be read.
 pub(super) struct Again {
     method: Method,
+    /// Of h2, whose requests name it.
+    authority: Option<Authority>,
     /// The target and then the headers, each after a line feed, which neither can hold: `name:value`.
     head: Vec<u8>,
     body: Bytes,
@@ -91,14 +98,14 @@ impl Again {
             head.push(b':');
             head.extend_from_slice(value.as_bytes());
         }
-        Some(Self { method: request.method().clone(), head, body: bytes.clone() })
+        Some(Self { method: request.method().clone(), authority: request.uri().authority().cloned(), head, body: bytes.clone() })
     }
 
     pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
         let mut lines = self.head.split(|&byte| byte == b'\n');
         let target = Bytes::copy_from_slice(lines.next().unwrap_or_default());
         let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(self.body))));
-        (*request.method_mut(), *request.uri_mut()) = (self.method, uri(target, rules)?);
+        (*request.method_mut(), *request.uri_mut()) = (self.method, uri(target, self.authority, rules)?);
         for line in lines {
             let (name, value) = line.split_at(line.iter().position(|&byte| byte == b':').unwrap_or(line.len()));
             if let (Ok(name), Some(Ok(value))) = (HeaderName::from_bytes(name), value.get(1..).map(HeaderValue::from_bytes)) {

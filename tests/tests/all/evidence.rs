@@ -227,34 +227,125 @@ fn what_would_invent_who_asks_does_not_load() {
     site.assert_faults(&good, &cases.each_ref().map(|(from, to, expected)| (*from, *to, *expected)));
 }
 
-/// Who signed in at the department's portal, by SPID or CIE, and how surely: in the codes that the provider wants.
-#[test]
-fn the_portals_token_says_who_asks() {
-    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
+const SPID: &str = "https://www.spid.gov.it/SpidL2";
+const CIE: &str = "https://www.cartaidentita.interno.gov.it/CieL3";
+
+/// The key set of a portal, and tokens that it signed, by the names of these claims of theirs.
+fn portal(tokens: &Value) -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
-    let (spid, cie) = ("https://www.spid.gov.it/SpidL2", "https://www.cartaidentita.interno.gov.it/CieL3");
-    let of = |claims: Value| json!({ "key": "portale", "claims": claims });
-    let made = python(
+    let tokens: serde_json::Map<String, Value> = tokens
+        .as_object()
+        .expect("tokens")
+        .iter()
+        .map(|(name, claims)| {
+            let mut claims = claims.clone();
+            if claims["expired"].take() == json!(true) {
+                claims = json!({ "exp": now - 1 });
+            }
+            (name.clone(), json!({ "key": "portale", "claims": claims }))
+        })
+        .collect();
+    python(
         "vouchers.py",
         &json!({
             "library": "joserfc", "keys": { "portale": { "alg": "RS256" } }, "header": { "typ": "JWT", "use": null },
             "claims": {
-                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": spid,
+                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": SPID,
                 "iat": now, "exp": now + 300, "purposeId": null, "producerId": null,
             },
-            "vouchers": {
-                "spid": of(json!({})), "cie": of(json!({ "acr": cie })), "other_acr": of(json!({ "acr": "https://www.spid.gov.it/SpidL1" })),
-                "anonymous": of(json!({ "preferred_username": null })), "expired": of(json!({ "exp": now - 1 })), "others": of(json!({ "aud": "altro" })),
-                "elsewhere": of(json!({ "iss": "https://sso.altrove.example" })),
-            },
+            "vouchers": tokens,
         }),
+    )
+}
+
+/// With that portal, whose keys lie beside the configuration.
+fn with_portal(yaml: &str) -> String {
+    yaml.replace("    consumers:", "    portal: sportello\n    consumers:").replace(
+        "eservices:",
+        "portals: { sportello: { issuer: \"https://sso.valdombra.example\", jwks: \"file:portale.json\", audience: varco } }\neservices:",
+    )
+}
+
+/// A portal whose token is all that its department shows: the claims say which it is.
+#[test]
+fn a_department_is_known_by_its_portals_token() {
+    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
+    let made = portal(&json!({
+        "casa": { "azp": "casa-digitale" }, "chat": { "azp": "chatbot" }, "others": { "azp": "altro" }, "none": {},
+        "expired": { "expired": true },
+    }));
+    std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
+    let more = format!(
+        "      casa: {{ tenant: valdombra, client: sociale, purpose: assistenza, token: {{ azp: casa-digitale }} }}\n\
+         \x20     chat: {{ tenant: valdombra, client: sociale, purpose: assistenza, key: \"{}\", token: {{ azp: chatbot }} }}\n",
+        hashed("chiave-chat")
     );
+    let yaml = with_portal(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), &more));
+    let gateway = Gateway::start(site.path(), &yaml);
+    let outbound = Outbound::of(scene, site, gateway);
+    let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));
+    for (headers, expected) in [
+        (vec![token("casa")], Ok("casa")),
+        (vec![token("chat"), "X-Api-Key: chiave-chat".into()], Ok("chat")),
+        (vec![SOCIALE.into()], Ok("sociale")),
+        (vec![SOCIALE.into(), token("casa")], Ok("sociale")),
+        (vec![token("chat")], Err("portal-token-unknown")),
+        (vec![token("others")], Err("portal-token-unknown")),
+        (vec![token("none")], Err("portal-token-unknown")),
+        (vec![token("expired")], Err("portal-token-expired")),
+        (vec![], Err("portal-token-missing")),
+        (vec!["X-Api-Key: chiave-chat".into()], Err("portal-token-missing")),
+        (vec![token("casa"), "X-Api-Key: chiave-chat".into()], Err("portal-token-unknown")),
+        (vec![token("casa"), "X-Api-Key: nessuna".into()], Err("key-unknown")),
+    ] {
+        let sent = provider.asked().len();
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let answer = outbound.ask(&headers);
+        match expected {
+            Ok(department) => {
+                assert_eq!(answer.status, 200, "{headers:?} {answer:?}");
+                assert_eq!(outbound.record_of(&answer)["department"], json!(department));
+                assert!(!provider.asked()[sent].headers["authorization"].contains(made["vouchers"]["casa"].as_str().expect("a token")));
+            }
+            Err(kind) => {
+                assert_problem(&answer, 401, kind);
+                assert_eq!(provider.asked().len(), sent, "{headers:?}");
+            }
+        }
+    }
+    outbound.site.assert_faults(
+        &yaml,
+        &[
+            ("token: { azp: casa-digitale }", "token: {}", "no claim is named"),
+            ("token: { azp: casa-digitale }", "", "needs `key`, `certificate` or `token`"),
+            ("    portal: sportello\n", "", "a token is a portal's, and the e-service has none"),
+            (
+                "      casa: {",
+                "      due: { tenant: valdombra, client: sociale, purpose: assistenza, token: { azp: casa-digitale, acr: x } }\n      casa: {",
+                "`due` has the same token",
+            ),
+        ],
+    );
+}
+
+/// Who signed in at the department's portal, by SPID or CIE, and how surely: in the codes that the provider wants.
+#[test]
+fn the_portals_token_says_who_asks() {
+    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
+    let made = portal(&json!({
+        "spid": {}, "cie": { "acr": CIE }, "other_acr": { "acr": "https://www.spid.gov.it/SpidL1" },
+        "anonymous": { "preferred_username": null }, "expired": { "expired": true }, "others": { "aud": "altro" },
+        "elsewhere": { "iss": "https://sso.altrove.example" },
+    }));
     std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
     let yaml = asking(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), ""), "AUDIT_REST_02")
         .replace("\"header:X-Operatore\"", "\"claim:preferred_username\"")
         .replace("\"header:X-Loa\"", "\"claim:acr\"")
-        .replace("    consumers:", &format!("    portal: sportello\n    evidence_values: {{ LoA: {{ \"{spid}\": SPID_L2, \"{cie}\": CIE_L3 }} }}\n    consumers:"))
-        .replace("eservices:", "portals: { sportello: { issuer: \"https://sso.valdombra.example\", jwks: \"file:portale.json\", audience: varco } }\neservices:");
+        .replace(
+            "    consumers:",
+            &format!("    evidence_values: {{ LoA: {{ \"{SPID}\": SPID_L2, \"{CIE}\": CIE_L3 }} }}\n    consumers:"),
+        );
+    let yaml = with_portal(&yaml);
     let gateway = Gateway::start(site.path(), &yaml);
     let outbound = Outbound::of(scene, site, gateway);
     let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));

@@ -15,7 +15,7 @@ use policy::{Policies, PolicySource, PolicyTarget};
 use trust::Instances;
 
 use super::cors::Cors;
-use super::modi::{EvidenceRules, ModiRules, Patterns};
+use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
 use super::{Departments, LimitRules, Scope, files, inbound, limits, upstream};
@@ -264,6 +264,12 @@ fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
 fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Option<Security>, Vec<Instance>) {
     let before = section.faults().borrow().len();
     let (departments, instances) = super::department::compile(section, scope, evidence);
+    let told = evidence.is_some_and(|rules| rules.claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))));
+    let shown = departments.list.iter().any(|department| !department.credentials.token.is_empty());
+    if section.node("portal").is_some() && !told && !shown {
+        let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
+        section.report(fault.hint("take a claim from its token, `userID: \"claim:sub\"`, or know a department by it, `token: { azp: … }`"));
+    }
     let is_whole = section.faults().borrow().len() == before;
     (is_whole.then_some(Security::Department(departments)), instances)
 }

@@ -109,10 +109,6 @@ impl Patterns {
         let renamed = section.section("evidence_values");
         let found = section.named_texts("evidence");
         let Some(bound) = self.audit else {
-            if portal.is_some() {
-                let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
-                section.report(fault.hint("its token tells evidence, which `AUDIT_REST_01` and `AUDIT_REST_02` ask for"));
-            }
             if !found.is_empty() {
                 let fault = Fault::error(section.place("evidence"), "no pattern tells the provider any evidence");
                 section.report(fault.hint("write `AUDIT_REST_02` (or `AUDIT_REST_01`) in `security`, as the provider asks"));
@@ -132,10 +128,6 @@ impl Patterns {
         let claims: Vec<EvidenceClaim> = found.into_iter().filter_map(claim).collect();
         if let Some(renamed) = renamed {
             unknown_names(renamed, &names);
-        }
-        if portal.is_some() && !claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))) {
-            let fault = Fault::error(section.place("portal"), "nothing is asked of this portal: nobody would have to sign in");
-            section.report(fault.hint("take a claim from its token: `userID: \"claim:sub\"`"));
         }
         Some(EvidenceRules { bound, claims })
     }

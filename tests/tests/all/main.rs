@@ -7,6 +7,7 @@ mod before;
 mod body_limits;
 mod cache;
 mod cache_sharing;
+mod callers;
 mod check;
 mod connection_limits;
 mod corpora;

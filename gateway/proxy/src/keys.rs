@@ -19,7 +19,7 @@ use trust::{DatedKeys, IssuerRules, Jwks, KeyLook, KeyRing, Presented, TrustErro
 use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{IssuerConfig, KeySource};
-use crate::upstream::{Outgoing, OutgoingBody, PoolPlace, Pools, Upstream};
+use crate::upstream::{Outgoing, OutgoingBody, Pools, Upstream};
 
 /// An issuer with its keys.
 pub struct Issuer {
@@ -159,7 +159,7 @@ impl Issuer {
     /// Fetches whenever it is due or asked for, until it is retired: a task of the control thread.
     pub async fn keep_fresh(self: Arc<Self>) {
         let upstream = match &self.config.keys {
-            KeySource::Url(rules) => Some(Upstream { rules: rules.clone(), state: Arc::default(), pool: PoolPlace::default() }),
+            KeySource::Url(rules) => Some(Upstream::own(rules)),
             KeySource::File { .. } => None,
         };
         let pools = Pools::default();

@@ -19,7 +19,7 @@ use trust::TokenFault;
 use crate::clock;
 use crate::config::Definition;
 use crate::exchange::{Outcome, Stage};
-use crate::upstream::Upstream;
+use crate::upstream::{Standing, Upstream};
 
 pub use times::Times;
 
@@ -44,6 +44,7 @@ pub struct Metrics {
     /// Audit batches made durable: how long each took.
     pub audit_commits: Times,
     breakers: Family<ServiceLabels, Gauge>,
+    addresses: Family<CacheLabels, Gauge>,
     in_flight: Family<ServiceLabels, Gauge>,
     idle: Family<ServiceLabels, Gauge>,
     opened: Family<ServiceLabels, Gauge>,
@@ -113,6 +114,9 @@ impl TokenMetrics {
     }
 }
 
+/// What an address can be used for, as the metrics call it.
+const STANDINGS: [(&str, Standing); 3] = [("up", Standing::Up), ("ejected", Standing::Ejected), ("down", Standing::Down)];
+
 /// How an exchange can end while the process lives, by their own order.
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Refused, Outcome::Failed, Outcome::Abandoned];
 
@@ -143,6 +147,7 @@ impl Metrics {
             audit_queue: Gauge::default(),
             audit_commits: Times::new(1),
             breakers: Family::default(),
+            addresses: Family::default(),
             in_flight: Family::default(),
             idle: Family::default(),
             opened: Family::default(),
@@ -159,6 +164,11 @@ impl Metrics {
         registry.register("buffered_bytes", "Bytes of bodies held now", metrics.buffered_bytes.clone());
         registry.register("audit_queue_bytes", "Bytes waiting for the audit log", metrics.audit_queue.clone());
         registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());
+        registry.register(
+            "upstream_addresses",
+            "Addresses of an upstream: up, ejected after failures, down by checks",
+            metrics.addresses.clone(),
+        );
         registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
         registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
         registry.register(
@@ -190,6 +200,9 @@ impl Metrics {
             miss: cache("miss"),
             bypass: cache("bypass"),
             breaker: self.breakers.get_or_create_owned(&labels),
+            addresses: STANDINGS.map(|(state, _)| {
+                self.addresses.get_or_create_owned(&CacheLabels { eservice: labels.eservice.clone(), state: state.into() })
+            }),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             idle: self.idle.get_or_create_owned(&labels),
             opened: self.opened.get_or_create_owned(&labels),
@@ -216,6 +229,9 @@ impl Metrics {
     pub fn forget(&self, eservice: &str) {
         let labels = ServiceLabels { eservice: eservice.to_owned() };
         self.breakers.remove(&labels);
+        for (state, _) in STANDINGS {
+            self.addresses.remove(&CacheLabels { eservice: labels.eservice.clone(), state: state.into() });
+        }
         self.in_flight.remove(&labels);
         self.idle.remove(&labels);
     }
@@ -259,6 +275,8 @@ pub struct ServiceMetrics {
     miss: Counter,
     bypass: Counter,
     breaker: Gauge,
+    /// By [`STANDINGS`].
+    addresses: [Gauge; 3],
     in_flight: Gauge,
     idle: Gauge,
     opened: Gauge,
@@ -272,7 +290,12 @@ impl ServiceMetrics {
         let state = &upstream.state;
         self.breaker.set(i64::from(state.breaker.level(clock::millis())));
         self.in_flight.set(i64::from(state.in_flight.load(Ordering::Relaxed)));
-        self.idle.set(upstream.pool.idle.load(Ordering::Relaxed));
+        self.idle.set(upstream.addresses.iter().map(|address| address.pool.idle.load(Ordering::Relaxed)).sum());
+        let now = clock::millis();
+        for (gauge, standing) in self.addresses.iter().zip(STANDINGS) {
+            let standing_so = upstream.addresses.iter().filter(|address| address.health.standing(now) == standing.1);
+            gauge.set(standing_so.count() as i64);
+        }
         self.opened.set(state.opened.load(Ordering::Relaxed) as i64);
     }
 

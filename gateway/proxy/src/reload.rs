@@ -26,6 +26,7 @@ use crate::plan::{Plan, Word};
 use crate::recall::recall;
 use crate::snapshot::{Listener, Post, Snapshot};
 use crate::state::State;
+use crate::upstream;
 use crate::watch::{Seen, watch};
 
 /// How often it is looked whether a snapshot that was replaced is still in use.
@@ -75,6 +76,8 @@ struct Inner {
     doors: DoorId,
     /// Replaced, and perhaps in use still. They are dropped here and not by the last exchange, which would make its worker wait.
     replaced: Vec<Arc<Snapshot>>,
+    /// Ends the checks of upstreams' addresses that the configuration in force asks for.
+    checks: CancellationToken,
 }
 
 /// An address that is listened to.
@@ -230,6 +233,7 @@ impl Reloader {
             self.control.spawn(Issuer::keep_fresh(issuer));
         }
         snapshot.keyed().for_each(|issuer| issuer.read_file());
+        self.check(inner, &snapshot);
         for listener in &snapshot.listeners {
             self.post(inner, listener)?;
         }
@@ -255,6 +259,22 @@ impl Reloader {
         inner.posts.retain(|name, _| snapshot.listeners.iter().any(|listener| listener.rules.name == *name));
         self.sweep(inner);
         Ok(())
+    }
+
+    /// Has the addresses of upstreams asked whether they live, as this configuration says.
+    fn check(&self, inner: &mut Inner, snapshot: &Snapshot) {
+        std::mem::replace(&mut inner.checks, self.ending.child_token()).cancel();
+        for service in snapshot.services() {
+            let upstream = &service.upstream;
+            for address in upstream.addresses.iter() {
+                let Some(checks) = &upstream.rules.checks else {
+                    address.health.unchecked();
+                    continue;
+                };
+                let (name, ended) = (service.definition.name.clone(), inner.checks.clone());
+                self.control.spawn(upstream::check(name, address.clone(), upstream.rules.clone(), checks.clone(), ended));
+            }
+        }
     }
 
     /// Gives a listener to those who look for it at its post.

@@ -16,7 +16,7 @@ use crate::config::{
 use crate::keys::Issuer;
 use crate::metrics::{ServiceMetrics, TenantMetrics};
 use crate::state::State;
-use crate::upstream::{PoolKey, Upstream};
+use crate::upstream::{Address, Endpoint, PoolKey, Upstream};
 use crate::vouchers::{VoucherRules, VoucherSource};
 
 /// An e-service with its state.
@@ -133,7 +133,7 @@ impl<'a> Binding<'a> {
             upstream: Upstream {
                 rules: definition.upstream.clone(),
                 state: state.upstream(name, &definition.upstream.authority),
-                pool: state.pool(PoolKey::new(name, &definition.upstream, matches!(definition.security, Security::Upstream))),
+                addresses: definition.upstream.endpoints.iter().map(|endpoint| self.address(endpoint, definition)).collect(),
             },
             limits: ServiceLimits {
                 total: limits.total,
@@ -163,6 +163,11 @@ impl<'a> Binding<'a> {
             holds: (0..definition.operations.len()).map(|operation| holds(definition, operation)).collect(),
             definition: definition.clone(),
         }
+    }
+
+    fn address(&self, endpoint: &Endpoint, definition: &Definition) -> Address {
+        let key = PoolKey::new(&definition.name, &definition.upstream, endpoint, matches!(definition.security, Security::Upstream));
+        Address { endpoint: endpoint.clone(), health: self.state.health(&definition.name, endpoint), pool: self.state.pool(key) }
     }
 
     /// A tenant; one that is named nowhere is the implicit one beside others, which has no limit.

@@ -22,7 +22,7 @@ use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::{Metrics, TenantMetrics};
 use crate::snapshot::Snapshot;
-use crate::upstream::{PoolKey, PoolPlace, UpstreamState};
+use crate::upstream::{Endpoint, Health, PoolKey, PoolPlace, UpstreamState};
 use crate::vouchers::{TokenSource, VoucherRules, VoucherSource};
 
 /// What is shared by all workers and all snapshots.
@@ -65,6 +65,7 @@ struct Named {
     /// Places of pools that are no longer configured.
     free: Vec<PoolPlace>,
     upstreams: HashMap<(Arc<str>, Authority), Arc<UpstreamState>>,
+    health: HashMap<(Arc<str>, String, u16), Arc<Health>>,
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
     daily: HashMap<(Arc<str>, &'static str), DailyCounts>,
@@ -170,7 +171,10 @@ impl State {
         let named = &mut *self.named.lock();
         let services = || snapshot.services();
         let names: HashSet<&str> = services().map(|service| &*service.definition.name).collect();
-        let slots: HashSet<usize> = services().map(|service| service.upstream.pool.slot).collect();
+        let addresses = || services().flat_map(|service| service.upstream.addresses.iter());
+        let slots: HashSet<usize> = addresses().map(|address| address.pool.slot).collect();
+        let health: HashSet<_> = addresses().map(|address| Arc::as_ptr(&address.health)).collect();
+        named.health.retain(|_, known| health.contains(&Arc::as_ptr(known)));
         let upstreams: HashSet<_> = services().map(|service| Arc::as_ptr(&service.upstream.state)).collect();
         named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
         for name in named.totals.keys().filter(|name| !names.contains(&***name)) {
@@ -197,6 +201,11 @@ impl State {
     /// What is counted of an e-service's upstream: of another address nothing is known yet.
     pub fn upstream(&self, name: &Arc<str>, authority: &Authority) -> Arc<UpstreamState> {
         self.named.lock().upstreams.entry((name.clone(), authority.clone())).or_default().clone()
+    }
+
+    /// What is known of one of its addresses.
+    pub fn health(&self, name: &Arc<str>, endpoint: &Endpoint) -> Arc<Health> {
+        self.named.lock().health.entry((name.clone(), endpoint.host.clone(), endpoint.port)).or_default().clone()
     }
 
     /// What is counted of all callers of an e-service.

@@ -25,7 +25,7 @@ use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{ClientRules, IssuerConfig, TokenServer};
 use crate::metrics::TokenMetrics;
-use crate::upstream::{Arriving, Outgoing, OutgoingBody, PoolPlace, Pools, Upstream};
+use crate::upstream::{Arriving, Outgoing, OutgoingBody, Pools, Upstream};
 
 /// How long an assertion lives: PDND gives no tolerance, so long enough for clocks that differ a little.
 const ASSERTION_LIFETIME: Duration = Duration::from_mins(2);
@@ -52,7 +52,7 @@ impl TokenSource {
     /// The token server of an environment, if it has one.
     pub fn new(issuer: &IssuerConfig, metrics: TokenMetrics, control: Handle) -> Option<Self> {
         let rules = issuer.token.clone()?;
-        let upstream = Upstream { rules: rules.upstream.clone(), state: Arc::default(), pool: PoolPlace::default() };
+        let upstream = Upstream::own(&rules.upstream);
         let (environment, health, pools) = (issuer.name.clone(), Mutex::default(), Pools::default());
         Some(Self { environment, rules, upstream, pools, health, metrics, control })
     }

@@ -1,5 +1,6 @@
 //! Every end-to-end test, in one binary: one module a subject.
 
+mod addresses;
 mod admission;
 mod answers;
 mod authority;

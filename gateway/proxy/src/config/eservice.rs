@@ -370,8 +370,10 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
 fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstream: &UpstreamRules, answers: AnswerMode) -> [u8; 32] {
     let mut text = contract.hash().to_vec();
     text.extend_from_slice(base_path.as_bytes());
-    let UpstreamRules { scheme, authority, base_path, .. } = upstream;
-    text.extend_from_slice(format!("\n{adapter:?}\n{scheme}://{authority}{base_path}\n{answers:?}\n").as_bytes());
+    let UpstreamRules { scheme, authority, base_path, endpoints, .. } = upstream;
+    let mut addresses: Vec<String> = endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
+    addresses.sort_unstable();
+    text.extend_from_slice(format!("\n{adapter:?}\n{scheme}://{authority}{base_path}\n{addresses:?}\n{answers:?}\n").as_bytes());
     if let Some(tls) = &upstream.tls {
         text.extend_from_slice(tls.tls.identity());
     }

@@ -12,16 +12,17 @@ use super::http1::Http1;
 use super::pool::{Connection, Sender};
 use crate::config::UpstreamTls;
 
-use super::{Protocol, Proxy, UpstreamError, UpstreamRules};
+use super::{Endpoint, Protocol, Proxy, UpstreamError, UpstreamRules};
 
-pub(super) async fn connect(rules: &UpstreamRules) -> Result<Connection, UpstreamError> {
+/// Names are looked up anew for each connection: a change of address is followed as fast as connections grow old.
+pub(super) async fn connect(rules: &UpstreamRules, endpoint: &Endpoint) -> Result<Connection, UpstreamError> {
     let to = |host: &str, port: u16| TcpStream::connect((host.to_owned(), port));
     let failed = |error: std::io::Error| UpstreamError::Connect(error.kind().to_string());
     let stream = match &rules.proxy {
-        None => to(&rules.host, rules.port).await.map_err(failed)?,
+        None => to(&endpoint.host, endpoint.port).await.map_err(failed)?,
         Some(proxy) => {
             let mut stream = to(&proxy.host, proxy.port).await.map_err(|error| Tunnel::NoProxy(error.kind()))?;
-            tunnel(&mut stream, proxy, rules).await?;
+            tunnel(&mut stream, proxy, endpoint).await?;
             stream
         }
     };
@@ -61,10 +62,10 @@ impl From<Tunnel> for UpstreamError {
 const MOST_OF_ANSWER: usize = 8 << 10;
 
 /// Asks the proxy for a tunnel to the upstream (RFC 9110 §9.3.6): what is then said is between the two.
-async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, rules: &UpstreamRules) -> Result<(), Tunnel> {
+async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, endpoint: &Endpoint) -> Result<(), Tunnel> {
     let broken = |error: std::io::Error| Tunnel::Broken(error.kind());
-    let host = if rules.host.contains(':') { format!("[{}]", rules.host) } else { rules.host.clone() };
-    let target = format!("{host}:{}", rules.port);
+    let host = if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() };
+    let target = format!("{host}:{}", endpoint.port);
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     if let Some(authorization) = &proxy.authorization {
         request.extend_from_slice(b"Proxy-Authorization: ");

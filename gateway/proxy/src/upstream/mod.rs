@@ -3,8 +3,10 @@
 //! Connections belong to a worker ([`Pools`]); what must be counted over all workers (in-flight, breaker, retry budget)
 //! belongs to the state ([`UpstreamState`]). No redirect is followed: an upstream does not choose whom we talk to.
 
+mod address;
 mod breaker;
 mod budget;
+mod check;
 mod connect;
 mod http1;
 mod pool;
@@ -21,9 +23,12 @@ use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
 use crate::clock;
 use crate::config::UpstreamTls;
 
+pub use address::{Address, Balance, CheckRules, EjectionRules, Endpoint, Health, Standing};
+use address::{Load, choose};
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
-use pool::Due;
+pub use check::check;
+use pool::{Due, NotSent};
 pub use pool::{PoolKey, PoolPlace, Pools, Returned};
 use request::Again;
 pub use request::{Outgoing, OutgoingBody};
@@ -57,10 +62,18 @@ pub struct UpstreamRules {
     pub authority: Authority,
     /// The same as the `Host` header.
     pub host_header: HeaderValue,
-    /// The host to connect to.
+    /// The host of the URL.
     pub host: String,
-    /// The port to connect to.
+    /// The port of the URL.
     pub port: u16,
+    /// Where connections are made to: the URL's host and port, or those that stand in for them.
+    pub endpoints: Vec<Endpoint>,
+    /// How one of several is chosen.
+    pub balance: Balance,
+    /// When one of several is left alone.
+    pub ejection: EjectionRules,
+    /// How they are asked whether they live.
+    pub checks: Option<CheckRules>,
     /// The path of the URL; what an adapter asks for is appended to it.
     pub base_path: String,
     /// TLS, for `https`.
@@ -104,6 +117,10 @@ impl UpstreamRules {
             host_header: HeaderValue::from_static("anagrafe.example"),
             host: "anagrafe.example".into(),
             port: 80,
+            endpoints: vec![Endpoint { host: "anagrafe.example".into(), port: 80, weight: 1 }],
+            balance: Balance::default(),
+            ejection: EjectionRules::default(),
+            checks: None,
             base_path: String::new(),
             tls: None,
             proxy: None,
@@ -134,6 +151,8 @@ pub struct UpstreamState {
     pub budget: RetryBudget,
     /// Connections made so far.
     pub opened: AtomicU64,
+    /// Requests so far, where there are several addresses.
+    turn: AtomicU64,
 }
 
 /// An upstream of the snapshot: its rules, its state, and the pool of each worker that it uses.
@@ -143,8 +162,8 @@ pub struct Upstream {
     pub rules: Arc<UpstreamRules>,
     /// What is counted.
     pub state: Arc<UpstreamState>,
-    /// Where its connections are kept.
-    pub pool: PoolPlace,
+    /// Its addresses, with their connections.
+    pub addresses: Arc<[Address]>,
 }
 
 /// Why an upstream gave no answer.
@@ -198,22 +217,32 @@ pub struct Arriving {
 
 /// One more request under way; it counts until it is dropped, with the body of its answer.
 #[derive(Debug)]
-pub struct InFlight(Arc<UpstreamState>);
+pub struct InFlight {
+    state: Arc<UpstreamState>,
+    /// At one of several addresses.
+    load: Option<Load>,
+}
 
 impl InFlight {
     fn enter(state: &Arc<UpstreamState>, most: u32) -> Option<Self> {
         let entered = state.in_flight.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |now| (now < most).then_some(now + 1));
-        entered.is_ok().then(|| Self(state.clone()))
+        entered.is_ok().then(|| Self { state: state.clone(), load: None })
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.state.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl Upstream {
+    /// One that is counted by itself, with connections of its own: for what the gateway itself asks.
+    pub fn own(rules: &Arc<UpstreamRules>) -> Self {
+        let address = |endpoint: &Endpoint| Address { endpoint: endpoint.clone(), health: Arc::default(), pool: PoolPlace::default() };
+        Self { rules: rules.clone(), state: Arc::default(), addresses: rules.endpoints.iter().map(address).collect() }
+    }
+
     /// Sends a request and waits for the head of the answer. Also tells how often it was sent, for the record.
     pub async fn send(&self, pools: &Pools, now: Instant, outgoing: Outgoing) -> (Result<Arriving, UpstreamError>, u32) {
         let mut attempts = 0;
@@ -229,13 +258,14 @@ impl Upstream {
         attempts: &mut u32,
     ) -> Result<Arriving, UpstreamError> {
         let rules = &self.rules;
-        let Some(in_flight) = InFlight::enter(&self.state, rules.in_flight) else {
+        let Some(mut in_flight) = InFlight::enter(&self.state, rules.in_flight) else {
             return Err(UpstreamError::Saturated);
         };
         let deadline = now + rules.total_timeout;
         self.state.budget.deposit();
         let repeatable = outgoing.repeatable;
         let mut request = outgoing.into_request(rules)?;
+        let mut tried = Vec::new();
         loop {
             let passage = match self.state.breaker.ask(&rules.breaker, clock::millis) {
                 Passage::Open(retry_after) => return Err(UpstreamError::CircuitOpen { retry_after }),
@@ -247,20 +277,34 @@ impl Upstream {
                 UpstreamRequestBody::Streamed(body) => Some(body.broken()),
                 UpstreamRequestBody::Held(_) => None,
             };
-            let sent = pools.of(&self.pool).exchange(self, Due { now, deadline }, request).await;
-            let error = match sent {
+            let at = self.choose(&tried);
+            let address = &self.addresses[at];
+            in_flight.load = (self.addresses.len() > 1).then(|| Load::on(&address.health));
+            let sent = pools.of(&address.pool).exchange(self, &address.endpoint, Due { now, deadline }, request).await;
+            let (error, back) = match sent {
                 Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
+                    address.health.succeeded();
                     let (head, incoming) = answer.into_parts();
                     let body = UpstreamStream::new(incoming, head.version, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
                 // RFC 9110 §15: what is no status means no more than that the upstream failed.
-                Ok(_) => UpstreamError::Protocol("a status above 599".into()),
-                Err(error) => error,
+                Ok(_) => (UpstreamError::Protocol("a status above 599".into()), None),
+                Err(NotSent { error, back }) => (error, back),
             };
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
-            self.count_failure(passage, &error);
+            tried.push(at);
+            if let Some(back) = back
+                && tried.len() < self.addresses.len()
+            {
+                // Nothing of it was seen by anybody: another address is asked, whatever the method.
+                self.state.breaker.abandoned(passage);
+                address.health.failed(&rules.ejection, clock::millis());
+                (now, request) = (Instant::now(), back);
+                continue;
+            }
+            self.count_failure(passage, &error, address);
             match again {
                 Some(again) if is_transient(&error) && self.state.budget.withdraw() => {
                     (now, request) = (Instant::now(), again.into_request(rules)?);
@@ -270,10 +314,24 @@ impl Upstream {
         }
     }
 
-    fn count_failure(&self, passage: Passage, error: &UpstreamError) {
+    fn choose(&self, tried: &[usize]) -> usize {
+        if self.addresses.len() == 1 {
+            return 0;
+        }
+        let (rules, turn) = (&self.rules, self.state.turn.fetch_add(1, Ordering::Relaxed));
+        // Where all have been tried, any of them is again.
+        let tried = if tried.len() < self.addresses.len() { tried } else { &[] };
+        choose(&self.addresses, rules.balance, &rules.ejection, tried, turn, clock::millis())
+    }
+
+    fn count_failure(&self, passage: Passage, error: &UpstreamError, address: &Address) {
         match error {
             UpstreamError::CallerBody(_) => self.state.breaker.abandoned(passage),
-            _ => self.state.breaker.failed(passage, &self.rules.breaker, clock::millis()),
+            _ => {
+                let now = clock::millis();
+                self.state.breaker.failed(passage, &self.rules.breaker, now);
+                address.health.failed(&self.rules.ejection, now);
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use hyper::client::conn::{TrySendError, http2};
 use parking_lot::Mutex;
 
 use super::http1::Http1;
-use super::{Protocol, Proxy, Upstream, UpstreamError, UpstreamRules};
+use super::{Endpoint, Protocol, Proxy, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
 use crate::config::UpstreamTls;
 
@@ -38,11 +38,11 @@ pub struct PoolKey {
 
 impl PoolKey {
     /// The pool of an e-service with these rules; `credentials`: whether callers' own pass through to the upstream.
-    pub fn new(eservice: &Arc<str>, rules: &UpstreamRules, credentials: bool) -> Self {
+    pub fn new(eservice: &Arc<str>, rules: &UpstreamRules, endpoint: &Endpoint, credentials: bool) -> Self {
         let own = credentials || rules.tls.is_some() || rules.protocol == Protocol::Http2;
         Self {
-            host: rules.host.clone(),
-            port: rules.port,
+            host: endpoint.host.clone(),
+            port: endpoint.port,
             protocol: rules.protocol,
             tls: rules.tls.clone(),
             proxy: rules.proxy.clone(),
@@ -185,9 +185,10 @@ impl Pool {
     pub(super) async fn exchange(
         self: Arc<Self>,
         upstream: &Upstream,
+        endpoint: &Endpoint,
         mut due: Due,
         mut request: Box<Request>,
-    ) -> Result<(Answer, Option<Returned>), UpstreamError> {
+    ) -> Result<(Answer, Option<Returned>), NotSent> {
         let rules = &upstream.rules;
         for _ in 0..MOST_STALE {
             let Some(connection) = self.take_idle(due.now) else { break };
@@ -196,11 +197,14 @@ impl Pool {
                 Sent::Unwritten(back) => request = back,
             }
         }
-        let connection = connect(upstream, due).await?;
+        let connection = match connect(upstream, endpoint, due).await {
+            Ok(connection) => connection,
+            Err(error) => return Err(NotSent { error, back: Some(request) }),
+        };
         due.now = Instant::now();
         match self.send(connection, rules, due, request).await? {
             Sent::Answered(answer, connection) => Ok((answer, connection)),
-            Sent::Unwritten(_) => Err(UpstreamError::Reset("it closed a new connection".into())),
+            Sent::Unwritten(back) => Err(NotSent { error: UpstreamError::Reset("it closed a new connection".into()), back: Some(back) }),
         }
     }
 
@@ -287,10 +291,23 @@ impl Pool {
     }
 }
 
-async fn connect(upstream: &Upstream, due: Due) -> Result<Connection, UpstreamError> {
+/// Why an exchange with one address came to nothing; with the request, if nothing of it was written.
+#[derive(Debug)]
+pub(super) struct NotSent {
+    pub(super) error: UpstreamError,
+    pub(super) back: Option<Box<Request>>,
+}
+
+impl From<UpstreamError> for NotSent {
+    fn from(error: UpstreamError) -> Self {
+        Self { error, back: None }
+    }
+}
+
+async fn connect(upstream: &Upstream, endpoint: &Endpoint, due: Due) -> Result<Connection, UpstreamError> {
     let rules = &upstream.rules;
     // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
-    let connecting = Box::pin(super::connect::connect(rules));
+    let connecting = Box::pin(super::connect::connect(rules, endpoint));
     let (until, late) = due.sooner(rules.connect_timeout, UpstreamError::ConnectTimeout);
     let connection = tokio::time::timeout_at(until.into(), connecting).await.unwrap_or(Err(late))?;
     upstream.state.opened.fetch_add(1, Ordering::Relaxed);
@@ -339,13 +356,15 @@ mod tests {
 
     #[test]
     fn only_plain_http1_that_carries_nobodys_credentials_is_shared() {
-        let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, credentials);
+        let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, &rules.endpoints[0], credentials);
         let (plain, http2) = (UpstreamRules::for_tests(), UpstreamRules { protocol: Protocol::Http2, ..UpstreamRules::for_tests() });
         assert_eq!(
             key("a", &plain, false),
             key("b", &UpstreamRules { attempts: 9, base_path: "/b".into(), ..UpstreamRules::for_tests() }, false)
         );
-        assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { port: 81, ..UpstreamRules::for_tests() }, false));
+        let at_port_81 =
+            UpstreamRules { endpoints: vec![Endpoint { port: 81, ..plain.endpoints[0].clone() }], ..UpstreamRules::for_tests() };
+        assert_ne!(key("a", &plain, false), key("b", &at_port_81, false));
         assert_ne!(key("a", &plain, false), key("b", &UpstreamRules { idle_connections: 2, ..UpstreamRules::for_tests() }, false));
         assert_ne!(key("a", &http2, false), key("b", &http2, false));
         assert_ne!(key("a", &plain, true), key("b", &plain, true));

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 
 /// An authority whose certificates and keys lie in a folder as PEM files.
 pub(crate) struct Authority {
@@ -28,9 +31,36 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let usage = if hosts.is_empty() { ExtendedKeyUsagePurpose::ClientAuth } else { ExtendedKeyUsagePurpose::ServerAuth };
         params.extended_key_usages = vec![usage];
+        params.serial_number = Some(serial(name));
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         std::fs::write(folder.join(format!("{name}.pem")), certificate.pem()).expect("a folder can be written to");
         std::fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).expect("a folder can be written to");
     }
+
+    /// Withdraws the certificates of these names, in a list that holds until this year begins: `<name>.crl`.
+    pub(crate) fn withdraw(&self, folder: &Path, name: &str, withdrawn: &[&str], until: i32) {
+        let then = rcgen::date_time_ymd(2020, 1, 1);
+        let revoked = |name: &&str| RevokedCertParams {
+            serial_number: serial(name),
+            revocation_time: then,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: then,
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: withdrawn.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).expect("a list").pem().expect("PEM");
+        std::fs::write(folder.join(format!("{name}.crl")), list).expect("a folder can be written to");
+    }
+}
+
+/// The serial number of the certificate of a name.
+fn serial(name: &str) -> SerialNumber {
+    SerialNumber::from(name.bytes().fold(7, |number: u64, byte| number.wrapping_mul(31) + u64::from(byte)) >> 1)
 }

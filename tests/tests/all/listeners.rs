@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::Signal;
 use tests::{Connection, Gateway, Site, Witness, curl, eventually};
 
 use crate::authority::Authority;
@@ -91,6 +92,38 @@ fn asks_for_client_certificates_as_configured() {
             counted(&gateway, "tls", 2.0);
         }
     }
+}
+
+/// A list of withdrawn certificates; one that is out of date says nothing any more, and lets nobody in.
+#[test]
+fn a_withdrawn_certificate_is_let_in_no_more() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let authority = Authority::new(site.path(), "ca");
+    authority.sign(site.path(), "local", &["localhost"]);
+    for client in ["client", "lost"] {
+        authority.sign(site.path(), client, &[]);
+    }
+    let file = |name: &str| site.path().join(name).display().to_string();
+    let tls = ", tls: [{ certificate: local.pem, key: local.key }], client_certificates: { ca: ca.pem, crls: [ca.crl] }";
+    authority.withdraw(site.path(), "ca", &["lost"], 2100);
+    let gateway = site.gateway("", tls, &witness.url(), "");
+    let url = gateway.tls_url("web", "/c/v1/cose");
+    let ask = |who: &str| {
+        let (certificate, key) = (file(&format!("{who}.pem")), file(&format!("{who}.key")));
+        curl(&["--cacert", &file("ca.pem"), "--cert", &certificate, "--key", &key, &url]).status
+    };
+    assert_eq!((ask("client"), ask("lost")), (200, 0));
+    authority.withdraw(site.path(), "ca", &["client", "lost"], 2100);
+    gateway.signal(Signal::HUP);
+    eventually("the new list is in force", || (ask("client") == 0).then_some(()));
+    authority.withdraw(site.path(), "ca", &[], 2100);
+    gateway.signal(Signal::HUP);
+    eventually("the next one too", || (ask("client") == 200 && ask("lost") == 200).then_some(()));
+    authority.withdraw(site.path(), "ca", &[], 2021);
+    gateway.signal(Signal::HUP);
+    eventually("one that is out of date", || (ask("client") == 0).then_some(()));
+    let good = Site::configuration("", tls, &witness.url(), "");
+    site.assert_faults(&good, &[("ca.crl", "local.pem", "holds no list of withdrawn certificates"), ("ca.crl", "cb.crl", "cannot read")]);
 }
 
 #[test]

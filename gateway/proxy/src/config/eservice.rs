@@ -16,6 +16,7 @@ use trust::Instances;
 
 use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
+use super::network::Network;
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
 use super::{Departments, LimitRules, Scope, files, inbound, limits, upstream};
@@ -164,7 +165,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let body_bytes = section.bytes("body_bytes");
     let served = status == StatusMode::Served;
     let standing = Standing { base_path: &base_path, direction, cookies: matches!(security, Some(Security::Upstream)) };
-    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } = adapter(section, contract.as_ref(), served, &standing)?;
+    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } =
+        adapter(section, contract.as_ref(), served, &standing, scope.network)?;
     // Our own departments' systems are in the house; others are outside.
     let upstream = if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
     let modi = match patterns {
@@ -327,7 +329,13 @@ struct Standing<'a> {
 }
 
 /// The one registry that names the adapters.
-fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served: bool, standing: &Standing<'_>) -> Option<Adapted> {
+fn adapter(
+    section: &Section<'_>,
+    contract: Option<&Contract>,
+    status_is_served: bool,
+    standing: &Standing<'_>,
+    network: &Network,
+) -> Option<Adapted> {
     let rules = section.section("upstream");
     section.required("adapter")?;
     let kinds = section.section("adapter")?;
@@ -335,7 +343,7 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
     let operations = contract.map(Contract::operations).unwrap_or_default();
     match (http, soap) {
         (Some(http), None) => {
-            let upstream = upstream::compile(&http, rules.as_ref());
+            let upstream = upstream::compile(&http, rules.as_ref(), network);
             let audience = http.text("audience").map(str::to_owned);
             let published = Published {
                 base_path: standing.base_path.into(),
@@ -350,7 +358,7 @@ fn adapter(section: &Section<'_>, contract: Option<&Contract>, status_is_served:
             Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstream: upstream?, audience })
         }
         (None, Some(soap)) => {
-            let upstream = upstream::compile(&soap, rules.as_ref());
+            let upstream = upstream::compile(&soap, rules.as_ref(), network);
             let audience = soap.text("audience").map(str::to_owned);
             let base = files::resolve(&soap, "");
             let served = contract.filter(|_| status_is_served).and_then(Contract::status_operation);

@@ -77,7 +77,7 @@ fn token_server(section: &Section<'_>, network: &Network) -> Option<Arc<TokenSer
         let fault = Fault::error(section.place("assertion_audience"), "the audience of assertions has no scheme");
         section.report(fault.hint("as PDND writes it: `auth.uat.interop.pagopa.it/client-assertion`"));
     }
-    let mut upstream = network.out(upstream::of_url(section, "token", url)?);
+    let mut upstream = network.out(upstream::of_url(section, "token", url, network)?);
     // Whether it lives is looked at for all clients together, and by other rules than an upstream's.
     upstream.breaker.failures = u32::MAX;
     // Whoever needs a voucher waits for it: one that hangs costs less than an upstream that hangs.
@@ -128,7 +128,7 @@ fn key_source(section: &Section<'_>, text: &str, network: &Network) -> Option<Ke
         return Some(KeySource::File { path, digest: content });
     }
     if text.starts_with("https://") || text.starts_with("http://") {
-        return upstream::of_url(section, "jwks", text).map(|rules| KeySource::Url(Arc::new(network.out(rules))));
+        return upstream::of_url(section, "jwks", text, network).map(|rules| KeySource::Url(Arc::new(network.out(rules))));
     }
     let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
     section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));

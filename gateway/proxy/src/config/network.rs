@@ -1,5 +1,6 @@
 //! How what leaves the data centre leaves it: through an HTTP proxy, but for whom it does not.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,15 +10,32 @@ use document::{Fault, Section};
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
 
 use super::secret;
+use super::tls::CommonRoots;
 use crate::upstream::{Proxy, UpstreamRules};
 
-/// The proxy for what leaves the data centre.
+/// The proxy for what leaves the data centre, and whom every connection of ours believes.
 #[derive(Debug, Default)]
 pub(super) struct Network {
     proxy: Option<Arc<Proxy>>,
     around: Vec<Around>,
+    roots: Roots,
+}
+
+/// The authorities as configured; read into what connections use when the first of them needs it.
+#[derive(Debug)]
+struct Roots {
+    with_system: bool,
+    own: Vec<CertificateDer<'static>>,
+    read: OnceCell<CommonRoots>,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self { with_system: true, own: Vec::new(), read: OnceCell::new() }
+    }
 }
 
 /// Whom one reaches without it.
@@ -36,6 +54,12 @@ impl Network {
         upstream
     }
 
+    /// Whom connections believe that have no roots of their own.
+    pub(super) fn roots(&self) -> &CommonRoots {
+        let Roots { with_system, own, read } = &self.roots;
+        read.get_or_init(|| CommonRoots::new(*with_system, own))
+    }
+
     fn is_around(&self, host: &str) -> bool {
         let address: Option<IpAddr> = host.parse().ok();
         let host = host.to_ascii_lowercase();
@@ -52,10 +76,20 @@ pub(super) fn compile(section: Option<&Section<'_>>) -> Network {
     let credentials = section.text("proxy_credentials").and_then(|text| credentials(section, text));
     let around = section.texts("no_proxy").into_iter().map(|(text, _)| around(text)).collect();
     let proxy = section.text("proxy").and_then(|text| proxy(section, text, credentials.clone())).map(Arc::new);
+    let roots = roots(section);
     if section.node("proxy").is_none() && (section.node("proxy_credentials").is_some() || section.node("no_proxy").is_some()) {
         section.report(Fault::error(section.here(), "there is no `proxy` for this to be about"));
     }
-    Network { proxy, around }
+    Network { proxy, around, roots }
+}
+
+/// `roots: [system, ca.pem]`: the system's, those of a file, or both.
+fn roots(section: &Section<'_>) -> Roots {
+    let listed = section.texts("roots");
+    let with_system = listed.is_empty() || listed.iter().any(|(text, _)| *text == "system");
+    let files = listed.into_iter().filter(|(text, _)| *text != "system");
+    let own = files.filter_map(|(text, _)| CommonRoots::read(section, "roots", text)).flatten().collect();
+    Roots { with_system, own, read: OnceCell::new() }
 }
 
 fn around(text: &str) -> Around {
@@ -105,7 +139,7 @@ mod tests {
     #[test]
     fn knows_whom_one_reaches_without_it() {
         let texts = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", ".comune-x.example", "*.rete.example", "Localhost"];
-        let network = Network { proxy: None, around: texts.into_iter().map(around).collect() };
+        let network = Network { around: texts.into_iter().map(around).collect(), ..Network::default() };
         for (host, expected) in [
             ("10.1.2.3", true),
             ("11.1.2.3", false),

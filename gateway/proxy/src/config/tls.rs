@@ -9,7 +9,7 @@ use rustls::server::{ResolvesServerCert, ResolvesServerCertUsingSni, WebPkiClien
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 
 use super::secret;
 
@@ -190,13 +190,39 @@ fn client_verifier(section: &Section<'_>, made: &mut Made) -> Option<ClientVerif
         return Some(ClientVerifier::None);
     }
     made.with(if mode == Mode::Optional { b"optional" } else { b"required" });
+    let crls = crls(&clients, made);
     let roots = roots(&clients, "ca", made)?;
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let builder = match crls? {
+        crls if crls.is_empty() => builder,
+        // Of whoever calls, not of the authorities between; a list that is out of date says nothing any more, and so lets nobody in.
+        crls => builder.with_crls(crls).only_check_end_entity_revocation().enforce_revocation_expiration(),
+    };
     let builder = if mode == Mode::Optional { builder.allow_unauthenticated() } else { builder };
     match builder.build() {
         Ok(verifier) => Some(ClientVerifier::Some(verifier)),
         Err(error) => report(&clients, "ca", &format!("the authorities cannot be used: {error}")),
     }
+}
+
+/// The lists of certificates that were withdrawn (RFC 5280 §5), in PEM or DER. `None` where there is a fault.
+fn crls(section: &Section<'_>, made: &mut Made) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    let mut crls = Vec::new();
+    for (text, place) in section.texts("crls") {
+        let bytes = secret::read(section, "crls", text, true)?;
+        made.with(&bytes);
+        let pem: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+        match pem {
+            Ok(pem) if !pem.is_empty() => crls.extend(pem),
+            // A sequence, as DER has it.
+            _ if bytes.first() == Some(&0x30) => crls.push(bytes.into()),
+            _ => {
+                section.report(Fault::error(place, format!("`{text}` holds no list of withdrawn certificates, in PEM or DER")));
+                return None;
+            }
+        }
+    }
+    Some(crls)
 }
 
 fn roots(section: &Section<'_>, key: &'static str, made: &mut Made) -> Option<RootCertStore> {
@@ -212,20 +238,46 @@ fn roots(section: &Section<'_>, key: &'static str, made: &mut Made) -> Option<Ro
     Some(roots)
 }
 
-/// The client side of an upstream: its own roots (`roots: ca.pem`, or the system's), and a certificate of ours if asked.
-pub(super) fn client(section: Option<&Section<'_>>, alpn: &[u8], name: ServerName<'static>) -> Option<UpstreamTls> {
+/// Whom connections of ours believe where nothing else is said; read once, however many upstreams there are.
+#[derive(Debug)]
+pub(super) struct CommonRoots {
+    store: Arc<RootCertStore>,
+    identity: [u8; 32],
+}
+
+impl CommonRoots {
+    /// The system's, where they are wanted, and these; those of the system that cannot be used are left out, as browsers do.
+    pub(super) fn new(with_system: bool, own: &[CertificateDer<'static>]) -> Self {
+        let system = if with_system { rustls_native_certs::load_native_certs().certs } else { Vec::new() };
+        let mut made = Made::of("roots");
+        for root in system.iter().chain(own) {
+            made.with(root);
+        }
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(system.into_iter().chain(own.iter().cloned()));
+        Self { store: Arc::new(store), identity: made.digest() }
+    }
+
+    /// Certificates of authorities in a file, each of which can be used. `None` where there is a fault.
+    pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str) -> Option<Vec<CertificateDer<'static>>> {
+        let pem = secret::read(section, key, text, true)?;
+        let certificates = certificates(section, key, &pem)?;
+        if certificates.iter().any(|certificate| RootCertStore::empty().add(certificate.clone()).is_err()) {
+            return report(section, key, "a certificate of an authority cannot be used");
+        }
+        Some(certificates)
+    }
+}
+
+/// The client side of an upstream: its own roots (`roots: ca.pem`, or those of all), and a certificate of ours if asked.
+pub(super) fn client(section: Option<&Section<'_>>, common: &CommonRoots, alpn: &[u8], name: ServerName<'static>) -> Option<UpstreamTls> {
     let mut made = Made::of("client");
     made.with(alpn);
     let roots = match section {
-        Some(section) if section.node("roots").is_some() => roots(section, "roots", &mut made)?,
+        Some(section) if section.node("roots").is_some() => Arc::new(roots(section, "roots", &mut made)?),
         _ => {
-            let system = rustls_native_certs::load_native_certs().certs;
-            for root in &system {
-                made.with(root);
-            }
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(system);
-            roots
+            made.with(&common.identity);
+            common.store.clone()
         }
     };
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().ok()?.with_root_certificates(roots);

@@ -7,18 +7,19 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 use rustls_pki_types::ServerName;
 
+use super::network::Network;
 use super::tls;
 use crate::upstream::{Balance, BreakerRules, CheckRules, EjectionRules, Endpoint, Protocol, UpstreamRules};
 
 /// The upstream of an e-service: the adapter's `url`, and the e-service's `upstream` section.
-pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>) -> Option<UpstreamRules> {
+pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, network: &Network) -> Option<UpstreamRules> {
     let url = adapter.required_text("url");
     let protocol = rules
         .and_then(|rules| rules.choice("protocol", &[("http1", Protocol::Http1), ("http2", Protocol::Http2)]))
         .unwrap_or(Protocol::Http1);
     let tls = rules.and_then(|rules| rules.section("tls"));
     let server_name = tls.as_ref().and_then(|tls| tls.text("server_name"));
-    let mut upstream = parse(adapter, "url", url?, protocol, tls.as_ref(), server_name);
+    let mut upstream = parse(adapter, ("url", url?), protocol, tls.as_ref(), server_name, network);
     let limits = |upstream: &mut UpstreamRules, rules: &Section<'_>| {
         let time = |key: &'static str, into: &mut Duration| *into = rules.duration(key).unwrap_or(*into);
         time("connect_timeout", &mut upstream.connect_timeout);
@@ -114,18 +115,18 @@ fn addresses(upstream: &mut UpstreamRules, rules: &Section<'_>) {
 }
 
 /// An upstream of a URL alone, with defaults: for key sets.
-pub(super) fn of_url(section: &Section<'_>, key: &'static str, url: &str) -> Option<UpstreamRules> {
+pub(super) fn of_url(section: &Section<'_>, key: &'static str, url: &str, network: &Network) -> Option<UpstreamRules> {
     let tls = section.section("tls");
-    parse(section, key, url, Protocol::Http1, tls.as_ref(), None)
+    parse(section, (key, url), Protocol::Http1, tls.as_ref(), None, network)
 }
 
 fn parse(
     section: &Section<'_>,
-    key: &'static str,
-    url: &str,
+    (key, url): (&'static str, &str),
     protocol: Protocol,
     tls_section: Option<&Section<'_>>,
     server_name: Option<&str>,
+    network: &Network,
 ) -> Option<UpstreamRules> {
     let bad = |message: &str| {
         section.report(
@@ -150,7 +151,7 @@ fn parse(
     let tls = if scheme == Scheme::HTTPS {
         let alpn: &[u8] = if protocol == Protocol::Http2 { b"h2" } else { b"http/1.1" };
         let Ok(name) = ServerName::try_from(server_name.unwrap_or(&host).to_owned()) else { return bad("the host is no server name") };
-        Some(tls::client(tls_section, alpn, name)?)
+        Some(tls::client(tls_section, network.roots(), alpn, name)?)
     } else {
         None
     };

@@ -18,8 +18,7 @@ import sys
 import jwt
 
 
-def main():
-    given = json.load(sys.stdin)
+def found(given):
     headers, body, faults = given["headers"], given["body"].encode(), []
 
     def claims(token, key, audience):
@@ -62,7 +61,8 @@ def main():
         if signature["iss"] != voucher["client_id"] or signature["sub"] != voucher["client_id"]:
             faults.append("the signature is another's")
 
-    json.dump({"voucher": voucher, "evidence": evidence, "signature": signature, "faults": faults}, sys.stdout)
+    return {"voucher": voucher, "evidence": evidence, "signature": signature, "faults": faults}
 
 
-main()
+if __name__ == "__main__":
+    json.dump(found(json.load(sys.stdin)), sys.stdout)

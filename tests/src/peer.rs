@@ -48,6 +48,13 @@ impl Peer {
         Self::start(command, folder, "tinyproxy.log")
     }
 
+    /// A registry of ANPR's kind over TLS, whose `server.pem` and `server.key`, and what it believes (`registry.json`), are in `folder`.
+    pub fn anpr(folder: &Path) -> Self {
+        let mut command = Command::new(repository().join(".work/venv/bin/python"));
+        command.arg(repository().join("tests/peers/anpr/registry.py")).arg("--folder").arg(folder);
+        Self::start(command, folder, "anpr.log")
+    }
+
     /// HAProxy before a gateway's ports: its own hand connections on with a PROXY header of version 1, of version 2, and requests over TLS
     /// with the certificate that its caller showed, in this order. Its keys (`server`, `ca`) are in `folder`.
     pub fn haproxy(folder: &Path, balanced: u16, proxied: u16) -> Self {

@@ -227,11 +227,11 @@ fn what_would_invent_who_asks_does_not_load() {
     site.assert_faults(&good, &cases.each_ref().map(|(from, to, expected)| (*from, *to, *expected)));
 }
 
-const SPID: &str = "https://www.spid.gov.it/SpidL2";
+pub(crate) const SPID: &str = "https://www.spid.gov.it/SpidL2";
 const CIE: &str = "https://www.cartaidentita.interno.gov.it/CieL3";
 
 /// The key set of a portal, and tokens that it signed, by the names of these claims of theirs.
-fn portal(tokens: &Value) -> Value {
+pub(crate) fn portal(tokens: &Value) -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let tokens: serde_json::Map<String, Value> = tokens
         .as_object()
@@ -259,7 +259,7 @@ fn portal(tokens: &Value) -> Value {
 }
 
 /// With that portal, whose keys lie beside the configuration.
-fn with_portal(yaml: &str) -> String {
+pub(crate) fn with_portal(yaml: &str) -> String {
     yaml.replace("    consumers:", "    portal: sportello\n    consumers:").replace(
         "eservices:",
         "portals: { sportello: { issuer: \"https://sso.valdombra.example\", jwks: \"file:portale.json\", audience: varco } }\neservices:",

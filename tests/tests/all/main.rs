@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admission;
+mod anpr;
 mod answers;
 mod authority;
 mod before;

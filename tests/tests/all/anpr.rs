@@ -1,0 +1,141 @@
+//! ANPR's C020 as a department reaches it: through the proxy at the door, over TLS of a private authority, asked by somebody who signed in
+//! at a portal. The registry verifies what arrives, and its log is the witness.
+
+use serde_json::{Value, json};
+use tests::{Answer, Gateway, Peer, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, repository};
+
+use crate::authority::Authority;
+use crate::evidence::{SPID, portal, with_portal};
+use crate::outbound::{Outbound, SOCIALE, configuration};
+
+/// The URL without `-PDND` and without the operation: what tokens are for is not what is called.
+const AUDIENCE: &str = "https://modipa.anpr.example/govway/rest/in/MinInternoPortaANPR/C020-servizioAccertamentoResidenza/v1";
+
+struct Town {
+    outbound: Outbound,
+    registry: Peer,
+    proxy: Peer,
+    tokens: Value,
+}
+
+impl Town {
+    /// `roots`: whom its connections believe.
+    fn open(roots: &str) -> Self {
+        let (scene, site) = (Scene::new(), Site::new());
+        Authority::new(site.path(), "ca").sign(site.path(), "server", &["localhost"]);
+        let pdnd = &scene.sandbox.pdnd;
+        let client_key = pdnd.key("valdombra-sociale").expect("a key").public_pem().expect("a PEM");
+        let believed = json!({ "client_key": client_key, "platform_key": pdnd.jwks()["keys"][0], "audience": AUDIENCE });
+        std::fs::write(site.path().join("registry.json"), believed.to_string()).expect("it is written");
+        std::fs::write(site.path().join("proxy.secret"), "varco:segreta\n").expect("it is written");
+        let made = portal(&json!({ "spid": {} }));
+        std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it is written");
+        let (registry, proxy) = (Peer::anpr(site.path()), Peer::tinyproxy(site.path()));
+        let url = format!(
+            "https://localhost:{}/govway/rest/in/MinInternoPortaANPR-PDND/C020-servizioAccertamentoResidenza/v1",
+            registry.ports[0]
+        );
+        let contract = repository().join("specs/anpr-c020/openapi.yaml").display().to_string();
+        let evidence = format!(
+            "security: [voucher, INTEGRITY_REST_02, AUDIT_REST_02]\n\
+             \x20   evidence: {{ userID: \"claim:preferred_username\", userLocation: \"header:X-Postazione\", LoA: \"claim:acr\" }}\n\
+             \x20   evidence_values: {{ LoA: {{ \"{SPID}\": SPID_L2 }} }}"
+        );
+        let yaml = with_portal(&configuration(&scene, &site, &contract, &url, ""))
+            .replace("security: [voucher]", &evidence)
+            .replace(", identity: { department: X-Reparto, tenant: X-Ente, delegate: X-Delegato }", "")
+            .replace("http: { url", &format!("http: {{ audience: \"{AUDIENCE}\", url"));
+        let network =
+            format!("network: {{ proxy: \"http://127.0.0.1:{}\", proxy_credentials: \"file:proxy.secret\"{roots} }}\n", proxy.ports[0]);
+        let gateway = Gateway::start(site.path(), &format!("{network}{yaml}"));
+        Self { outbound: Outbound::of(scene, site, gateway), registry, proxy, tokens: made["vouchers"].clone() }
+    }
+
+    fn ask(&self, codice_fiscale: &str, more: &[&str]) -> Answer {
+        let token = format!("Authorization: Bearer {}", self.tokens["spid"].as_str().expect("a token"));
+        let body = json!({
+            "idOperazioneClient": "20261122000001", "criteriRicerca": { "codiceFiscale": codice_fiscale },
+            "datiRichiesta": { "dataRiferimentoRichiesta": "2026-11-22", "motivoRichiesta": "prot. 123/2026", "casoUso": "C020" },
+        });
+        let url = self.outbound.gateway.url("reparti", "/r/anpr-service-e002");
+        let body = body.to_string();
+        curl(&[&["-H", SOCIALE, "-H", &token, "-H", "content-type: application/json", "-d", &body], more, &[url.as_str()]].concat())
+    }
+
+    fn registered(&self) -> Vec<Value> {
+        self.registry.log().iter().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+}
+
+#[test]
+fn a_residence_is_asked_of_the_national_registry() {
+    let town = Town::open(", roots: [ca.pem]");
+    let (clerk, nobody) = (["-H", "X-Postazione: sportello-3"], "VRDLGU91A10X999X");
+    // Who does not say from where asks nobody anything.
+    assert_problem(&town.ask("RSSMRA80A01H501U", &[]), 400, "evidence-missing");
+    assert_eq!((town.outbound.tokens(), town.registered().len()), (0, 0));
+
+    let found = town.ask("RSSMRA80A01H501U", &clerk);
+    assert_eq!(found.status, 200, "{found:?}");
+    let person = &found.json()["listaSoggetti"]["datiSoggetto"][0];
+    assert_eq!((&person["generalita"]["cognome"], &person["identificativi"]["idANPR"]), (&json!("ROSSI"), &json!("AB12345CD")));
+    let missing = town.ask(nobody, &clerk);
+    let error = &missing.json()["listaErrori"][0];
+    assert_eq!((missing.status, &error["codiceErroreAnomalia"]), (404, &json!("EN122")), "the registry's own words pass: {missing:?}");
+
+    let registered = town.registered();
+    assert_eq!(registered.len(), 2);
+    for line in &registered {
+        assert_eq!(line["faults"], json!([]), "{line}");
+        assert_eq!(line["path"].as_str().and_then(|path| path.rsplit('/').next()), Some("anpr-service-e002"));
+        let mut evidence = line["evidence"].clone();
+        let claims = evidence.as_object_mut().expect("claims");
+        for own in ["jti", "iat", "nbf", "exp", "dnonce"] {
+            assert!(claims.remove(own).is_some(), "{own}");
+        }
+        let voucher = &line["voucher"];
+        assert_eq!(
+            evidence,
+            json!({
+                "iss": voucher["client_id"], "aud": AUDIENCE, "purposeId": voucher["purposeId"],
+                "userID": "m.bianchi", "userLocation": "sportello-3", "LoA": "SPID_L2",
+            })
+        );
+        let headers: Vec<&str> = line["headers"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+        let expected = [
+            "accept",
+            "agid-jwt-signature",
+            "agid-jwt-trackingevidence",
+            "authorization",
+            "content-length",
+            "content-type",
+            "digest",
+            "host",
+            "traceparent",
+            "user-agent",
+        ];
+        assert_eq!(headers, expected, "nothing of the department's leaves the house");
+    }
+    assert_ne!(registered[0]["voucher"]["jti"], registered[1]["voucher"]["jti"], "each voucher is bound to its evidence");
+
+    let there = format!("CONNECT localhost:{}", town.registry.ports[0]);
+    eventually("the proxy notes whom it was asked to reach", || town.proxy.log().iter().any(|line| line.contains(&there)).then_some(()));
+    let record = town.outbound.record_of(&found);
+    assert_eq!(record["modi"]["patterns"], json!(["ID_AUTH_REST_01", "INTEGRITY_REST_02", "AUDIT_REST_02"]));
+    assert_eq!((&record["tenant"], &record["department"], &record["dir"]), (&json!("valdombra"), &json!("sociale"), &json!("outbound")));
+    let said = format!("{record}{}", town.outbound.gateway.stderr());
+    for private in ["m.bianchi", "sportello-3", "RSSMRA80A01H501U", "ROSSI", nobody] {
+        assert!(!said.contains(private), "{private} in {said}");
+    }
+}
+
+/// An authority that nobody named is not believed, whatever the system's are.
+#[test]
+fn a_private_authority_is_believed_only_where_it_is_named() {
+    let town = Town::open("");
+    let answer = town.ask("RSSMRA80A01H501U", &["-H", "X-Postazione: sportello-3"]);
+    assert_problem(&answer, 502, "upstream-unreachable");
+    assert_says_nothing_internal(&answer);
+    assert!(town.outbound.gateway.stderr().contains("UnknownIssuer"), "{}", town.outbound.gateway.stderr());
+    assert_eq!(town.registered().len(), 0);
+}

@@ -63,6 +63,8 @@ pub struct Record<'a> {
     pub status: Option<u16>,
     /// The verified caller, with the voucher's identifiers (`pdnd`).
     pub caller: Option<&'a Caller>,
+    /// How many seconds old the issuer's keys were that the voucher was held against, where newer ones should have come.
+    pub keys_age: Option<u64>,
     /// The ModI patterns that were checked (`modi`).
     pub modi: ModiUse<'a>,
     /// Salted commitments (`com`); see [`crate::commitment`] for when to leave them out.
@@ -115,6 +117,7 @@ impl<'a> Record<'a> {
             answer_bytes: None,
             status: None,
             caller: None,
+            keys_age: None,
             modi: ModiUse::default(),
             commitments: Commitments::default(),
             subjects: None,

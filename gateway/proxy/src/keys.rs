@@ -97,6 +97,11 @@ impl Issuer {
         self.current.load_full()
     }
 
+    /// Seconds since the keys were fetched, if they are older than they should be: then the issuer cannot be reached.
+    pub fn keys_overdue(&self, now: Timestamp) -> Option<u64> {
+        self.current.load().as_ref()?.overdue(now)
+    }
+
     /// Verifies a voucher's signature: at once where the key is known, after a fetch where it may have been added.
     pub async fn verify(&self, token: &Presented<'_>, now: Timestamp) -> Result<Voucher, TrustError> {
         self.with_keys(now, |keys| token.verify(&self.rules, keys)).await

@@ -66,13 +66,21 @@ impl Default for KeyRingRules {
 #[derive(Debug)]
 pub struct DatedKeys {
     keys: Jwks,
+    /// When they were fetched, and until when another fetch should have come.
+    fetched: Option<(Timestamp, Timestamp)>,
     usable_until: Option<Timestamp>,
 }
 
 impl DatedKeys {
     /// Keys that stay usable, because nobody publishes others: those of a file that is the only source.
     pub fn fixed(keys: Jwks) -> Self {
-        Self { keys, usable_until: None }
+        Self { keys, fetched: None, usable_until: None }
+    }
+
+    /// Seconds since they were fetched, if they are older than they should be, because their issuer cannot be reached.
+    pub fn overdue(&self, now: Timestamp) -> Option<u64> {
+        let (at, due) = self.fetched?;
+        (now > due).then(|| since(Some(at), now).as_secs())
     }
 
     /// The keys, unless they are too old: then nobody can be believed, and that is not the caller's fault.
@@ -209,7 +217,9 @@ impl KeyRing {
     }
 
     fn dated(&self, keys: Jwks, now: Timestamp) -> Arc<DatedKeys> {
-        Arc::new(DatedKeys { keys, usable_until: Some(after(now, self.rules.longest_age)) })
+        // One fetch that fails may be chance.
+        let due = after(now, self.rules.refresh_after + 2 * self.rules.retry_after);
+        Arc::new(DatedKeys { keys, fetched: Some((now, due)), usable_until: Some(after(now, self.rules.longest_age)) })
     }
 
     /// A fetch that never ended must not keep the next one from beginning.

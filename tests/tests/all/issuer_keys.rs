@@ -59,6 +59,28 @@ fn unknown_keys_cause_one_fetch_however_many_ask_at_once() {
     assert_eq!(search(&gateway, &scene.good_voucher()).status, 200, "nobody else notices");
 }
 
+/// An hour without PDND: known keys go on, and each record says how old they were.
+#[test]
+fn known_keys_go_on_while_their_server_is_down_and_the_record_says_so() {
+    let scene = Scene::new();
+    let own = scene.sandbox.pdnd.jwks_url();
+    let configuration = scene.configuration("").replace(&format!("\"{own}\""), &format!("\"{own}\", refresh: 200ms, retry: 100ms"));
+    let gateway = Gateway::start(scene.path(), &configuration);
+    ready(&gateway);
+    let voucher = scene.good_voucher();
+    let fresh = search(&gateway, &voucher);
+    assert_eq!((fresh.status, &scene.record_of(&fresh)["pdnd"]["keys_age"]), (200, &serde_json::Value::Null));
+    scene.sandbox.pdnd.switch().misbehave(sandbox::Misbehaviour::Reset);
+    let record = eventually("the keys are older than they should be", || {
+        let answer = search(&gateway, &voucher);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Some(scene.record_of(&answer)).filter(|record| record["pdnd"]["keys_age"].is_u64())
+    });
+    assert!(record["pdnd"]["keys_age"].as_u64().is_some_and(|age| age < 60), "{record}");
+    scene.sandbox.pdnd.switch().behave();
+    eventually("they are fresh again", || scene.record_of(&search(&gateway, &voucher))["pdnd"]["keys_age"].is_null().then_some(()));
+}
+
 #[test]
 fn a_key_server_that_is_down_at_the_start_comes_back_by_itself() {
     let scene = Scene::new();

@@ -31,7 +31,7 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         o.string(key!("node"), Some(record.node));
         fixed(o, key!("op"), record.operation);
         o.string(key!("out"), record.outcome.map(super::Outcome::name));
-        caller(o, record.caller);
+        caller(o, record.caller, record.keys_age);
         policy(o, record.policy.as_ref());
         if record.request_bytes.is_some() {
             o.object(key!("req"), |o| o.integer(key!("len"), record.request_bytes));
@@ -164,7 +164,7 @@ fn modi(o: &mut Object<'_>, modi: &ModiUse<'_>) {
     });
 }
 
-fn caller(o: &mut Object<'_>, caller: Option<&Caller>) {
+fn caller(o: &mut Object<'_>, caller: Option<&Caller>, keys_age: Option<u64>) {
     let Some(caller) = caller.filter(|caller| **caller != Caller::default()) else { return };
     // A NumericDate before 1970 is no voucher's; the trust stage refuses it long before.
     let instant = |at: Option<i64>| at.and_then(|at| u64::try_from(at).ok());
@@ -177,6 +177,7 @@ fn caller(o: &mut Object<'_>, caller: Option<&Caller>) {
         o.integer(key!("iat"), instant(caller.issued_at));
         o.string(key!("iss"), caller.issuer.as_deref());
         o.string(key!("jti"), caller.jti.as_deref());
+        o.integer(key!("keys_age"), keys_age);
         o.string(key!("kid"), caller.kid.as_deref());
         o.string(key!("producer"), caller.producer.as_deref());
         o.string(key!("purpose"), caller.purpose.as_deref());

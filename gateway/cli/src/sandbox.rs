@@ -1,4 +1,4 @@
-//! `varco sandbox`: a local PDND and a legacy department.
+//! `varco sandbox`: a local PDND, a legacy department and a national registry.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Where the department listens; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     department: SocketAddr,
+    /// Where the national registry listens; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    national: SocketAddr,
     /// Keep keys and the key set in this folder, for curl and openssl.
     #[arg(long, value_name = "FOLDER")]
     keys: Option<PathBuf>,
@@ -32,8 +35,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         print!("{}", Registry::example());
         return Ok(ExitCode::SUCCESS);
     }
-    let mut options =
-        Options { pdnd: arguments.pdnd, department: arguments.department, keys: arguments.keys.clone(), ..Options::default() };
+    let mut options = Options {
+        pdnd: arguments.pdnd,
+        department: arguments.department,
+        national: arguments.national,
+        keys: arguments.keys.clone(),
+        ..Options::default()
+    };
     if let Some(file) = &arguments.registry {
         let text = std::fs::read_to_string(file)?;
         let folder = file.parent().unwrap_or(std::path::Path::new("."));

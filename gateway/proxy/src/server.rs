@@ -22,6 +22,7 @@ use crate::config::{AdminAddress, Configuration};
 use crate::gateway::gateway;
 use crate::listener::{self, BindError, Pulses, Serving, Told};
 use crate::metrics::CommitObserver;
+use crate::plan::Plan;
 use crate::reload::{Prepared, ReloadError, Reloader};
 use crate::state::{State, Way};
 use crate::worker::Worker;
@@ -242,6 +243,11 @@ impl Running {
     /// Where each listener listens now, by its name.
     pub fn addresses(&self) -> Vec<(Arc<str>, Vec<SocketAddr>)> {
         self.reloader.current().listeners.iter().map(|listener| (listener.rules.name.clone(), listener.addresses.clone())).collect()
+    }
+
+    /// Reads the configuration again and puts it in force; tells what has changed.
+    pub fn reload(&self) -> Result<Plan, ReloadError> {
+        self.reloader.reload()
     }
 
     /// The ways of the exchanges from now on. Only one may watch; what it does not take in time is lost to it.

@@ -9,7 +9,7 @@ use trust::Key;
 
 use crate::keys::{self, Keys, PLATFORM};
 use crate::pdnd::{Environment, Pdnd, Registry, TokenRate, platform::Platform};
-use crate::{Department, VoucherSpec};
+use crate::{Department, National, VoucherSpec, national};
 
 /// What a sandbox is started with.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Options {
     pub pdnd: SocketAddr,
     /// Where the department listens; port 0 takes a free one.
     pub department: SocketAddr,
+    /// Where the national registry listens; port 0 takes a free one.
+    pub national: SocketAddr,
     /// The names of the environment.
     pub environment: Environment,
     /// What PDND knows.
@@ -36,6 +38,7 @@ impl Default for Options {
         Self {
             pdnd: free,
             department: free,
+            national: free,
             environment: Environment::default(),
             registry: Registry::invented(),
             token_rate: TokenRate::default(),
@@ -75,6 +78,8 @@ pub struct Sandbox {
     pub pdnd: Pdnd,
     /// The legacy department.
     pub department: Department,
+    /// The national registry.
+    pub national: National,
 }
 
 /// Where a sandbox answers.
@@ -96,6 +101,10 @@ pub struct Addresses {
     pub department: String,
     /// Its description.
     pub wsdl: String,
+    /// The national registry's service.
+    pub national: String,
+    /// For whom evidence and signatures are made that it takes.
+    pub national_audience: &'static str,
 }
 
 impl Sandbox {
@@ -103,6 +112,7 @@ impl Sandbox {
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
         let pdnd = listen(options.pdnd).await?;
         let department = listen(options.department).await?;
+        let national = listen(options.national).await?;
         let mut registry = options.registry;
         let keyless = registry.clients.iter().filter(|client| client.keys.is_empty()).map(|client| client.name.clone());
         let chains = registry.keychains.iter().filter(|chain| chain.keys.is_empty()).map(|chain| chain.name.clone());
@@ -115,13 +125,15 @@ impl Sandbox {
         for chain in &mut registry.keychains {
             chain.keys.extend(uploaded(&keys, &chain.name)?);
         }
-        let platform = Platform::new(options.environment, registry, options.token_rate, own, keys);
-        let pdnd = Pdnd::start(pdnd.0, pdnd.1, platform);
+        let platform = Arc::new(Platform::new(options.environment, registry, options.token_rate, own, keys));
+        let pdnd = Pdnd::start(pdnd.0, pdnd.1, platform.clone());
         if let Some(folder) = options.keys {
             let path = folder.join("jwks.json");
             std::fs::write(&path, pdnd.jwks().to_string()).map_err(|error| SandboxError::KeyFile { path, error })?;
         }
-        Ok(Self { pdnd, department: Department::start(department.0, department.1) })
+        let department = Department::start(department.0, department.1);
+        let national = National::start(national.0, national.1, platform, department.shared_register());
+        Ok(Self { pdnd, department, national })
     }
 
     /// Where it answers.
@@ -135,6 +147,8 @@ impl Sandbox {
             debug: format!("http://{}/debug/assertions", self.pdnd.address()),
             department: self.department.url(),
             wsdl: format!("{}?wsdl", self.department.url()),
+            national: self.national.url(),
+            national_audience: national::AUDIENCE,
         }
     }
 
@@ -145,7 +159,7 @@ impl Sandbox {
 
     /// Closes both sockets and waits two seconds at most for what is under way.
     pub async fn stop(self) {
-        tokio::join!(self.pdnd.stop(), self.department.stop());
+        tokio::join!(self.pdnd.stop(), self.department.stop(), self.national.stop());
     }
 }
 
@@ -158,7 +172,9 @@ impl fmt::Display for Addresses {
         writeln!(f, "API             {}", self.api)?;
         writeln!(f, "debugging       {}", self.debug)?;
         writeln!(f, "department      {}", self.department)?;
-        write!(f, "its WSDL        {}", self.wsdl)
+        writeln!(f, "its WSDL        {}", self.wsdl)?;
+        writeln!(f, "registry        {}", self.national)?;
+        write!(f, "evidence for it {}", self.national_audience)
     }
 }
 

@@ -47,7 +47,9 @@ pub use jsonwebtoken::Algorithm;
 pub use jwks::{Jwks, JwksFault};
 pub use key::{Key, KeyFlaw};
 pub use key_ring::{DatedKeys, KeyLook, KeyRing, KeyRingRules};
-pub use modi::{ModiToken, SignedMessage, TrackingEvidence, digest_header, dnonce, evidence_digest, message_signature, tracking_evidence};
+pub use modi::{
+    ModiToken, SignedMessage, TrackingEvidence, digest_header, dnonce, evidence_digest, message_signature, signed_claims, tracking_evidence,
+};
 pub use portal::{PortalRules, PortalToken, verify_portal};
 pub use rules::{AlgorithmRefused, IssuerRules};
 pub use signing::{SignError, SigningKey};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use exchange::Timestamp;
+use exchange::{Json, Timestamp};
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value, json};
 
-use crate::{AuditDigest, SignError, SigningKey, Uuid};
+use crate::{AuditDigest, Key, Presented, SignError, SigningKey, TrustError, Uuid};
 
 /// What both tokens say: who signs, for whom, when.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +85,30 @@ pub fn evidence_digest(token: &str) -> AuditDigest {
     }
     AuditDigest { alg: "SHA256".into(), value: value.into() }
 }
+
+/// The claims of a ModI token that this key signed, for whoever it is shown to: header and signature are verified here; what the claims
+/// must say depends on the token, and is not.
+pub fn signed_claims(token: &str, key: &Key) -> Result<Json, TrustError> {
+    let presented = Presented::read(token, LONGEST)?;
+    let token = presented.compact();
+    presented.refuse_critical()?;
+    if token.text("alg")? != "RS256" {
+        return Err(TrustError::AlgorithmNotAllowed);
+    }
+    if !token.text("typ")?.eq_ignore_ascii_case("JWT") {
+        return Err(TrustError::WrongType);
+    }
+    if token.kid()? != key.fingerprint().to_string() {
+        return Err(TrustError::UnknownKey { kid: token.kid()?.into() });
+    }
+    if !key.verifies(Algorithm::RS256, token.signed(), &token.signature()?) {
+        return Err(TrustError::BadSignature);
+    }
+    Ok(token.payload()?)
+}
+
+/// The longest ModI token: what fits into a header.
+const LONGEST: usize = 8 << 10;
 
 /// The `Digest` header of a body (RFC 3230).
 pub fn digest_header(body: &[u8]) -> String {

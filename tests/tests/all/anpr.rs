@@ -2,7 +2,9 @@
 //! at a portal. The registry verifies what arrives, and its log is the witness.
 
 use serde_json::{Value, json};
-use tests::{Answer, Gateway, Peer, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, repository};
+use tests::{
+    Answer, Gateway, LUCIA, Peer, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, lookup, repository,
+};
 
 use crate::authority::Authority;
 use crate::evidence::{SPID, portal, with_portal};
@@ -138,4 +140,42 @@ fn a_private_authority_is_believed_only_where_it_is_named() {
     assert_says_nothing_internal(&answer);
     assert!(town.outbound.gateway.stderr().contains("UnknownIssuer"), "{}", town.outbound.gateway.stderr());
     assert_eq!(town.registered().len(), 0);
+}
+
+/// The sandbox's registry asks for all of it, bound together, and says what is wrong with it.
+#[test]
+fn the_sandboxs_registry_wants_to_know_who_asks() {
+    let patterns = "INTEGRITY_REST_02, AUDIT_REST_02";
+    let aud = sandbox::national::AUDIENCE;
+    for (patterns, audience, purpose, expected) in [
+        (patterns, aud, "accertamento", None),
+        ("INTEGRITY_REST_02, AUDIT_REST_01", aud, "accertamento", Some("the voucher is not bound to the evidence")),
+        ("AUDIT_REST_02", aud, "accertamento", Some("agid-jwt-signature is missing")),
+        (patterns, "https://registro.example/altro", "accertamento", Some("agid-jwt-trackingevidence: aud is not what it should be")),
+        (patterns, aud, "assistenza", Some("the voucher's aud is not of this e-service")),
+    ] {
+        let (scene, site) = (Scene::new(), Site::new());
+        let contract = repository().join("specs/anpr-c020/openapi.yaml").display().to_string();
+        let id = scene.sandbox.pdnd.registry().purpose(purpose).expect("a purpose").id;
+        let told = "{ userID: \"header:X-Operatore\", userLocation: \"header:X-Postazione\" }";
+        let yaml = configuration(&scene, &site, &contract, &scene.sandbox.national.url(), "")
+            .replacen("purpose: assistenza", &format!("purpose: {id}"), 1)
+            .replace("security: [voucher]", &format!("security: [voucher, {patterns}]\n    evidence: {told}"))
+            .replace("http: { url", &format!("http: {{ audience: \"{audience}\", url"));
+        let gateway = Gateway::start(site.path(), &yaml);
+        let outbound = Outbound::of(scene, site, gateway);
+        let body = lookup("20261122000001", LUCIA).to_string();
+        let url = outbound.gateway.url("reparti", "/r/anpr-service-e002");
+        let who = ["-H", SOCIALE, "-H", "X-Operatore: o-1", "-H", "X-Postazione: s-1"];
+        let answer = curl(&[&who[..], &["-H", "content-type: application/json", "-d", &body, &url]].concat());
+        let last = outbound.scene.sandbox.national.accesses().last().expect("it was asked");
+        assert_eq!(last.operation, Some("e002"));
+        match expected {
+            None => assert_eq!(answer.json()["listaSoggetti"]["datiSoggetto"][0]["generalita"]["cognome"], "FONTANA", "{answer:?}"),
+            Some(expected) => {
+                let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+                assert!(answer.status == 400 && detail.contains(expected), "{expected}: {answer:?}");
+            }
+        }
+    }
 }

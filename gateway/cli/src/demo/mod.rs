@@ -102,6 +102,9 @@ fn check_origin(shown: &mut Shown, origin: &mut Option<String>) {
 }
 
 async fn show(setting: &Setting, step: &Step) -> anyhow::Result<Shown> {
+    if let Some((from, to)) = step.reload {
+        setting.reload(from, to)?;
+    }
     let response = send(request(setting, step).await?, PATIENCE).await?;
     let id = response.headers().get("varco-exchange").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (record, way) = (record(setting, &id).await?, way(setting, &id));
@@ -137,6 +140,9 @@ async fn request(setting: &Setting, step: &Step) -> anyhow::Result<Request<Bytes
         if let Some(purpose) = purpose {
             request = request.header("varco-purpose", purpose);
         }
+    }
+    for (name, value) in step.headers {
+        request = request.header(*name, *value);
     }
     if let Some(voucher) = voucher {
         request = request.header("authorization", format!("Bearer {voucher}"));

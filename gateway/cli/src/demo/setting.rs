@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use aws_lc_rs::digest::{SHA256, digest};
 use proxy::config;
 use proxy::{Running, Way};
+use sandbox::national::AUDIENCE;
 use sandbox::{Options, Registry, Sandbox};
 use std::sync::mpsc::Receiver;
 
@@ -14,7 +15,8 @@ use super::steps::KEYS;
 use crate::audit::hex;
 
 /// The files that are shipped with the product, so that the demo needs nothing but the binary.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
+    ("specs/anpr-c020/openapi.yaml", include_str!("../../../../specs/anpr-c020/openapi.yaml")),
     ("specs/anagrafe/openapi.yaml", include_str!("../../../../specs/anagrafe/openapi.yaml")),
     ("specs/anagrafe/legacy.wsdl", include_str!("../../../../specs/anagrafe/legacy.wsdl")),
     ("policies/anagrafe.cedar", include_str!("../../../../policies/anagrafe.cedar")),
@@ -63,6 +65,17 @@ impl Setting {
         Ok(Self { folder: folder.to_owned(), sandbox, gateway, ways, url, departments })
     }
 
+    /// Changes the configuration as an operator would, and has the gateway read it again.
+    pub(super) fn reload(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        let path = self.folder.join("varco.yaml");
+        let yaml = std::fs::read_to_string(&path)?;
+        anyhow::ensure!(yaml.contains(from), "the configuration has no `{from}`");
+        std::fs::write(&path, yaml.replacen(from, to, 1))?;
+        let plan = self.gateway.reload()?;
+        anyhow::ensure!(!plan.is_empty(), "the reload changed nothing");
+        Ok(())
+    }
+
     /// The audit log's folder.
     pub(super) fn log(&self) -> PathBuf {
         self.folder.join("audit")
@@ -94,6 +107,7 @@ fn configuration(sandbox: &Sandbox) -> anyhow::Result<String> {
         assertion_audience = sandbox.pdnd.environment().assertion_audience,
     );
     yaml += &outbound(port)?;
+    yaml += &national(sandbox);
     for (name, base_path, url) in [("anagrafe", "/anagrafe/v1", department.as_str()), ("anagrafe-spenta", "/spenta/v1", &closed_port()?)] {
         let _ = write!(
             yaml,
@@ -119,12 +133,19 @@ fn configuration(sandbox: &Sandbox) -> anyhow::Result<String> {
 /// The towns that call: each with its client and its purpose, by the registry of the sandbox.
 fn consumers(registry: &Registry) -> anyhow::Result<String> {
     let mut yaml = String::new();
-    for (town, client, purpose) in [("valdombra", "valdombra-sociale", "assistenza"), ("borgoselva", "borgoselva-tributi", "tributi")] {
+    for (town, client) in [("valdombra", "valdombra-sociale"), ("borgoselva", "borgoselva-tributi")] {
         let id = registry.clients.iter().find(|known| known.name == client).context("a client of the registry")?.id;
-        let (tenant, purpose_id) = (registry.tenant(town).context("its tenant")?.id, registry.purpose(purpose).context("its purpose")?.id);
+        let tenant = registry.tenant(town).context("its tenant")?.id;
+        let purposes: Vec<String> = registry
+            .client(client)
+            .into_iter()
+            .flat_map(|client| &client.purposes)
+            .filter_map(|name| Some(format!("{name}: {}", registry.purpose(name)?.id)))
+            .collect();
         let _ = write!(
             yaml,
-            "  {town}:\n    producer: {tenant}\n    clients: {{ pdnd: {{ id: {id}, key: {client}.pem, pdnd: sandbox }} }}\n    purposes: {{ {purpose}: {purpose_id} }}\n",
+            "  {town}:\n    producer: {tenant}\n    clients: {{ pdnd: {{ id: {id}, key: {client}.pem, pdnd: sandbox }} }}\n    purposes: {{ {} }}\n",
+            purposes.join(", "),
         );
     }
     Ok(yaml)
@@ -142,6 +163,19 @@ fn outbound(port: u16) -> anyhow::Result<String> {
         let _ = writeln!(yaml, "      {department}: {{ tenant: {tenant}, client: pdnd, purpose: {purpose}, key: \"sha256:{digest}\" }}");
     }
     Ok(yaml)
+}
+
+/// The outbound e-service of a national registry, which wants to know who asks.
+fn national(sandbox: &Sandbox) -> String {
+    let digest = hex(digest(&SHA256, KEYS[0].1.as_bytes()).as_ref());
+    format!(
+        "  accertamento:\n    direction: outbound\n    listener: departments\n    base_path: /anpr\n    contract: specs/anpr-c020/openapi.yaml\n\
+         \x20   security: [voucher, INTEGRITY_REST_02, AUDIT_REST_02]\n\
+         \x20   evidence: {{ userID: \"header:X-Operatore\", userLocation: \"header:X-Postazione\", LoA: \"header:X-Loa\" }}\n\
+         \x20   adapter: {{ http: {{ url: \"{}\", audience: \"{AUDIENCE}\" }} }}\n\
+         \x20   consumers: {{ sociale: {{ tenant: valdombra, client: pdnd, purpose: accertamento, key: \"sha256:{digest}\" }} }}\n",
+        sandbox.national.url(),
+    )
 }
 
 /// A port that is free: taken from the system and given back.

@@ -1,7 +1,7 @@
 //! The population register of an invented municipality, as its software house left it: SOAP only, 1.1 and 1.2 by the
 //! envelope's namespace, strict about the order of elements, every fault a 500. It knows nothing of vouchers.
 
-mod citizens;
+pub(crate) mod citizens;
 mod envelope;
 mod fault;
 mod operations;
@@ -44,6 +44,10 @@ impl Department {
         let register = Arc::new(RwLock::new(citizens::invented()));
         let counter = Arc::new(Counter { office: Office::new(register.clone()), url: format!("http://{address}{PATH}") });
         Self { server: Server::start(listener, address, counter), register }
+    }
+
+    pub(crate) fn shared_register(&self) -> Arc<RwLock<Register>> {
+        self.register.clone()
     }
 
     pub(crate) async fn stop(&self) {

@@ -38,8 +38,7 @@ pub struct Pdnd {
 }
 
 impl Pdnd {
-    pub(crate) fn start(listener: TcpListener, address: SocketAddr, platform: Platform) -> Self {
-        let platform = Arc::new(platform);
+    pub(crate) fn start(listener: TcpListener, address: SocketAddr, platform: Arc<Platform>) -> Self {
         Self { server: Server::start(listener, address, Arc::new(Endpoints(platform.clone()))), platform }
     }
 

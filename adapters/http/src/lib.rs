@@ -14,7 +14,7 @@ use adapter_api::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-pub use forwarded::ForwardedStyle;
+pub use forwarded::{ForwardedStyle, is_said_by_proxies};
 pub use hop::remove_hop_by_hop;
 pub use published::Published;
 
@@ -52,7 +52,8 @@ enum Identity {
 }
 
 /// Headers that say how a message is to be read, or where it goes.
-const OTHERS: [HeaderName; 8] = [
+const OTHERS: [HeaderName; 9] = [
+    header::COOKIE,
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,
     header::CONNECTION,
@@ -67,7 +68,8 @@ impl HttpAdapter {
     /// Servers in the manner of CGI read `X_Reparto` as `X-Reparto`: what says the same as an identity header is one.
     fn drop_twins(&self, headers: &mut HeaderMap) {
         let is_twin = |name: &HeaderName| {
-            name.as_str().contains('_') && self.identity.iter().any(|(known, _)| known.as_str() == name.as_str().replace('_', "-"))
+            let same = |known: &HeaderName| known != name && known.as_str().replace('_', "-") == name.as_str().replace('_', "-");
+            self.identity.iter().any(|(known, _)| same(known))
         };
         if self.identity.is_empty() {
             return;
@@ -83,13 +85,21 @@ impl HttpAdapter {
 /// `direction_out` says that others are called: they are not told who of ours asks from where.
 pub fn compile(section: &Section<'_>, mut published: Published, direction_out: bool) -> HttpAdapter {
     let forwarded = section.choice("forwarded", &ForwardedStyle::CHOICES);
-    if direction_out && forwarded.is_some() {
-        let fault = Fault::error(section.place("forwarded"), "others are not told from which address our departments ask");
-        section.report(fault.hint("leave it out"));
+    let host = host(section);
+    let told_outside = [
+        ("forwarded", forwarded.is_some(), "others are not told from which address our departments ask"),
+        ("host", host == Host::Caller, "others are not told which host our departments asked for"),
+        ("cookies", section.text("cookies") == Some("passed"), "no cookie of our departments reaches others"),
+    ];
+    for (key, _, message) in told_outside.into_iter().filter(|(_, told, _)| direction_out && *told) {
+        section.report(Fault::error(section.place(key), message).hint("leave it out"));
     }
     published.keeps_base_path = section.choice("base_path", &[("stripped", false), ("kept", true)]).unwrap_or(false);
     published.cookies = section.choice("cookies", &[("dropped", false), ("passed", true)]).unwrap_or(published.cookies);
-    HttpAdapter { identity: identity(section), forwarded, host: host(section), published }
+    if let Host::Named(name) = &host {
+        published.name = name.to_str().ok().map(Into::into);
+    }
+    HttpAdapter { identity: identity(section), forwarded, host, published }
 }
 
 fn identity(section: &Section<'_>) -> Vec<(HeaderName, Identity)> {
@@ -106,7 +116,11 @@ fn identity(section: &Section<'_>) -> Vec<(HeaderName, Identity)> {
     ] {
         let Some(text) = names.text(key) else { continue };
         match HeaderName::from_bytes(text.as_bytes()) {
-            Ok(name) if OTHERS.contains(&name) => {
+            Ok(name) if identity.iter().any(|(known, _)| *known == name) => {
+                let fault = Fault::error(names.place(key), format!("`{text}` tells something else already"));
+                names.report(fault.hint("each has a header of its own"));
+            }
+            Ok(name) if OTHERS.contains(&name) || is_said_by_proxies(name.as_str()) || name == "traceparent" => {
                 let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
                 names.report(fault.hint("such as `X-Consumer-Id`"));
             }
@@ -124,6 +138,11 @@ fn host(section: &Section<'_>) -> Host {
     match section.text("host") {
         None | Some("upstream") => Host::Upstream,
         Some("caller") => Host::Caller,
+        Some(text) if ["upstream", "caller"].iter().any(|word| text.eq_ignore_ascii_case(word)) => {
+            let fault = Fault::error(section.place("host"), format!("`{text}` is written in small letters"));
+            section.report(fault);
+            Host::Upstream
+        }
         Some(text) => match text.parse::<http::uri::Authority>() {
             Ok(authority) if !text.contains('@') => HeaderValue::from_str(authority.as_str()).map_or(Host::Upstream, Host::Named),
             _ => {
@@ -183,10 +202,11 @@ impl Adapter for HttpAdapter {
         Ok(UpstreamRequest { method: call.method.clone(), path_and_query, headers, body: UpstreamBody::AsReceived })
     }
 
-    fn answer(&self, _: &Call, answer: UpstreamAnswer) -> Result<Answer, AdapterError> {
+    fn answer(&self, call: &Call, answer: UpstreamAnswer) -> Result<Answer, AdapterError> {
         let UpstreamAnswer { status, mut headers, .. } = answer;
         remove_hop_by_hop(&mut headers);
-        self.published.rewrite(&mut headers);
+        let asked = call.forwarded.as_ref().and_then(|origin| origin.host.as_deref());
+        self.published.rewrite(&mut headers, asked.filter(|_| self.host == Host::Caller));
         Ok(Answer { status, headers, body: AnswerBody::AsReceived })
     }
 

@@ -2,21 +2,25 @@
 
 use std::fmt;
 
-use http::header::{CACHE_CONTROL, CONTENT_LOCATION, HeaderMap, HeaderValue, LOCATION, SET_COOKIE};
+use http::header::{ALT_SVC, CACHE_CONTROL, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, REFRESH, SET_COOKIE};
 
 /// The two addresses of an e-service.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Published {
     /// The path under which callers find it; empty for the root.
     pub base_path: Box<str>,
-    /// Scheme and authority of the upstream: `http://10.0.0.6:8080`.
-    pub origin: Box<str>,
+    /// Where the upstream is: hosts with their ports, as `10.0.0.6:8080`.
+    pub places: Vec<Box<str>>,
+    /// The name that the upstream is asked for, if it is another than its URL's.
+    pub name: Option<Box<str>>,
     /// The path of its URL; empty or `/` for the root.
     pub path: Box<str>,
     /// Whether the upstream is asked with the base path too.
     pub keeps_base_path: bool,
     /// Whether cookies pass, both ways.
     pub cookies: bool,
+    /// Whether the upstream speaks to browsers itself (CORS).
+    pub browsers: bool,
 }
 
 /// What of it is the adapter's: the addresses are the e-service's and the upstream's, and are told with those.
@@ -27,25 +31,76 @@ impl fmt::Debug for Published {
     }
 }
 
+/// Names of places that would lead past the gateway, or that nobody between systems needs.
+const PAST_US: [HeaderName; 3] = [ALT_SVC, REFRESH, HeaderName::from_static("set-cookie2")];
+
 impl Published {
-    /// Rewrites what an answer says of places.
-    pub(crate) fn rewrite(&self, headers: &mut HeaderMap) {
-        for name in [LOCATION, CONTENT_LOCATION] {
-            let Some(value) = headers.get(&name) else { continue };
-            match value.to_str().ok().map(|text| self.place(text)) {
-                Some(Place::Elsewhere) => {}
-                Some(Place::Ours(path)) => match HeaderValue::try_from(path) {
-                    Ok(value) => drop(headers.insert(name, value)),
-                    Err(_) => drop(headers.remove(name)),
-                },
-                // Behind the gateway, and not to be had through it.
-                Some(Place::Hidden) | None => drop(headers.remove(name)),
-            }
-        }
-        if !headers.contains_key(SET_COOKIE) {
+    /// Rewrites what an answer says of places. `asked` is the host that the caller asked for, where the upstream was told it.
+    pub(crate) fn rewrite(&self, headers: &mut HeaderMap, asked: Option<&str>) {
+        let concerns = |name: &HeaderName| {
+            matches!(*name, LOCATION | CONTENT_LOCATION | LINK | SET_COOKIE) || PAST_US.contains(name) || is_for_browsers(name)
+        };
+        // Most answers have none of them.
+        if !headers.keys().any(concerns) {
             return;
         }
+        for name in PAST_US {
+            headers.remove(name);
+        }
+        if !self.browsers {
+            let names: Vec<HeaderName> = headers.keys().filter(|name| is_for_browsers(name)).cloned().collect();
+            for name in names {
+                headers.remove(name);
+            }
+        }
+        for name in [LOCATION, CONTENT_LOCATION] {
+            Self::each(headers, &name, |text| match self.place(text, asked) {
+                Place::Elsewhere => Some(text.to_owned()),
+                Place::Ours(path) => Some(path),
+                // Behind the gateway, and not to be had through it.
+                Place::Hidden => None,
+            });
+        }
+        Self::each(headers, &LINK, |text| self.links(text, asked));
+        self.set_cookies(headers);
+    }
+
+    /// Rewrites each value of a header, or drops it.
+    fn each(headers: &mut HeaderMap, name: &HeaderName, rewrite: impl Fn(&str) -> Option<String>) {
+        let values: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+        headers.remove(name);
+        for value in values {
+            let value = value.to_str().ok().and_then(&rewrite).and_then(|text| HeaderValue::try_from(text).ok());
+            headers.extend(value.map(|value| (name.clone(), value)));
+        }
+    }
+
+    /// The targets of a list of links (RFC 8288 §3); the whole list goes if one of them is not to be had.
+    fn links(&self, text: &str, asked: Option<&str>) -> Option<String> {
+        let mut rest = text;
+        let mut links = String::with_capacity(text.len());
+        while let Some((before, after)) = rest.split_once('<') {
+            let (target, behind) = after.split_once('>')?;
+            let target = match self.place(target, asked) {
+                Place::Elsewhere => target.to_owned(),
+                Place::Ours(path) => path,
+                Place::Hidden => return None,
+            };
+            links.push_str(before);
+            links.push('<');
+            links.push_str(&target);
+            links.push('>');
+            rest = behind;
+        }
+        links.push_str(rest);
+        Some(links)
+    }
+
+    fn set_cookies(&self, headers: &mut HeaderMap) {
         let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+        if cookies.is_empty() {
+            return;
+        }
         headers.remove(SET_COOKIE);
         if !self.cookies {
             // It was meant for somebody, with a cookie or without.
@@ -57,20 +112,38 @@ impl Published {
         }
     }
 
-    fn place(&self, text: &str) -> Place {
-        let below = match text.get(..self.origin.len()) {
-            Some(origin) if origin.eq_ignore_ascii_case(&self.origin) => {
-                let below = &text[self.origin.len()..];
-                // `http://10.0.0.6` is not `http://10.0.0.61`.
-                match below.as_bytes().first() {
-                    None | Some(b'/' | b'?' | b'#') => below,
-                    _ => return Place::Elsewhere,
-                }
-            }
-            _ if text.starts_with('/') && !text.starts_with("//") => text,
-            _ => return Place::Elsewhere,
+    /// Where a reference leads (RFC 3986 §4.1), whatever its scheme and user: it is the host that counts.
+    fn place(&self, text: &str, asked: Option<&str>) -> Place {
+        let lower = text.to_ascii_lowercase();
+        let scheme = ["http:", "https:"].into_iter().find(|scheme| lower.starts_with(scheme));
+        let below = scheme.map_or(text, |scheme| &text[scheme.len()..]);
+        let Some(rest) = below.strip_prefix("//") else {
+            return match scheme {
+                // A scheme and no host: some would take it for our path, and some for the upstream's.
+                Some(_) => Place::Hidden,
+                None if text.starts_with('/') => self.ours(text).map_or(Place::Hidden, Place::Ours),
+                None => Place::Elsewhere,
+            };
         };
-        self.ours(below).map_or(Place::Hidden, Place::Ours)
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let authority = authority.rsplit('@').next().unwrap_or_default();
+        if !self.is_upstream(authority, asked) {
+            return Place::Elsewhere;
+        }
+        self.ours(path).map_or(Place::Hidden, Place::Ours)
+    }
+
+    /// Whether this is the upstream, at one of its places or by a name that it was asked for.
+    fn is_upstream(&self, authority: &str, asked: Option<&str>) -> bool {
+        let (host, port) = split(authority);
+        let is_place = self.places.iter().any(|place| {
+            let (known, at) = split(place);
+            // Without a port it is either scheme's.
+            known.eq_ignore_ascii_case(host) && (port == at || port.is_none_or(|port| at.is_none_or(|at| at == port)))
+        });
+        let is_name = |name: &str| split(name).0.eq_ignore_ascii_case(host);
+        is_place || self.name.as_deref().is_some_and(is_name) || asked.is_some_and(is_name)
     }
 
     /// The path at which callers find what stands at this one of the upstream.
@@ -85,11 +158,14 @@ impl Published {
     fn cookie(&self, text: &str) -> Option<HeaderValue> {
         let mut parts = text.split(';');
         let mut cookie = parts.next()?.trim().to_owned();
-        let mut path = if self.base_path.is_empty() { "/".to_owned() } else { self.base_path.to_string() };
+        // Browsers take such a one for the whole host only.
+        let is_host = cookie.starts_with("__Host-");
+        let mut path = if self.base_path.is_empty() || is_host { "/".to_owned() } else { self.base_path.to_string() };
         for part in parts.map(str::trim) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             match name.to_ascii_lowercase().as_str() {
                 "domain" => {}
+                "path" if is_host || value.contains("..") => {}
                 "path" => path = self.ours(value).unwrap_or(path),
                 _ => {
                     cookie.push_str("; ");
@@ -98,6 +174,19 @@ impl Published {
             }
         }
         HeaderValue::try_from(format!("{cookie}; Path={path}")).ok()
+    }
+}
+
+/// What an upstream says to browsers of other pages (CORS).
+fn is_for_browsers(name: &HeaderName) -> bool {
+    name.as_str().starts_with("access-control-")
+}
+
+/// Host and port of an authority; IPv6 in its brackets.
+fn split(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port).filter(|port| !port.is_empty())),
+        _ => (authority, None),
     }
 }
 
@@ -122,7 +211,15 @@ mod tests {
     use super::*;
 
     fn published(base_path: &str, path: &str, keeps_base_path: bool) -> Published {
-        Published { base_path: base_path.into(), origin: "http://10.0.0.6:8080".into(), path: path.into(), keeps_base_path, cookies: true }
+        Published {
+            base_path: base_path.into(),
+            places: vec!["10.0.0.6:8080".into(), "anagrafe.interna.example:80".into()],
+            name: Some("api.interna.example".into()),
+            path: path.into(),
+            keeps_base_path,
+            cookies: true,
+            browsers: false,
+        }
     }
 
     #[test]
@@ -138,7 +235,15 @@ mod tests {
             (&stripped, "/apis/7", None),
             (&stripped, "http://10.0.0.6:8080/admin", None),
             (&stripped, "http://10.0.0.6:80801/api", Some("http://10.0.0.6:80801/api")),
-            (&stripped, "//10.0.0.6:8080/api", Some("//10.0.0.6:8080/api")),
+            (&stripped, "//10.0.0.6:8080/api", Some("/cose/v1")),
+            (&stripped, "https://u:p@10.0.0.6:8080/api/7", Some("/cose/v1/7")),
+            (&stripped, "http://10.0.0.6/api/7", Some("/cose/v1/7")),
+            (&stripped, "http://10.0.0.6:9090/api/7", Some("http://10.0.0.6:9090/api/7")),
+            (&stripped, "http://anagrafe.interna.example:80/api/7", Some("/cose/v1/7")),
+            (&stripped, "https://API.interna.example/api/7", Some("/cose/v1/7")),
+            (&stripped, "https://io.ente.example/api/7", Some("/cose/v1/7")),
+            (&stripped, "http:/api/7", None),
+            (&stripped, "http://10.0.0.6:8080\\@altri.example/x", None),
             (&stripped, "7", Some("7")),
             (&stripped, "../8", Some("../8")),
             (&stripped, "https://ente.example/x", Some("https://ente.example/x")),
@@ -151,7 +256,7 @@ mod tests {
         for (published, sent, expected) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(LOCATION, HeaderValue::from_str(sent).expect("a value"));
-            published.rewrite(&mut headers);
+            published.rewrite(&mut headers, Some("io.ente.example"));
             assert_eq!(headers.get(LOCATION).map(|value| value.to_str().expect("text")), expected, "{sent}");
         }
     }
@@ -164,10 +269,46 @@ mod tests {
         }
         let mut dropped = headers.clone();
         let published = published("/cose/v1", "/api", false);
-        published.rewrite(&mut headers);
+        headers.append(SET_COOKIE, HeaderValue::from_static("__Host-d=4; Path=/; Secure"));
+        headers.append(SET_COOKIE, HeaderValue::from_static("e=5; Path=/api/../.."));
+        published.rewrite(&mut headers, None);
         let passed: Vec<&str> = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
-        assert_eq!(passed, ["a=1; Secure; HttpOnly; Path=/cose/v1/sala", "b=2; Path=/cose/v1", "c=3; SameSite=Lax; Path=/cose/v1"]);
-        Published { cookies: false, ..published }.rewrite(&mut dropped);
+        assert_eq!(
+            passed,
+            [
+                "a=1; Secure; HttpOnly; Path=/cose/v1/sala",
+                "b=2; Path=/cose/v1",
+                "c=3; SameSite=Lax; Path=/cose/v1",
+                "__Host-d=4; Secure; Path=/",
+                "e=5; Path=/cose/v1"
+            ]
+        );
+        Published { cookies: false, ..published }.rewrite(&mut dropped, None);
         assert_eq!((dropped.len(), &dropped[CACHE_CONTROL]), (1, &HeaderValue::from_static("private")));
+    }
+
+    #[test]
+    fn what_leads_past_the_gateway_does_not_leave() {
+        let published = published("/cose/v1", "/api", false);
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("link", "<http://10.0.0.6:8080/api/2>; rel=\"next\", <https://ente.example/x>; rel=\"help\""),
+            ("link", "</altro>; rel=\"up\""),
+            ("alt-svc", "h2=\"10.0.0.6:8443\""),
+            ("refresh", "5; url=http://10.0.0.6/"),
+            ("access-control-allow-origin", "*"),
+            ("location", "/api/7"),
+            ("location", "/altro/7"),
+            ("etag", "\"7\""),
+        ] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        published.rewrite(&mut headers, None);
+        let mut left: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["etag: \"7\"", "link: </cose/v1/2>; rel=\"next\", <https://ente.example/x>; rel=\"help\"", "location: /cose/v1/7"]
+        );
     }
 }

@@ -29,8 +29,8 @@ pub struct Exchange {
     pub started: Instant,
     /// The e-service and operation: set by `route`.
     pub routed: OnceLock<Routed>,
-    /// The origin of the page that asks, where it may: set by `route`.
-    pub cross_origin: OnceLock<HeaderValue>,
+    /// Of an e-service that pages of others may call: set by `route`, whatever becomes of the request then.
+    pub cross_origin: OnceLock<CrossOrigin>,
     /// Who calls: set by `authenticate`.
     pub caller: OnceLock<Authenticated>,
     /// The narrowest limit that applied: set by `admit`.
@@ -76,6 +76,14 @@ pub struct Routed {
     pub below: usize,
     /// What the gateway answers itself, without asking anybody.
     pub own: Option<Own>,
+}
+
+/// A request to an e-service that pages of other origins may call.
+pub struct CrossOrigin {
+    /// The e-service.
+    pub service: Arc<EService>,
+    /// The origin of the page that asks, if it is one that may.
+    pub origin: Option<HeaderValue>,
 }
 
 /// An answer of the gateway's own.

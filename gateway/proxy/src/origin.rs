@@ -28,6 +28,8 @@ pub struct Origin {
     pub is_secure: bool,
     /// The certificate that it showed.
     pub certificate: Certificate,
+    /// Whether the connection should have ended: nothing of it counts any more.
+    pub is_over: bool,
 }
 
 /// A certificate that a caller showed, having proven that its key is its own: to us, or to a proxy that is believed.
@@ -45,7 +47,9 @@ impl Origin {
     /// The certificate of whoever asks. A proxy that is believed shows its own only for itself: its caller's is what it passes on,
     /// and nobody else may pass on one.
     pub fn certificate(&self, before: &Before, headers: &mut HeaderMap) -> Certificate {
-        let Some(name) = &before.certificate else { return self.certificate };
+        let Some(name) = &before.certificate else {
+            return if self.is_believed { Certificate::None } else { self.certificate };
+        };
         let mut values = headers.get_all(name).iter();
         let passed_on = match (values.next(), values.next()) {
             (None, _) => Certificate::None,
@@ -53,13 +57,14 @@ impl Origin {
             (Some(_), Some(_)) => Certificate::Unreadable,
         };
         headers.remove(name);
+        remove_twins(headers, name);
         if self.is_believed { passed_on } else { self.certificate }
     }
 
     /// For whom the request is made, through which scheme and to which host.
     pub fn forwarded(&self, before: &Before, uri: &Uri, headers: &HeaderMap) -> Forwarded {
-        let host = uri.authority().map(|authority| authority.as_str().to_owned());
-        let host = host.or_else(|| Some(headers.get(HOST)?.to_str().ok()?.to_owned()));
+        let named = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+        let host = named.or_else(|| headers.get(HOST)?.to_str().ok()).filter(|host| is_host(host));
         let mut found = Forwarded { client: self.address.ip().to_canonical(), is_secure: self.is_secure, host: host.map(Into::into) };
         if self.is_believed {
             match before.forwarded {
@@ -68,6 +73,15 @@ impl Origin {
             }
         }
         found
+    }
+}
+
+/// Servers in the manner of CGI read `Client_Cert` as `Client-Cert`.
+fn remove_twins(headers: &mut HeaderMap, name: &HeaderName) {
+    let is_twin = |known: &&HeaderName| known.as_str().contains('_') && known.as_str().replace('_', "-") == name.as_str().replace('_', "-");
+    let twins: Vec<HeaderName> = headers.keys().filter(is_twin).cloned().collect();
+    for twin in twins {
+        headers.remove(twin);
     }
 }
 
@@ -106,10 +120,11 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The items of a header that is a list, in however many lines; the last first.
+/// The items of a header that is a list, in however many lines; the last first. One that is no text is empty: it says nothing, and what
+/// stands before it is not what the nearest proxy wrote.
 fn from_the_end<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let mut items: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let lines = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut items: Vec<&str> = lines.map(|item| std::str::from_utf8(item.trim_ascii()).unwrap_or_default()).collect();
     items.reverse();
     items
 }
@@ -122,11 +137,14 @@ fn x_forwarded(before: &Before, headers: &HeaderMap, found: &mut Forwarded) {
             break;
         }
     }
-    // The nearest proxy wrote the last of them.
-    if let Some(scheme) = from_the_end(headers, &X_FORWARDED_PROTO).first() {
+    if before.tells_scheme
+        && let Some(scheme) = from_the_end(headers, &X_FORWARDED_PROTO).first()
+    {
         found.is_secure = scheme.eq_ignore_ascii_case("https");
     }
-    if let Some(host) = from_the_end(headers, &X_FORWARDED_HOST).first().filter(|host| is_host(host)) {
+    if before.tells_host
+        && let Some(host) = from_the_end(headers, &X_FORWARDED_HOST).first().filter(|host| is_host(host))
+    {
         found.host = Some((*host).into());
     }
 }
@@ -137,10 +155,10 @@ fn rfc7239(before: &Before, headers: &HeaderMap, found: &mut Forwarded) {
             let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
             pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim_matches('"'))
         };
-        if let Some(scheme) = part("proto") {
+        if let Some(scheme) = part("proto").filter(|_| before.tells_scheme) {
             found.is_secure = scheme.eq_ignore_ascii_case("https");
         }
-        if let Some(host) = part("host").filter(|host| is_host(host)) {
+        if let Some(host) = part("host").filter(|host| before.tells_host && is_host(host)) {
             found.host = Some(host.into());
         }
         let Some(address) = part("for").and_then(node) else { break };
@@ -171,13 +189,14 @@ mod tests {
 
     fn before(forwarded: ForwardedStyle) -> Before {
         let nets = ["10.1.0.0/16", "2001:db8::/32"].map(|net| net.parse().expect("a network"));
-        Before { proxies: nets.to_vec(), forwarded, certificate: Some(HeaderName::from_static("client-cert")), ..Before::default() }
+        let certificate = Some(HeaderName::from_static("client-cert"));
+        Before { proxies: nets.to_vec(), forwarded, tells_scheme: true, tells_host: true, certificate, ..Before::default() }
     }
 
     fn origin(address: &str) -> Origin {
         let address: SocketAddr = address.parse().expect("an address");
         let is_believed = before(ForwardedStyle::XForwarded).believes(address.ip());
-        Origin { address, is_believed, is_secure: false, certificate: Certificate::Shown([7; 32]) }
+        Origin { address, is_believed, is_secure: false, certificate: Certificate::Shown([7; 32]), is_over: false }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

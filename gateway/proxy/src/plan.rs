@@ -6,10 +6,6 @@ use std::fmt;
 use exchange::Tenant;
 use serde::{Deserialize, Serialize};
 
-use adapter_http::ForwardedStyle;
-use http::HeaderName;
-use ipnet::IpNet;
-
 use crate::config::{Before, Configuration, Definition, ListenerRules, TenantRules};
 
 /// What would change, part by part, in the order of the new configuration; what is gone comes last.
@@ -188,8 +184,8 @@ fn tenant(old: &TenantRules, new: &TenantRules) -> Vec<Word> {
     ])
 }
 
-fn trusted(before: &Before) -> (&[IpNet], ForwardedStyle, Option<&HeaderName>) {
-    (&before.proxies, before.forwarded, before.certificate.as_ref())
+fn trusted(before: &Before) -> Before {
+    Before { proxy_protocol: Vec::new(), ..before.clone() }
 }
 
 fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {

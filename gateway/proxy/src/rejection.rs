@@ -117,6 +117,15 @@ pub enum RouteError {
         /// The methods, as the `Allow` header lists them.
         allow: String,
     },
+    /// The connection should have ended: it was let in under other rules, or was told to leave.
+    #[error("the connection is to end: ask again on another")]
+    Retired,
+    /// A transfer coding beside `chunked`.
+    #[error("no transfer coding but chunked is undone here")]
+    TransferCoding,
+    /// More than one host.
+    #[error("more than one `Host`")]
+    Hosts,
     /// The caller wants another protocol.
     #[error("the connection stays with HTTP: no other protocol can be checked and recorded")]
     Upgrade,

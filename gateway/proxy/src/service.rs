@@ -158,7 +158,7 @@ impl<'a> Binding<'a> {
             portal: definition.portal.map(|at| BoundPortal::new(&configuration.portals[at], self.portals[at].clone())),
             issuers: self.issuers.clone(),
             metrics: state.metrics.service(definition),
-            operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec)).collect(),
+            operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec, &spec.method)).collect(),
             policies: definition.policies.as_ref().map(|policies| Fixed::digest(policies.hash())),
             holds: (0..definition.operations.len()).map(|operation| holds(definition, operation)).collect(),
             definition: definition.clone(),
@@ -202,10 +202,11 @@ impl<'a> Binding<'a> {
     }
 }
 
-fn recorded(definition: &Definition, spec: &OperationSpec) -> Fixed {
+/// An operation as records name it, asked for with this method.
+pub fn recorded(definition: &Definition, spec: &OperationSpec, method: &Method) -> Fixed {
     let route = format!("{}{}", definition.base_path, spec.route);
-    let (method, id) = (Some(spec.method.as_str()), Some(&*spec.id));
-    Fixed::operation(&Operation { method, route: Some(&route), id, crud: crud(&spec.method) })
+    let (name, id) = (Some(method.as_str()), Some(&*spec.id));
+    Fixed::operation(&Operation { method: name, route: Some(&route), id, crud: crud(method) })
 }
 
 /// 1 create, 2 read, 3 update, 4 delete. A POST is said to create, although look-ups are posted too: what it does is the

@@ -19,7 +19,7 @@ fn certificates(folder: &Path) {
 
 const BALANCED: &str = ", proxy_protocol: [127.0.0.1], tls: [{ certificate: server.pem, key: server.key }], \
                         client_certificates: { mode: optional, ca: ca.pem }";
-const PROXIED: &str = ", trusted_proxies: { addresses: [127.0.0.1], certificate: Client-Cert }";
+const PROXIED: &str = ", trusted_proxies: { addresses: [127.0.0.1], tells: [for, proto, host], certificate: Client-Cert }";
 
 /// A gateway behind HAProxy, whose upstream is told from where it is asked.
 fn behind(site: &Site, upstream: &Rest, style: &str) -> (Gateway, Peer) {
@@ -95,6 +95,53 @@ fn the_standards_words_are_told_as_well() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(told(&upstream, "forwarded"), Some(format!("for=127.0.0.2;proto=https;host=\"localhost:{port}\"")));
     assert_eq!(told(&upstream, "x-forwarded-for"), None);
+}
+
+/// What a caller writes itself reaches an upstream in no spelling, and cannot be smuggled into what the gateway says.
+#[test]
+fn nobody_speaks_in_the_gateways_name() {
+    for (style, more) in [("x-forwarded", ", host: caller"), ("rfc7239", "")] {
+        let (site, upstream) = (Site::new(), Rest::start("{}"));
+        let yaml = Site::configuration("", "", &format!("http://{}", upstream.address), "")
+            .replace("\" } }\n", &format!("\", forwarded: {style}{more}, identity: {{ tenant: X_Ente }} }} }}\n"));
+        let gateway = Gateway::start(site.path(), &yaml);
+        let url = gateway.url("web", "/c/v1/cose");
+        let names =
+            ["X_Forwarded_For", "X-Forwarded", "X_Real_IP", "True-Client-IP", "Forwarded", "X-Ente", "x_ente", "X-Forwarded-Prefix"];
+        let forged: Vec<String> = names.iter().map(|name| format!("{name}: 6.6.6.6")).collect();
+        for host in ["io.ente.example", "x\", for=\"6.6.6.6", "x\";for=9.9.9.9", "a, b"] {
+            let host_header = format!("Host: {host}");
+            let arguments: Vec<&str> = forged.iter().flat_map(|header| ["-H", header]).chain(["-H", &host_header, &url]).collect();
+            assert_eq!(curl(&arguments).status, 200, "{host}");
+            let asked = upstream.asked().pop().expect("it was asked");
+            assert_eq!(asked.headers["x_ente"], "prova");
+            let said: Vec<&String> =
+                asked.headers.values().filter(|value| value.contains("6.6.6.6") || value.contains("9.9.9.9")).collect();
+            assert!(said.is_empty(), "{asked:?}");
+            let told = asked.headers.get("x-forwarded-host").or_else(|| asked.headers.get("forwarded")).cloned().unwrap_or_default();
+            assert_eq!(told.contains("io.ente.example"), host == "io.ente.example", "{told}");
+        }
+    }
+}
+
+/// A balancer that names nobody, or speaks for itself, is no proxy whose word for others counts.
+#[test]
+fn a_header_without_an_address_is_nobodys_word() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let both = ", proxy_protocol: [127.0.0.1], trusted_proxies: { addresses: [127.0.0.1, 203.0.113.7] }";
+    let yaml =
+        Site::configuration("", both, &format!("http://{}", upstream.address), "").replace("\" } }\n", "\", forwarded: x-forwarded } }\n");
+    let gateway = Gateway::start(site.path(), &yaml);
+    for (preface, told) in [
+        ("PROXY UNKNOWN\r\n", "127.0.0.1"),
+        ("PROXY TCP4 198.51.100.9 127.0.0.1 1 2\r\n", "198.51.100.9"),
+        ("PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", "6.6.6.6"),
+    ] {
+        let request = format!("{preface}GET /c/v1/cose HTTP/1.1\r\nhost: h\r\nx-forwarded-for: 6.6.6.6\r\nconnection: close\r\n\r\n");
+        let answer = Connection::sending(gateway.address("web"), &request).rest();
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        assert_eq!(upstream.asked().pop().expect("it was asked").headers["x-forwarded-for"], told, "{preface}");
+    }
 }
 
 /// Departments that show a certificate: to the gateway, or to a proxy before it that is believed.
@@ -203,9 +250,18 @@ fn what_would_believe_everybody_does_not_load() {
             ("[127.0.0.1]", "[0.0.0.0/0]", "`0.0.0.0/0` is everybody"),
             ("[127.0.0.1]", "[haproxy]", "`haproxy` is no address or network"),
             ("[127.0.0.1]", "[]", "nobody is listed"),
+            ("[127.0.0.1]", "[128.0.0.0/1]", "`128.0.0.0/1` is everybody"),
+            ("[127.0.0.1]", "[\"::ffff:10.1.0.0/112\"]", "is an IPv4 network"),
+            ("[for, proto, host]", "[for, port]", "`port` is nothing that a proxy tells"),
+            ("Client-Cert", "X_Forwarded_For", "is no header for a certificate"),
+            ("Client-Cert", "traceparent", "is no header for a certificate"),
             ("addresses: [127.0.0.1], ", "", "needs `addresses`"),
             ("Client-Cert", "Authorization", "`Authorization` is no header for a certificate"),
-            ("trusted_proxies: { addresses: [127.0.0.1], certificate: Client-Cert }", "proxy_protocol: [\"::/0\"]", "`::/0` is everybody"),
+            (
+                "trusted_proxies: { addresses: [127.0.0.1], tells: [for, proto, host], certificate: Client-Cert }",
+                "proxy_protocol: [\"::/0\"]",
+                "`::/0` is everybody",
+            ),
         ],
     );
 }

@@ -319,6 +319,20 @@ fn a_department_is_known_by_its_portals_token() {
             ("token: { azp: casa-digitale }", "token: {}", "no claim is named"),
             ("token: { azp: casa-digitale }", "", "needs `key`, `certificate` or `token`"),
             ("    portal: sportello\n", "", "a token is a portal's, and the e-service has none"),
+            ("azp: casa-digitale", "azp: \"\"", "`azp` does not tell one department from another"),
+            ("azp: casa-digitale", "aud: varco", "`aud` does not tell one department from another"),
+            ("token: { azp: casa-digitale }", "certificate: []", "no certificate is named"),
+            (
+                "      casa: {",
+                "      due: { tenant: valdombra, client: sociale, purpose: assistenza, token: { acr: x } }\n      casa: {",
+                "`due` has the same token",
+            ),
+            (
+                "token: { azp: casa-digitale }",
+                "certificate: \"sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
+                "nobody is asked for the certificate that `casa` is known by",
+            ),
+            ("http: { url", "http: { host: caller, cookies: passed, url", "others are not told which host our departments asked for"),
             (
                 "      casa: {",
                 "      due: { tenant: valdombra, client: sociale, purpose: assistenza, token: { azp: casa-digitale, acr: x } }\n      casa: {",

@@ -210,3 +210,55 @@ fn heads_have_the_same_limits_as_over_http1() {
     }
     assert_eq!(witness.asked().len(), 1);
 }
+
+/// hyper waits for the acknowledgement of its PING before it ends a connection that was told to leave: one that never comes keeps it no
+/// longer than a moment, and what was believed of it counts at once no more.
+#[test]
+fn who_was_told_to_leave_leaves_whether_it_acknowledges_or_not() {
+    let (site, witness) = (site(), Witness::hello());
+    let gateway = site.gateway("", &format!("{TLS}, limits: {{ requests_per_connection: 2 }}"), &witness.url(), "");
+    let mut frames = Frames::open(&gateway, &site, &[]);
+    let mut stream = 1;
+    let ended = eventually("the connection ends", || {
+        frames.write(&get(stream, "/c/v1/cose"));
+        stream += 2;
+        frames.next().is_none().then_some(stream)
+    });
+    assert!(ended > 3, "what crossed with the telling was answered");
+    assert!(gateway.stderr().contains("connection-retired") || frames.next().is_none());
+}
+
+#[test]
+fn a_reload_that_asks_more_ends_what_an_open_connection_was_believed() {
+    let site = site();
+    let (upstream, trusting) = (tests::Rest::start("{}"), ", trusted_proxies: { addresses: [127.0.0.1], tells: [for, proto, host] }");
+    let yaml = |listener: &str| {
+        Site::configuration("", &format!("{TLS}{listener}"), &format!("http://{}", upstream.address), "")
+            .replace("\" } }\n", "\", forwarded: x-forwarded } }\n")
+    };
+    let gateway = Gateway::start(site.path(), &yaml(trusting));
+    let mut frames = Frames::open(&gateway, &site, &[]);
+    // x-forwarded-for: 6.6.6.6, as a literal with a new name.
+    let forged = |stream: u32| {
+        let path = "/c/v1/cose";
+        let block =
+            [&[0x82, 0x87, 0x04, path.len() as u8], path.as_bytes(), &[0x01, 1, b'h', 0x00, 15], b"x-forwarded-for", &[7], b"6.6.6.6"];
+        frame(HEADERS, END_STREAM | END_HEADERS, stream, &block.concat())
+    };
+    frames.write(&forged(1));
+    frames.wait_for(HEADERS).expect("an answer");
+    assert_eq!(upstream.asked()[0].headers["x-forwarded-for"], "6.6.6.6", "a listed proxy is believed");
+    std::fs::write(site.path().join("varco.yaml"), yaml("")).expect("it is written");
+    gateway.signal(rustix::process::Signal::HUP);
+    eventually("the reload is in force", || gateway.stderr().contains("is in force").then_some(()));
+    let before = upstream.asked().len();
+    for stream in [3, 5, 7] {
+        frames.write(&forged(stream));
+    }
+    while frames.next().is_some() {}
+    assert!(
+        upstream.asked()[before..].is_empty(),
+        "nothing of a connection counts that was let in under other rules: {:?}",
+        upstream.asked()
+    );
+}

@@ -101,6 +101,12 @@ fn head_is_get_without_the_body() {
     upstream.answer(200, "", r#"{"nome":7}"#);
     let broken = ask("/promesse", "--http1.1");
     assert_eq!((broken.status, broken.code), (502, 0), "what GET would be refused for, HEAD is too: {broken:?}");
+    // An auditor sees that nothing but the head left.
+    let id = ask("/promesse", "--http1.1").header("varco-exchange").expect("an exchange").to_owned();
+    let record = site.record(|record| record["id"] == id.as_str());
+    assert_eq!((&record["op"]["method"], &record["res"]["len"]), (&json!("HEAD"), &json!(0)), "{record}");
+    let ranged = curl(&["-I", "-H", "Range: bytes=0-3", "--cacert", &ca, &gateway.tls_url("web", "/c/v1/promesse")]);
+    assert!(!asked(&upstream).headers.contains_key("range"), "of HEAD a part means nothing: {ranged:?}");
     let nothing = ask("/registra", "--http1.1");
     assert_eq!((nothing.status, nothing.header("allow")), (405, Some("POST, OPTIONS")), "{nothing:?}");
 }
@@ -110,11 +116,35 @@ fn options_tells_methods_and_asks_nobody() {
     let (gateway, upstream, _site) = setup("", "", "");
     for (path, allow) in [("/cose", "GET, POST, HEAD, OPTIONS"), ("/cose/a", "GET, PUT, HEAD, OPTIONS"), ("/registra", "POST, OPTIONS")] {
         let answer = ask(&gateway, path, &["-X", "OPTIONS", "-H", "Origin: https://a.example", "-H", "Access-Control-Request-Method: GET"]);
+        assert!(answer.headers.iter().all(|(name, _)| !name.starts_with("access-control-")), "{answer:?}");
         assert_eq!((answer.status, answer.header("allow")), (204, Some(allow)), "{answer:?}");
         assert_eq!(answer.header("access-control-allow-origin"), None, "no page of others may call");
     }
     assert_problem(&ask(&gateway, "/nulla", &["-X", "OPTIONS"]), 404, "no-operation");
     assert_eq!(upstream.asked().len(), 0);
+}
+
+/// Without `cors` pages of others cannot read answers, whatever an upstream says to their browsers.
+#[test]
+fn an_upstream_does_not_speak_to_browsers() {
+    let (gateway, upstream, site) = setup("", "", "");
+    upstream.answer(
+        200,
+        "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\nAlt-Svc: h2=\"10.0.0.6:443\"\r\n",
+        "{}",
+    );
+    let answer = ask(&gateway, "/cose", &["-H", "Origin: https://altri.example"]);
+    assert!(answer.headers.iter().all(|(name, _)| !name.starts_with("access-control-") && name != "alt-svc"), "{answer:?}");
+    let good = Site::configuration("", "", "http://127.0.0.1:1", "    cors: { origins: [\"https://a.example\"] }\n");
+    site.assert_faults(
+        &good,
+        &[
+            ("[\"https://a.example\"]", "[], credentials: true", "no origin is listed"),
+            ("[\"https://a.example\"]", "[\"*\"], credentials: true", "`*` stands alone, and without `credentials`"),
+            ("https://a.example", "https://a.example:443", "is no origin"),
+            ("https://a.example", "https://a.example/", "is no origin"),
+        ],
+    );
 }
 
 #[test]
@@ -142,6 +172,11 @@ fn pages_of_listed_origins_may_call() {
         assert!(answer.header("access-control-expose-headers").is_some_and(|names| names.contains("varco-exchange")));
         assert_eq!(answer.header("vary"), Some("Origin"));
     }
+    for (path, method, status) in [("/nulla", "GET", 404), ("/cose", "DELETE", 405)] {
+        let refused = ask(&gateway, path, &["-X", method, "-H", page]);
+        let read = refused.header("access-control-allow-origin");
+        assert_eq!((refused.status, read), (status, Some("https://sportello.ente.example")), "{refused:?}");
+    }
     let other = ask(&gateway, "/cose", &["-H", "Origin: https://altri.example"]);
     assert_eq!(other.header("access-control-allow-origin"), None, "{other:?}");
     assert!(!asked(&upstream).headers.contains_key("origin"));
@@ -159,8 +194,16 @@ fn a_connection_stays_with_http() {
     };
     assert_problem(&upgrade("websocket"), 501, "upgrade-refused");
     assert_problem(&upgrade("h2c, websocket"), 501, "upgrade-refused");
+    assert_problem(&upgrade("h2c\r\nUpgrade: websocket"), 501, "upgrade-refused");
+    for (header, status, kind) in
+        [("Transfer-Encoding: gzip, chunked", 501, "transfer-coding-refused"), ("Host: a\r\nHost: b", 400, "bad-host")]
+    {
+        let refused = ask(&gateway, "/flussi", &["--http1.1", "-H", header, "-d", "x"]);
+        assert_problem(&refused, status, kind);
+    }
     assert_eq!(upstream.asked().len(), 0);
     // Who offers h2 in the clear can do without it.
+    assert_eq!(upgrade("TLS/1.2").status, 200, "nor does Apache's client insist");
     let offered = upgrade("h2c");
     assert_eq!((offered.status, offered.version.as_str()), (200, "1.1"), "{offered:?}");
     assert!(!asked(&upstream).headers.contains_key("upgrade"));

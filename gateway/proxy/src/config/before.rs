@@ -7,6 +7,8 @@ use document::{Fault, Section};
 use http::HeaderName;
 use ipnet::IpNet;
 
+use super::headers::is_reserved;
+
 /// Who stands before a listener. Nobody is believed who is not listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Before {
@@ -16,6 +18,10 @@ pub struct Before {
     pub proxies: Vec<IpNet>,
     /// In which headers they say so.
     pub forwarded: ForwardedStyle,
+    /// Whether they set the scheme there: one that does not passes its caller's word for it on.
+    pub tells_scheme: bool,
+    /// Whether they set the host, likewise.
+    pub tells_host: bool,
     /// The header in which they pass on the certificate that their caller showed.
     pub certificate: Option<HeaderName>,
 }
@@ -33,8 +39,7 @@ impl Before {
 
     /// What it is made of, for whether a connection was let in under the same rules.
     pub(super) fn text(&self) -> String {
-        let Self { proxy_protocol, proxies, forwarded, certificate } = self;
-        format!("{proxy_protocol:?}{proxies:?}{forwarded:?}{certificate:?}")
+        format!("{self:?}")
     }
 }
 
@@ -47,9 +52,23 @@ fn is_among(nets: &[IpNet], address: IpAddr) -> bool {
 /// Reads `proxy_protocol` and `trusted_proxies` of a listener.
 pub(super) fn compile(section: &Section<'_>) -> Before {
     let proxy_protocol = nets(section, "proxy_protocol");
+    if section.node("proxy_protocol").is_some_and(|node| node.as_str().is_none() && node.items().is_empty()) {
+        section.report(Fault::error(section.place("proxy_protocol"), "nobody is listed").hint("such as `[10.1.0.0/16]`"));
+    }
     let Some(proxies) = section.section("trusted_proxies") else { return Before { proxy_protocol, ..Before::default() } };
+    let mut tells = [("for", false), ("proto", false), ("host", false)];
+    for (text, place) in proxies.texts("tells") {
+        match tells.iter_mut().find(|(word, _)| *word == text) {
+            Some((_, told)) => *told = true,
+            None => {
+                proxies.report(Fault::error(place, format!("`{text}` is nothing that a proxy tells")).hint("`for`, `proto` and `host`"));
+            }
+        }
+    }
     let before = Before {
         proxy_protocol,
+        tells_scheme: tells[1].1,
+        tells_host: tells[2].1,
         proxies: nets(&proxies, "addresses"),
         forwarded: proxies.choice("forwarded", &ForwardedStyle::CHOICES).unwrap_or_default(),
         certificate: proxies.text("certificate").and_then(|text| certificate(&proxies, text)),
@@ -65,9 +84,12 @@ fn nets(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
     let mut nets = Vec::new();
     for (text, place) in section.texts(key) {
         match read(text) {
-            Some(net) if net.prefix_len() == 0 => section.report(
+            Some(net) if is_wide(&net) => section.report(
                 Fault::error(place, format!("`{text}` is everybody")).hint("whoever can connect could say who calls: list the balancers"),
             ),
+            Some(IpNet::V6(net)) if net.addr().to_ipv4_mapped().is_some() => {
+                section.report(Fault::error(place, format!("`{text}` is an IPv4 network")).hint("write it as one: such as `10.1.0.0/16`"));
+            }
             Some(net) => nets.push(net),
             None => section.report(Fault::error(place, format!("`{text}` is no address or network")).hint("such as `10.1.0.0/16`")),
         }
@@ -75,12 +97,14 @@ fn nets(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
     nets
 }
 
-/// Headers that a certificate cannot stand in, because they say something else.
-const TAKEN: [&str; 6] = ["authorization", "cookie", "host", "x-api-key", "content-type", "content-length"];
+/// Whether it is so much of the internet that it cannot be a list of balancers.
+fn is_wide(net: &IpNet) -> bool {
+    net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 }
+}
 
 fn certificate(section: &Section<'_>, text: &str) -> Option<HeaderName> {
     match HeaderName::from_bytes(text.as_bytes()) {
-        Ok(name) if !TAKEN.contains(&name.as_str()) => Some(name),
+        Ok(name) if !is_reserved(&name) => Some(name),
         _ => {
             let fault = Fault::error(section.place("certificate"), format!("`{text}` is no header for a certificate"));
             section.report(fault.hint("such as `Client-Cert` (RFC 9440), which the proxy sets and nobody else may"));

@@ -43,6 +43,16 @@ pub(super) fn compile(section: &Section<'_>, has_portal: bool) -> Option<Credent
         token,
     };
     let whole = [read.key.is_some(), !read.certificates.is_empty(), !read.token.is_empty()];
+    if named[1] && certificates.is_empty() {
+        let fault = Fault::error(section.place("certificate"), "no certificate is named");
+        section.report(fault.hint("leave it out where the department shows none"));
+    }
+    for (claim, value) in &read.token {
+        if value.is_empty() || ["iss", "aud"].contains(&&**claim) {
+            let fault = Fault::error(section.place("token"), format!("`{claim}` does not tell one department from another"));
+            section.report(fault.hint("a claim that only its tokens have: such as `{ azp: casa-digitale }`"));
+        }
+    }
     if named[2] && read.token.is_empty() {
         section.report(Fault::error(section.place("token"), "no claim is named").hint("such as `{ azp: casa-digitale }`"));
     }

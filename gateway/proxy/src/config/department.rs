@@ -90,8 +90,8 @@ impl Departments {
         } else {
             let same = |&&other: &&usize| {
                 let known = &self.list[other].credentials.token;
-                // One whose claims are among another's is meant by whoever is meant by that other.
-                token.iter().all(|claim| known.contains(claim)) || known.iter().all(|claim| token.contains(claim))
+                // Unless a claim tells them apart, one token could mean both.
+                !token.iter().any(|(claim, value)| known.iter().any(|(other, said)| other == claim && said != value))
             };
             let first = self.by_token.iter().find(same).copied();
             self.by_token.push(place);

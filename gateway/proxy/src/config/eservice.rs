@@ -20,7 +20,7 @@ use super::network::Network;
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
 use super::{Departments, LimitRules, Scope, files, inbound, limits, upstream};
-use crate::upstream::UpstreamRules;
+use crate::upstream::{Endpoint, UpstreamRules};
 
 /// An e-service, compiled.
 #[derive(Debug)]
@@ -139,6 +139,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         Direction::Inbound => inbound::security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),
     };
+    certificates_are_asked(section, scope, security.as_ref(), listener.as_deref());
     let operations = contract.as_ref().map(|contract| operation::compile(section, contract.operations()));
     if contract.is_none() {
         let _ = section.named_sections("operations");
@@ -164,7 +165,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
     let served = status == StatusMode::Served;
-    let standing = Standing { base_path: &base_path, direction, cookies: matches!(security, Some(Security::Upstream)) };
+    let standing =
+        Standing { base_path: &base_path, direction, cookies: matches!(security, Some(Security::Upstream)), cors: cors.as_ref() };
     let Adapted { adapter, identity_headers, tells_origin, upstream, audience } =
         adapter(section, contract.as_ref(), served, &standing, scope.network)?;
     // Our own departments' systems are in the house; others are outside.
@@ -276,6 +278,19 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
     (is_whole.then_some(Security::Department(departments)), instances)
 }
 
+/// A department that is known by its certificate has to be asked for one, by us or by a proxy before us.
+fn certificates_are_asked(section: &Section<'_>, scope: &Scope<'_>, security: Option<&Security>, listener: Option<&str>) {
+    let Some(Security::Department(departments)) = security else { return };
+    let listener = scope.listeners.iter().find(|known| Some(&*known.name) == listener);
+    let asked = listener.is_none_or(|known| known.asks_certificates || known.before.certificate.is_some());
+    let shown = departments.list.iter().find(|department| !department.credentials.certificates.is_empty());
+    if let Some(department) = shown.filter(|_| !asked) {
+        let message = format!("nobody is asked for the certificate that `{}` is known by", department.name);
+        let hint = "write `client_certificates` in the listener, or `trusted_proxies.certificate` where a proxy ends TLS";
+        section.report(Fault::error(section.place("consumers"), message).hint(hint));
+    }
+}
+
 /// `Some(None)` where there is rightly no policy; `None` where there is a fault.
 #[expect(clippy::option_option, reason = "no policy and a faulty policy are different things")]
 fn policies(
@@ -326,6 +341,15 @@ struct Standing<'a> {
     base_path: &'a str,
     direction: Direction,
     cookies: bool,
+    cors: Option<&'a Cors>,
+}
+
+/// Where an upstream is, for telling its places in its answers from others'.
+fn places(rules: &UpstreamRules) -> Vec<Box<str>> {
+    let host = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let place = |endpoint: &Endpoint| format!("{}:{}", host(&endpoint.host), endpoint.port).into_boxed_str();
+    let own = format!("{}:{}", host(&rules.host), rules.port).into_boxed_str();
+    rules.endpoints.iter().map(place).chain([own]).collect()
 }
 
 /// The one registry that names the adapters.
@@ -347,9 +371,10 @@ fn adapter(
             let audience = http.text("audience").map(str::to_owned);
             let published = Published {
                 base_path: standing.base_path.into(),
-                origin: upstream.as_ref().map(|rules| format!("{}://{}", rules.scheme, rules.authority)).unwrap_or_default().into(),
+                places: upstream.as_ref().map(places).unwrap_or_default(),
                 path: upstream.as_ref().map(|rules| rules.base_path.as_str()).unwrap_or_default().into(),
                 cookies: standing.cookies,
+                browsers: standing.cookies && standing.cors.is_none(),
                 ..Published::default()
             };
             let adapter = adapter_http::compile(&http, published, standing.direction == Direction::Outbound);

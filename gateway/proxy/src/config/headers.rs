@@ -31,5 +31,6 @@ const RESERVED: [HeaderName; 23] = [
 
 /// Whether this is one of them, or a token of ModI.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    RESERVED.contains(name) || name.as_str().starts_with("agid-jwt-")
+    let text = name.as_str();
+    RESERVED.contains(name) || text.starts_with("agid-jwt-") || adapter_http::is_said_by_proxies(text)
 }

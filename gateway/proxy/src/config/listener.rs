@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use document::{Fault, Key, Section};
+use document::{Fault, Key, Node, Section};
 use rustls::ServerConfig;
 
 use super::before::{self, Before};
@@ -20,6 +20,8 @@ pub struct ListenerRules {
     /// Digest of what a connection had to show to be let in: nothing, TLS, a certificate of these authorities; and of whom it was
     /// believed what.
     pub admits: [u8; 32],
+    /// Whether callers are asked for certificates.
+    pub asks_certificates: bool,
     /// Who stands before it.
     pub before: Before,
     /// TLS, if it has any.
@@ -93,7 +95,9 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     let limits = limits(section.section("limits").as_ref());
     // With a fault in its TLS a listener must not come up in the clear.
     let addresses = if has_tls && tls.is_none() { Vec::new() } else { addresses };
-    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, before, tls, http2, limits })
+    let clients = section.node("client_certificates");
+    let asks_certificates = clients.is_some_and(|clients| clients.get("mode").and_then(Node::as_str) != Some("off"));
+    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, asks_certificates, before, tls, http2, limits })
 }
 
 fn limits(section: Option<&Section<'_>>) -> ListenerLimits {
@@ -109,7 +113,7 @@ fn limits(section: Option<&Section<'_>>) -> ListenerLimits {
         body_time: time("body_time", 10),
         body_rate: section.and_then(|section| section.rate("body_rate")).map_or(1 << 10, |(bytes, per)| bytes / per.as_secs().max(1)),
         body_bytes: bytes("body_bytes", 10 << 20),
-        inflate_ratio: count("inflate_ratio", 100).max(1),
+        inflate_ratio: count("inflate_ratio", 100).clamp(1, 10_000),
         idle_time: time("idle_time", 60),
         write_time: time("write_time", 30),
         connections: count("connections", 10_000).max(1) as usize,

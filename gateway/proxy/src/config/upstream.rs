@@ -30,7 +30,7 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, networ
         upstream.idle_connections = rules.count("idle_connections").map_or(upstream.idle_connections, |count| count as usize);
         upstream.in_flight = rules.count("in_flight").map_or(upstream.in_flight, |count| count.clamp(1, 1 << 20) as u32);
         upstream.answer_bytes = rules.bytes("answer_bytes").unwrap_or(upstream.answer_bytes);
-        upstream.inflate_ratio = rules.count("inflate_ratio").map_or(upstream.inflate_ratio, |ratio| ratio.max(1));
+        upstream.inflate_ratio = rules.count("inflate_ratio").map_or(upstream.inflate_ratio, |ratio| ratio.clamp(1, 10_000));
         upstream.attempts = rules.count("attempts").map_or(upstream.attempts, |count| count.clamp(1, 10) as u32);
         addresses(upstream, rules);
         if let Some(breaker) = rules.section("breaker") {

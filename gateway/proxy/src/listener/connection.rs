@@ -52,6 +52,7 @@ pub(super) struct Connection {
     post: Arc<Post>,
     /// What it was let in under.
     limits: ListenerLimits,
+    admitted: [u8; 32],
     origin: Origin,
     /// Its place among the connections of the listener.
     _permit: OwnedSemaphorePermit,
@@ -71,8 +72,9 @@ impl Connection {
             is_believed: rules.before.believes(peer.ip()),
             is_secure: rules.tls.is_some(),
             certificate: Certificate::None,
+            is_over: false,
         };
-        Self { serving, post, limits: rules.limits.clone(), origin, _permit: permit }
+        Self { serving, post, limits: rules.limits.clone(), admitted: rules.admits, origin, _permit: permit }
     }
 
     /// The same of a connection that begins with a PROXY header, whose caller is who that says.
@@ -84,7 +86,8 @@ impl Connection {
         listener: Arc<Listener>,
     ) {
         match tokio::time::timeout(self.limits.handshake_time, preface::read(&mut stream)).await {
-            Ok(Ok(None)) => {}
+            // Somebody whom the balancer does not name, or the balancer itself: neither speaks for others.
+            Ok(Ok(None)) => self.origin.is_believed = false,
             Ok(Ok(Some(caller))) => {
                 self.origin.address = caller;
                 self.origin.is_believed = listener.rules.before.believes(caller.ip());
@@ -228,7 +231,8 @@ impl Connection {
     /// One request and the way of its exchange.
     fn exchange(self: Arc<Self>, request: http::Request<Incoming>, pulse: &Arc<Pulse>) -> Running {
         let (mut head, body) = request.into_parts();
-        let exchange = Arc::new(self.open(&mut head, pulse.begin()));
+        let is_over = pulse.is_over();
+        let exchange = Arc::new(self.open(&mut head, pulse.begin(), is_over));
         let rules = &exchange.listener.rules;
         let body = if body.is_end_stream() {
             RequestBody::Held(Bytes::new())
@@ -248,9 +252,12 @@ impl Connection {
         Running { under_way: Some(UnderWay { way, exchange, pulse: pulse.clone() }), connection: self }
     }
 
-    fn open(&self, head: &mut http::request::Parts, place: Place) -> Exchange {
+    fn open(&self, head: &mut http::request::Parts, place: Place, is_over: bool) -> Exchange {
         let listener = self.post.listener.load_full();
-        let origin = Origin { certificate: self.origin.certificate(&listener.rules.before, &mut head.headers), ..self.origin };
+        let certificate = self.origin.certificate(&listener.rules.before, &mut head.headers);
+        // What it was let in under is not what is asked now: what it was believed then does not count.
+        let is_over = is_over || self.admitted != listener.rules.admits;
+        let origin = Origin { certificate, is_over, ..self.origin };
         let worker = &self.serving.worker;
         let seen = clock::now();
         // Drawn at once: ten bytes for the id, sixteen for a trace, eight for a span.

@@ -114,6 +114,14 @@ mod tests {
         [&SIGNATURE[..], &[0x20 | command, family], &length, body].concat()
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_an_address_or_a_refusal(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), version in 0..3) {
+            let beginning: &[u8] = [&SIGNATURE[..], b"PROXY TCP", b"PROXY "][version as usize];
+            let _ = parse(&[beginning, &bytes].concat());
+        }
+    }
+
     #[test]
     fn reads_a_header_and_not_one_byte_more() {
         let v4 = [203, 0, 113, 7, 10, 0, 0, 1, 0xc3, 0x50, 0x01, 0xbb];

@@ -21,6 +21,9 @@ use crate::config::ListenerLimits;
 /// How often connections are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long an h2 caller who was told to leave may still begin requests: those that crossed with the telling.
+const LEAVE: Duration = Duration::from_secs(5);
+
 /// How long somebody who connected before a drain may take to begin a request.
 const NEWCOMER: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,7 @@ impl Pulses {
             most_requests: limits.requests_per_connection,
             retiring: AtomicBool::new(false),
             retires_at: AtomicU64::new(0),
+            retiring_since: AtomicU64::new(0),
             attention: AtomicWaker::new(),
             head: limits.header_time.as_millis() as u64,
             idle: limits.idle_time.as_millis() as u64,
@@ -121,6 +125,8 @@ pub(crate) struct Pulse {
     retiring: AtomicBool,
     /// When to, although nothing was asked; 0: never.
     retires_at: AtomicU64,
+    /// Since when it is to end; 0: it is not.
+    retiring_since: AtomicU64,
     /// Wakes whoever drives the connection.
     attention: AtomicWaker,
     head: u64,
@@ -176,9 +182,21 @@ impl Pulse {
         let carried = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         if carried >= self.most_requests || self.retires_at.load(Ordering::Relaxed) != 0 {
             // Whoever drives the connection is just now doing so, and looks when it has.
-            self.retiring.store(true, Ordering::Relaxed);
+            self.begin_to_retire();
         }
         Place(self.clone())
+    }
+
+    /// Whether nothing may begin on it any more, whatever its caller makes of having been told.
+    pub(super) fn is_over(&self) -> bool {
+        let since = self.retiring_since.load(Ordering::Relaxed);
+        since != 0 && self.multiplexed.load(Ordering::Relaxed) && self.now().saturating_sub(since) > LEAVE.as_millis() as u64
+    }
+
+    fn begin_to_retire(&self) {
+        if !self.retiring.swap(true, Ordering::Relaxed) {
+            self.retiring_since.store(self.now().max(1), Ordering::Relaxed);
+        }
     }
 
     fn drain(&self) {
@@ -189,7 +207,7 @@ impl Pulse {
     }
 
     fn retire(&self) {
-        self.retiring.store(true, Ordering::Relaxed);
+        self.begin_to_retire();
         self.attention.wake();
     }
 
@@ -205,6 +223,8 @@ impl Pulse {
             IDLE if since > self.idle => Overdue::Idle,
             _ if stalled != 0 && now.saturating_sub(stalled) > self.write => Overdue::Write,
             _ if self.is_unread(now) => Overdue::Write,
+            // hyper waits for the caller to acknowledge that it was told; one that never does would stay for ever.
+            IDLE if self.is_over() => Overdue::Idle,
             _ => return,
         };
         self.overdue.store(overdue as u8 + 1, Ordering::Relaxed);

@@ -73,6 +73,11 @@ fn route(error: &RouteError) -> Row {
         RouteError::NoOperation => (404, "no-operation", "no such operation", "operazione inesistente"),
         RouteError::MethodNotAllowed { .. } => (405, "method-not-allowed", "method not allowed", "metodo non ammesso"),
         RouteError::Upgrade => (501, "upgrade-refused", "the connection stays with HTTP", "cambio di protocollo non ammesso"),
+        RouteError::Retired => (421, "connection-retired", "ask again on another connection", "connessione da chiudere"),
+        RouteError::TransferCoding => {
+            (501, "transfer-coding-refused", "transfer coding not accepted", "codifica di trasferimento non ammessa")
+        }
+        RouteError::Hosts => (400, "bad-host", "more than one host", "più di un host"),
         RouteError::BadPath => (400, "bad-path", "malformed path", "percorso malformato"),
     }
 }

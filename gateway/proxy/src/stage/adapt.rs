@@ -3,7 +3,7 @@
 use adapter_api::{AdapterError, AnswerBody, Body, Needs, UpstreamAnswer};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{ACCEPT_RANGES, CONTENT_ENCODING};
 
 use super::aside::{aside, is_large};
 use super::layer::{Answering, Next};
@@ -45,6 +45,8 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
             let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
             exchange.hold(lease);
             let bytes = decoded(&exchange, &mut headers, bytes).await?;
+            // No part of it can be had here.
+            headers.remove(ACCEPT_RANGES);
             (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
         }
         ResponseBody::Streamed(mut stream) => {

@@ -27,7 +27,7 @@ pub fn decode(mut request: Request) -> Checked {
     };
     let (coded, budget) = (coded.clone(), exchange.worker.state.buffered.clone());
     // What it may become decides whether it is worked on here.
-    let bytes = usize::try_from(limits.most.min(coded.len() as u64 * limits.ratio)).unwrap_or(usize::MAX);
+    let bytes = usize::try_from(limits.most.min((coded.len() as u64).saturating_mul(limits.ratio))).unwrap_or(usize::MAX);
     let inflate = move || coding::inflate(coding, &coded, limits, &budget);
     Checked::later(async move {
         let inflated = if is_large(bytes) { aside(inflate).await? } else { inflate() };

@@ -9,11 +9,12 @@ use std::time::Instant;
 use adapter_api::AdapterError;
 use exchange::{Json, json};
 use http::StatusCode;
-use http::header::{AGE, ETAG, HeaderValue};
+use http::header::{AGE, HeaderValue};
 use parking_lot::Mutex;
 
 use super::layer::{Answering, Next};
 use crate::cache::{Kept, KeptBody, NotKept, Question, may_keep};
+use crate::coding::forget_bytes;
 use crate::config::CacheRules;
 use crate::exchange::{Exchange, Lookup, Stage};
 use crate::message::{Request, Response, ResponseBody};
@@ -131,8 +132,8 @@ fn hit(exchange: &Exchange, kept: &Kept, rules: &CacheRules, asked: Option<&Json
     }
     let mut headers = kept.headers.clone();
     if !rules.echo.is_empty() {
-        // It names the answer that another caller got.
-        headers.remove(ETAG);
+        // It is about the answer that another caller got.
+        forget_bytes(&mut headers);
     }
     headers.insert(AGE, HeaderValue::from(age));
     let body = match &kept.body {

@@ -32,7 +32,8 @@ fn alive() -> Response {
 /// The methods of a path; for a page of an origin that is let in, also what it may send (the preflight of the Fetch standard).
 fn options(exchange: &Exchange, allow: &str) -> Response {
     let mut headers = HeaderMap::with_capacity(8);
-    let cors = exchange.service().definition.cors.as_ref().filter(|_| exchange.cross_origin.get().is_some());
+    let cors =
+        exchange.service().definition.cors.as_ref().filter(|_| exchange.cross_origin.get().is_some_and(|asking| asking.origin.is_some()));
     if let Ok(allow) = HeaderValue::from_str(allow) {
         if let Some(cors) = cors {
             headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());

@@ -6,6 +6,7 @@ use ::policy::{Effect, Facts};
 use exchange::json;
 
 use super::layer::{Answering, Next, at_once};
+use crate::coding::forget_bytes;
 use crate::config::ChannelSource;
 use crate::exchange::{Exchange, Stage, Subjects};
 use crate::message::{Request, Response, ResponseBody};
@@ -56,18 +57,13 @@ fn decide(request: Request, next: &Next) -> Answering {
     })
 }
 
-/// Headers that describe the exact bytes of a body.
-const ABOUT_THE_BYTES: [&str; 6] = ["etag", "digest", "content-digest", "repr-digest", "content-md5", "agid-jwt-signature"];
-
 /// Cuts members out of the answer. A success that is no JSON cannot be minimised, so it does not leave.
 fn withhold(response: &mut Response, pointers: &[::exchange::Pointer]) -> Result<(), Rejection> {
     match &response.body {
         ResponseBody::Json(value) => {
             response.body = ResponseBody::Held(json::cut(value, pointers));
             // What the upstream said about its own bytes is not true of ours.
-            for name in ABOUT_THE_BYTES {
-                response.headers.remove(name);
-            }
+            forget_bytes(&mut response.headers);
             Ok(())
         }
         ResponseBody::Held(bytes) if bytes.is_empty() || !response.status.is_success() => Ok(()),

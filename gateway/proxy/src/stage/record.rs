@@ -20,10 +20,11 @@ use super::layer::{Shared, Stage as StackStage, StageFuture};
 use crate::body::{AnswerBody, Closing};
 use crate::clock;
 use crate::config::Durability;
-use crate::exchange::{Exchange, Lookup, Outcome, Own, Stage};
+use crate::exchange::{CrossOrigin, Exchange, Lookup, Outcome, Own, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 use crate::respond::refuse;
+use crate::service::recorded;
 use crate::state::Way;
 
 /// The layer that leaves the record.
@@ -158,7 +159,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.configuration = Some(&exchange.listener.common.hash);
     record.channel = exchange.channel.get().map(String::as_str);
     record.request_bytes = Some(exchange.request_bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
-    record.answer_bytes = response.body.bytes().map(|bytes| bytes.len() as u64);
+    let is_head = exchange.method == Method::HEAD;
+    record.answer_bytes = if is_head { Some(0) } else { response.body.bytes().map(|bytes| bytes.len() as u64) };
     record.status = Some(response.status.as_u16());
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
     record.outcome = Some(exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome));
@@ -176,7 +178,10 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     };
     let definition = &routed.service.definition;
     record.direction = Some(definition.direction);
-    record.operation = Some(&routed.service.operations[routed.operation]);
+    // Of HEAD nothing but the head left, whatever was asked of the upstream.
+    let spec = &definition.contract.operations()[routed.operation];
+    let head = (is_head && spec.method != Method::HEAD).then(|| recorded(definition, spec, &Method::HEAD));
+    record.operation = Some(head.as_ref().unwrap_or(&routed.service.operations[routed.operation]));
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
         version: None,
@@ -256,8 +261,10 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_bytes(&exchange.id.to_text()) {
         headers.insert(EXCHANGE, id);
     }
-    if let Some(cors) = exchange.routed.get().and_then(|routed| routed.service.definition.cors.as_ref()) {
-        cors.tell(headers, exchange.cross_origin.get());
+    if let Some(CrossOrigin { service, origin }) = exchange.cross_origin.get()
+        && let Some(cors) = &service.definition.cors
+    {
+        cors.tell(headers, origin.as_ref());
     }
     if let Some(measure) = exchange.measure.get() {
         headers.insert(LIMIT, HeaderValue::from(measure.limit));

@@ -23,22 +23,20 @@ pub fn representation(mut request: Request, next: &Next) -> Answering {
     let exchange = &request.exchange;
     let is_read = exchange.holds().answer;
     let headers = &mut request.headers;
-    if !matches!(request.method, Method::GET | Method::HEAD) {
-        // A condition on a change that nobody looks at would lose somebody's update.
-        let names = [IF_MATCH, IF_UNMODIFIED_SINCE];
-        let lost = || match exchange.service().definition.adapter.forwarded_headers() {
-            ForwardedHeaders::All => false,
-            ForwardedHeaders::Only(known) => names.iter().any(|name| headers.contains_key(name) && !known.contains(name)),
-        };
-        return if lost() { at_once(Err(FormError::Condition.into())) } else { next.run(request) };
+    // A condition on a change that nobody looks at would lose somebody's update.
+    if let ForwardedHeaders::Only(known) = exchange.service().definition.adapter.forwarded_headers()
+        && [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| headers.contains_key(name) && !known.contains(name))
+    {
+        return at_once(Err(FormError::Condition.into()));
     }
-    if !is_read {
+    if !is_read || !matches!(request.method, Method::GET | Method::HEAD) {
         return next.run(request);
     }
     if headers.contains_key(RANGE) && request.method == Method::GET {
         return at_once(Err(FormError::Range.into()));
     }
-    for name in [IF_MODIFIED_SINCE, IF_RANGE] {
+    // Of HEAD a part means nothing (RFC 9110 §14.2).
+    for name in [IF_MODIFIED_SINCE, IF_RANGE, RANGE] {
         headers.remove(name);
     }
     let known: Vec<HeaderValue> = headers.get_all(IF_NONE_MATCH).iter().cloned().collect();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ::contract::RouteMatch;
 use http::Method;
-use http::header::{ORIGIN, UPGRADE};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use parking_lot::Mutex;
 
 use crate::config::StatusMode;
-use crate::exchange::{Own, Routed, Stage};
+use crate::exchange::{CrossOrigin, Own, Routed, Stage};
 use crate::message::Request;
 use crate::rejection::{Rejection, RouteError};
 use crate::service::EService;
@@ -18,22 +18,37 @@ use crate::snapshot::Listener;
 pub fn route(mut request: Request) -> Result<Request, Rejection> {
     let exchange = request.exchange.clone();
     exchange.pass(Stage::Route);
-    within_limits(&request, &exchange.listener)?;
-    stays_http(&request)?;
     let path = request.uri.path();
-    let (service, below) = find(&exchange.listener, path).ok_or(RouteError::NoService)?;
-    let routed = operation(service, &request.method, path, below)?;
-    cross_origin(&mut request, service);
+    // First, so that a page which may call can read whatever it is refused for.
+    let found = find(&exchange.listener, path).map(|(service, below)| (service.clone(), below));
+    let is_preflight = found.as_ref().is_some_and(|(service, _)| cross_origin(&mut request, service));
+    if exchange.origin.is_over {
+        return Err(RouteError::Retired.into());
+    }
+    within_limits(&request, &exchange.listener)?;
+    stays_http(&request.headers)?;
+    let (service, below) = found.ok_or(RouteError::NoService)?;
+    let path = request.uri.path();
+    let routed = if is_preflight { preflight(&service, path, below)? } else { operation(&service, &request.method, path, below)? };
     let _ = exchange.routed.set(routed);
     Ok(request)
 }
 
-/// Another protocol on this connection would be one that nobody checks or records. Only h2 in the clear may be offered, which whoever
-/// offers it can do without (RFC 9110 §7.8): Java's client always does.
-fn stays_http(request: &Request) -> Result<(), RouteError> {
-    let Some(upgrade) = request.headers.get(UPGRADE) else { return Ok(()) };
-    let is_h2c = |protocol: &str| protocol.trim().eq_ignore_ascii_case("h2c");
-    if upgrade.to_str().is_ok_and(|list| list.split(',').all(is_h2c)) { Ok(()) } else { Err(RouteError::Upgrade) }
+/// Another protocol on this connection would be one that nobody checks or records. Only h2 in the clear and TLS may be offered, which
+/// whoever offers them can do without (RFC 9110 §7.8): Java's clients always do. A coding of the transfer that was not undone here would
+/// make the body another than it says, and of two hosts each reader would take its own.
+fn stays_http(headers: &HeaderMap) -> Result<(), RouteError> {
+    let each = |name: HeaderName, holds: fn(&str) -> bool| {
+        headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(|list| list.split(',').all(|item| holds(item.trim()))))
+    };
+    let harmless = |protocol: &str| protocol.eq_ignore_ascii_case("h2c") || protocol.to_ascii_lowercase().starts_with("tls/");
+    if headers.contains_key(UPGRADE) && !each(UPGRADE, harmless) {
+        return Err(RouteError::Upgrade);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) && !each(TRANSFER_ENCODING, |coding| coding.eq_ignore_ascii_case("chunked")) {
+        return Err(RouteError::TransferCoding);
+    }
+    if headers.get_all(HOST).iter().count() > 1 { Err(RouteError::Hosts) } else { Ok(()) }
 }
 
 /// The limits stand far below hyper's own, so that a caller gets a problem and not a bare status.
@@ -96,12 +111,22 @@ fn other_method(service: &Arc<EService>, method: &Method, path: &str, below: usi
     }
 }
 
-/// Where pages of other origins may call, what their browser says is for us alone.
-fn cross_origin(request: &mut Request, service: &EService) {
-    if let Some(cors) = &service.definition.cors
-        && let Some(origin) = request.headers.remove(ORIGIN)
-        && cors.allows(&origin)
-    {
-        let _ = request.exchange.cross_origin.set(origin);
+/// Where pages of other origins may call, what their browser says is for us alone. Tells whether it only asks whether it may.
+fn cross_origin(request: &mut Request, service: &Arc<EService>) -> bool {
+    let Some(cors) = &service.definition.cors else { return false };
+    let origin = request.headers.remove(ORIGIN);
+    let is_preflight = origin.is_some() && request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let origin = origin.filter(|origin| cors.allows(origin));
+    let _ = request.exchange.cross_origin.set(CrossOrigin { service: service.clone(), origin });
+    is_preflight
+}
+
+/// A preflight is answered here, whatever the document says of OPTIONS: browsers send it without credentials.
+fn preflight(service: &Arc<EService>, path: &str, below: usize) -> Result<Routed, RouteError> {
+    // A method that no document lists finds those that this one does.
+    let nothing = Method::from_bytes(b"VARCO").unwrap_or(Method::TRACE);
+    match service.definition.contract.route(&nothing, &path[below..]) {
+        RouteMatch::MethodNotAllowed { allow } => other_method(service, &Method::OPTIONS, path, below, allow.to_str().unwrap_or_default()),
+        _ => operation(service, &Method::OPTIONS, path, below),
     }
 }

@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from peers import Envoy, Haproxy, Nginx, Varco
+from peers import Envoy, Haproxy, Many, Nginx, Varco
 from place import CONNECTIONS, FIXED_RATE, HERE, LOAD_CPU, ROOT, WORK, say
 from report import report
 from scenarios import ask, envelope, item, scenarios, voucher
@@ -55,7 +55,7 @@ class Bench:
         routes = [f"/soap,text/xml; charset=utf-8,{WORK}/persona.xml", f"/,application/json,{WORK}/item.json"]
         self.upstream = subprocess.Popen(["taskset", "-c", LOAD_CPU, self.traffic, "upstream", *routes], stdout=subprocess.PIPE, text=True)
         port = int(self.upstream.stdout.readline().split()[1])
-        known = {"varco": lambda: Varco(self.given.varco), "nginx": Nginx, "haproxy": Haproxy, "envoy": Envoy}
+        known = {"varco": lambda: Varco(self.given.varco), "many": lambda: Many(self.given.varco), "nginx": Nginx, "haproxy": Haproxy, "envoy": Envoy}
         for name in self.given.peers:
             self.peers[name] = known[name]()
             self.peers[name].prepare(port)
@@ -165,7 +165,7 @@ def arguments():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=6)
     options.add_argument("--seconds", type=float, default=2.0)
-    options.add_argument("--peers", type=listed, default=["varco", "nginx", "haproxy", "envoy"])
+    options.add_argument("--peers", type=listed, default=["varco", "many", "nginx", "haproxy", "envoy"])
     options.add_argument("--scenarios", type=listed)
     options.add_argument("--traffic", help="the example `traffic`, built already")
     options.add_argument("--varco", help="the gateway, built already")
@@ -187,13 +187,14 @@ def main():
         say("starting each peer, in turn")
         startups = bench.startups()
         bench.start_all()
+        idle = {name: peer.mib("VmRSS") for name, peer in bench.peers.items()}
         closed = {scenario.name: bench.rounds(scenario, given.rounds) for scenario in bench.scenarios}
         fixed = {scenario.name: bench.rounds(scenario, max(1, given.rounds // 2), FIXED_RATE) for scenario in bench.scenarios}
-        peaks = {name: peer.peak_mib() for name, peer in bench.peers.items()}
+        peaks = {name: peer.mib("VmHWM") for name, peer in bench.peers.items()}
     finally:
         bench.stop_all()
     commits = None if given.no_audit else audit()
-    text = report(bench, startups, closed, fixed, peaks, commits, load_before)
+    text = report(bench, startups, closed, fixed, (idle, peaks), commits, load_before)
     given.output.write_text(text)
     say("\n" + text)
 

@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from place import HERE, PROXY_CPU, PYTHON, WORK, free_ports, program, tail, words
 from scenarios import answers
 
+# What the vouchers of the runs say.
+ESERVICE, DESCRIPTOR = "68b4aef7-3eaa-4e17-9d8a-4eace693ae2d", "4350cc17-21e5-4f21-acd5-52a09ddbef12"
+PRODUCER = "00a154d8-5ed8-4bcc-b5c7-19c2add9ca88"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -84,12 +88,10 @@ class Peer:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS
 
-    def peak_mib(self):
-        total = 0
-        for pid in self.tree():
-            status = Path(f"/proc/{pid}/status").read_text()
-            total += int(status.split("VmHWM:")[1].split()[0])
-        return total / 1024
+    def mib(self, line):
+        """What its processes hold, by a line of /proc: VmRSS now, VmHWM at the most."""
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in self.tree()]
+        return sum(int(status.split(f"{line}:")[1].split()[0]) for status in statuses) / 1024
 
 
 class Nginx(Peer):
@@ -201,20 +203,58 @@ class Varco(Peer):
 
     def configure(self, upstream):
         self.port["voucher"] = self.port["plain"]
-        values = {"PLAIN": self.port["plain"], "TLS": self.port["tls"], "UPSTREAM": upstream, "WORK": WORK, "HERE": HERE}
-        text = (HERE / "varco.yaml.in").read_text()
+        values = {"PLAIN": self.port["plain"], "TLS": self.port["tls"], "UPSTREAM": upstream, "WORK": WORK, "HERE": HERE,
+                  "FOLDER": self.folder, "INSTANCES": self.instances()}
+        text = self.text((HERE / "varco.yaml.in").read_text())
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
         (self.folder / "varco.yaml").write_text(text)
 
+    def text(self, text):
+        return text
+
+    def instances(self):
+        audience = '["https://provider.example/service"]'
+        return f"[{{ pdnd: bench, eservice: {ESERVICE}, descriptors: [{DESCRIPTOR}], audience: {audience} }}]"
+
     def fresh(self):
-        shutil.rmtree(WORK / "audit", ignore_errors=True)
+        shutil.rmtree(self.folder / "audit", ignore_errors=True)
 
     def command(self):
         return [str(self.binary), "run", "-c", str(self.folder / "varco.yaml")]
 
     def version(self):
         return words([str(self.binary), "--version"]).removeprefix("varco ")
+
+
+class Many(Varco):
+    """The same gateway for three hundred administrations, each with five e-services: the one that is asked is the last of them."""
+
+    name = "many"
+    TOWNS, ESERVICES = 300, 5
+
+    def text(self, text):
+        """Four e-services more of the same kind, and a table of towns."""
+        before, chain = text.split("\n  chain:\n")
+        chain, after = chain.split("\n  soap:\n")
+        more = "".join(f"\n  chain{n}:\n" + chain.replace("/chain", f"/chain{n}").replace("@INSTANCES@", self.table(n))
+                       for n in range(1, self.ESERVICES))
+        rows = [f"ente{n:03},{uuid.uuid5(uuid.NAMESPACE_OID, f'ente{n}')}" for n in range(self.TOWNS)]
+        (self.folder / "enti.csv").write_text("\n".join(["id,producer", *rows[:-1], f"ente{self.TOWNS - 1:03},{PRODUCER}", ""]))
+        return f"tenants: {{ csv: enti.csv }}\n{before}{more}\n  chain:\n{chain}\n  soap:\n{after}"
+
+    def instances(self):
+        return self.table(0)
+
+    def table(self, number):
+        """The instances of one e-service, a town each; the vouchers are for the last town's first."""
+        rows = []
+        for n in range(self.TOWNS):
+            own = number == 0 and n == self.TOWNS - 1
+            ids = (ESERVICE, DESCRIPTOR) if own else (uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}{number}-{n}") for kind in "ed")
+            rows.append(f"ente{n:03},bench,{','.join(map(str, ids))},https://provider.example/service")
+        (self.folder / f"istanze{number}.csv").write_text("\n".join(["tenant,pdnd,eservice,descriptors,audience", *rows, ""]))
+        return f"{{ csv: istanze{number}.csv }}"
 
 
 def typed(kind, **members):

@@ -79,7 +79,7 @@ def scenarios():
         Scenario("get", "GET 1 KiB", everyone, "GET", "/plain/item", expected=item_value),
         Scenario("post", "POST 2 KiB", everyone, "POST", "/plain/item", body=query(), expected=item_value),
         Scenario("tls", "TLS 1.3 GET 1 KiB", everyone, "GET", "/plain/item", port="tls", expected=item_value),
-        Scenario("chain", "full chain, RS256 voucher, POST 2 KiB", ["varco", "envoy"], "POST", "/chain/item", port="voucher",
+        Scenario("chain", "full chain, RS256 voucher, POST 2 KiB", ["varco", "many", "envoy"], "POST", "/chain/item", port="voucher",
                  body=query(), voucher=True, expected=item_value),
         Scenario("soap", "REST to SOAP and back, 3 KiB envelope", ["varco"], "GET", "/soap/persone/RSSMRA80A01H501U", expected=persona()),
     ]

@@ -237,7 +237,7 @@ class Many(Varco):
         """Four e-services more of the same kind, and a table of towns."""
         before, chain = text.split("\n  chain:\n")
         chain, after = chain.split("\n  soap:\n")
-        more = "".join(f"\n  chain{n}:\n" + chain.replace("/chain", f"/chain{n}").replace("@INSTANCES@", self.table(n))
+        more = "".join(f"\n  chain{n}:\n" + chain.replace("base_path: /chain", f"base_path: /chain{n}").replace("@INSTANCES@", self.table(n))
                        for n in range(1, self.ESERVICES))
         rows = [f"ente{n:03},{uuid.uuid5(uuid.NAMESPACE_OID, f'ente{n}')}" for n in range(self.TOWNS)]
         (self.folder / "enti.csv").write_text("\n".join(["id,producer", *rows[:-1], f"ente{self.TOWNS - 1:03},{PRODUCER}", ""]))

@@ -16,12 +16,11 @@ use crate::snapshot::Listener;
 
 /// Refuses heads beyond the listener's limits, and finds the e-service and its operation.
 pub fn route(mut request: Request) -> Result<Request, Rejection> {
-    let exchange = request.exchange.clone();
-    exchange.pass(Stage::Route);
-    let path = request.uri.path();
+    request.exchange.pass(Stage::Route);
     // First, so that a page which may call can read whatever it is refused for.
-    let found = find(&exchange.listener, path).map(|(service, below)| (service.clone(), below));
+    let found = find(&request.exchange.listener, request.uri.path()).map(|(service, below)| (service.clone(), below));
     let is_preflight = found.as_ref().is_some_and(|(service, _)| cross_origin(&mut request, service));
+    let exchange = &request.exchange;
     if exchange.origin.is_over {
         return Err(RouteError::Retired.into());
     }
@@ -29,7 +28,7 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
     stays_http(&request.headers)?;
     let (service, below) = found.ok_or(RouteError::NoService)?;
     let path = request.uri.path();
-    let routed = if is_preflight { preflight(&service, path, below)? } else { operation(&service, &request.method, path, below)? };
+    let routed = if is_preflight { preflight(service, path, below)? } else { operation(service, &request.method, path, below)? };
     let _ = exchange.routed.set(routed);
     Ok(request)
 }
@@ -77,22 +76,25 @@ fn find<'a>(listener: &'a Listener, path: &str) -> Option<(&'a Arc<EService>, us
     })
 }
 
-fn operation(service: &Arc<EService>, method: &Method, path: &str, below: usize) -> Result<Routed, RouteError> {
+fn operation(service: Arc<EService>, method: &Method, path: &str, below: usize) -> Result<Routed, RouteError> {
     let definition = &service.definition;
     match definition.contract.route(method, &path[below..]) {
         RouteMatch::Found { operation, parameters } => {
             let is_status = definition.status == StatusMode::Served && definition.contract.status_operation() == Some(operation);
             let own = is_status.then_some(Own::Status);
-            Ok(Routed { service: service.clone(), operation, path_parameters: Mutex::new(parameters), below, own })
+            Ok(Routed { service, operation, path_parameters: Mutex::new(parameters), below, own })
         }
-        RouteMatch::MethodNotAllowed { allow } => other_method(service, method, path, below, allow.to_str().unwrap_or_default()),
+        RouteMatch::MethodNotAllowed { allow } => {
+            let allow = allow.clone();
+            other_method(service, method, path, below, allow.to_str().unwrap_or_default())
+        }
         RouteMatch::NotFound => Err(RouteError::NoOperation),
         RouteMatch::Malformed => Err(RouteError::BadPath),
     }
 }
 
 /// A method that the document does not list: HEAD is GET without its body, and OPTIONS asks what the path can be asked.
-fn other_method(service: &Arc<EService>, method: &Method, path: &str, below: usize, allow: &str) -> Result<Routed, RouteError> {
+fn other_method(service: Arc<EService>, method: &Method, path: &str, below: usize, allow: &str) -> Result<Routed, RouteError> {
     let listed = |method: &str| allow.split(',').any(|listed| listed.trim() == method);
     if *method == Method::HEAD && listed("GET") {
         return operation(service, &Method::GET, path, below);
@@ -122,11 +124,14 @@ fn cross_origin(request: &mut Request, service: &Arc<EService>) -> bool {
 }
 
 /// A preflight is answered here, whatever the document says of OPTIONS: browsers send it without credentials.
-fn preflight(service: &Arc<EService>, path: &str, below: usize) -> Result<Routed, RouteError> {
+fn preflight(service: Arc<EService>, path: &str, below: usize) -> Result<Routed, RouteError> {
     // A method that no document lists finds those that this one does.
     let nothing = Method::from_bytes(b"VARCO").unwrap_or(Method::TRACE);
     match service.definition.contract.route(&nothing, &path[below..]) {
-        RouteMatch::MethodNotAllowed { allow } => other_method(service, &Method::OPTIONS, path, below, allow.to_str().unwrap_or_default()),
+        RouteMatch::MethodNotAllowed { allow } => {
+            let allow = allow.clone();
+            other_method(service, &Method::OPTIONS, path, below, allow.to_str().unwrap_or_default())
+        }
         _ => operation(service, &Method::OPTIONS, path, below),
     }
 }

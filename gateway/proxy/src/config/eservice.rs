@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use adapter_api::Adapter;
-use adapter_http::Published;
 use audit::Direction;
 use aws_lc_rs::digest::{SHA256, digest};
 use contract::{AnswerMode, CompileOptions, Contract};
@@ -14,13 +13,13 @@ use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
 use trust::Instances;
 
+use super::adapter::{Adapted, Standing};
 use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
-use super::network::Network;
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector};
-use super::{Departments, LimitRules, Scope, files, inbound, limits, upstream};
-use crate::upstream::{Endpoint, UpstreamRules};
+use super::{Departments, LimitRules, Scope, files, inbound, limits};
+use crate::upstream::UpstreamRules;
 
 /// An e-service, compiled.
 #[derive(Debug)]
@@ -164,11 +163,16 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
     let body_bytes = section.bytes("body_bytes");
-    let served = status == StatusMode::Served;
-    let standing =
-        Standing { base_path: &base_path, direction, cookies: matches!(security, Some(Security::Upstream)), cors: cors.as_ref() };
-    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } =
-        adapter(section, contract.as_ref(), served, &standing, scope.network)?;
+    let standing = Standing {
+        base_path: &base_path,
+        direction,
+        cookies: matches!(security, Some(Security::Upstream)),
+        has_cors: cors.is_some(),
+        contract: contract.as_ref(),
+        status_is_served: status == StatusMode::Served,
+        network: scope.network,
+    };
+    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } = super::adapter::compile(section, &standing)?;
     // Our own departments' systems are in the house; others are outside.
     let upstream = if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
     let modi = match patterns {
@@ -325,78 +329,6 @@ fn policies(
     policies.check_withheld(&required, section.faults());
     policies.check_known(&|operation, pointer| contract.knows_in_answer(operation, pointer), section.faults());
     Some(Some(policies))
-}
-
-struct Adapted {
-    adapter: Arc<dyn Adapter>,
-    identity_headers: Vec<HeaderName>,
-    tells_origin: bool,
-    upstream: UpstreamRules,
-    /// For whom tokens are signed.
-    audience: Option<String>,
-}
-
-/// What an adapter has to know of the e-service that it stands in.
-struct Standing<'a> {
-    base_path: &'a str,
-    direction: Direction,
-    cookies: bool,
-    cors: Option<&'a Cors>,
-}
-
-/// Where an upstream is, for telling its places in its answers from others'.
-fn places(rules: &UpstreamRules) -> Vec<Box<str>> {
-    let host = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let place = |endpoint: &Endpoint| format!("{}:{}", host(&endpoint.host), endpoint.port).into_boxed_str();
-    let own = format!("{}:{}", host(&rules.host), rules.port).into_boxed_str();
-    rules.endpoints.iter().map(place).chain([own]).collect()
-}
-
-/// The one registry that names the adapters.
-fn adapter(
-    section: &Section<'_>,
-    contract: Option<&Contract>,
-    status_is_served: bool,
-    standing: &Standing<'_>,
-    network: &Network,
-) -> Option<Adapted> {
-    let rules = section.section("upstream");
-    section.required("adapter")?;
-    let kinds = section.section("adapter")?;
-    let (http, soap) = (kinds.section("http"), kinds.section("soap"));
-    let operations = contract.map(Contract::operations).unwrap_or_default();
-    match (http, soap) {
-        (Some(http), None) => {
-            let upstream = upstream::compile(&http, rules.as_ref(), network);
-            let audience = http.text("audience").map(str::to_owned);
-            let published = Published {
-                base_path: standing.base_path.into(),
-                places: upstream.as_ref().map(places).unwrap_or_default(),
-                path: upstream.as_ref().map(|rules| rules.base_path.as_str()).unwrap_or_default().into(),
-                cookies: standing.cookies,
-                browsers: standing.cookies && standing.cors.is_none(),
-                ..Published::default()
-            };
-            let adapter = adapter_http::compile(&http, published, standing.direction == Direction::Outbound);
-            let identity_headers = adapter.identity_headers().cloned().collect();
-            let tells_origin = adapter.tells_origin();
-            Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstream: upstream?, audience })
-        }
-        (None, Some(soap)) => {
-            let upstream = upstream::compile(&soap, rules.as_ref(), network);
-            let audience = soap.text("audience").map(str::to_owned);
-            let base = files::resolve(&soap, "");
-            let served = contract.filter(|_| status_is_served).and_then(Contract::status_operation);
-            let adapter = adapter_soap::compile(soap, &base, operations, served);
-            contract?;
-            Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstream: upstream?, audience })
-        }
-        (http, soap) => {
-            kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));
-            http.into_iter().chain(soap).for_each(Section::leave);
-            None
-        }
-    }
 }
 
 /// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's.

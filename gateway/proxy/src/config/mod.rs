@@ -3,6 +3,8 @@
 //! Each part is compiled on its own and reports its faults into one list, so that `varco check` shows all of them. A
 //! configuration with one error is refused whole. Nothing here binds a port, starts a thread or asks a network.
 
+mod adapter;
+mod addresses;
 mod admin;
 mod before;
 mod cors;

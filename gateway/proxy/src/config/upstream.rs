@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use document::{Fault, Place, Section};
+use document::{Fault, Section};
 use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use rustls_pki_types::ServerName;
 
+use super::addresses;
 use super::network::Network;
 use super::tls;
-use crate::upstream::{Balance, BreakerRules, CheckRules, EjectionRules, Endpoint, Protocol, UpstreamRules};
+use crate::upstream::{Balance, BreakerRules, EjectionRules, Endpoint, Protocol, UpstreamRules};
 
 /// The upstream of an e-service: the adapter's `url`, and the e-service's `upstream` section.
 pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, network: &Network) -> Option<UpstreamRules> {
@@ -32,7 +33,7 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, networ
         upstream.answer_bytes = rules.bytes("answer_bytes").unwrap_or(upstream.answer_bytes);
         upstream.inflate_ratio = rules.count("inflate_ratio").map_or(upstream.inflate_ratio, |ratio| ratio.clamp(1, 10_000));
         upstream.attempts = rules.count("attempts").map_or(upstream.attempts, |count| count.clamp(1, 10) as u32);
-        addresses(upstream, rules);
+        addresses::compile(upstream, rules);
         if let Some(breaker) = rules.section("breaker") {
             let default = BreakerRules::default();
             upstream.breaker = BreakerRules {
@@ -46,72 +47,6 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, networ
         limits(upstream, rules);
     }
     upstream
-}
-
-/// Several addresses in the place of the URL's, and how they are looked after.
-fn addresses(upstream: &mut UpstreamRules, rules: &Section<'_>) {
-    let balance = rules.choice("balance", &[("least-loaded", Balance::LeastLoaded), ("weighted", Balance::Weighted)]);
-    upstream.balance = balance.unwrap_or_default();
-    if let Some(ejection) = rules.section("ejection") {
-        let default = EjectionRules::default();
-        upstream.ejection = EjectionRules {
-            failures: ejection.count("failures").map_or(default.failures, |count| count.clamp(1, 1000) as u32),
-            time: ejection.duration("time").unwrap_or(default.time),
-            slow_return: ejection.duration("slow_return").unwrap_or(default.slow_return),
-        };
-    }
-    upstream.checks = rules.section("checks").and_then(|checks| {
-        let path = checks.required_text("path")?;
-        if !path.starts_with('/') {
-            let fault = Fault::error(checks.place("path"), format!("`{path}` is no path")).hint("such as `/status`, below the URL's own");
-            checks.report(fault);
-        }
-        let count = |key: &'static str, default: u32| checks.count(key).map_or(default, |count| count.clamp(1, 100) as u32);
-        Some(CheckRules {
-            path: path.to_owned(),
-            every: checks.duration("every").unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(100)),
-            timeout: checks.duration("timeout").unwrap_or(Duration::from_secs(2)),
-            fall: count("fall", 3),
-            rise: count("rise", 2),
-        })
-    });
-    let Some(node) = rules.node("addresses") else {
-        for key in ["balance", "ejection", "checks"].into_iter().filter(|key| rules.node(key).is_some()) {
-            let fault = Fault::error(rules.place(key), format!("`{key}` is about several addresses, and there is one"));
-            rules.report(fault.hint("list them: `addresses: [\"10.0.0.6:8080\", \"10.0.0.7:8080\"]`"));
-        }
-        return;
-    };
-    let default = if upstream.scheme == Scheme::HTTPS { 443 } else { 80 };
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for (at, item) in node.items().iter().enumerate() {
-        let (text, weight) = match item.as_str() {
-            Some(text) => (Some(text), None),
-            None => match Section::open(rules.file(), item, format!("{}.addresses[{at}]", rules.name()), rules.faults()) {
-                Some(item) => (item.required_text("address"), item.count("weight")),
-                None => continue,
-            },
-        };
-        let Some(text) = text else { continue };
-        let place = Place::at(rules.file(), item.position);
-        let authority = text.parse::<Authority>().ok().filter(|_| !text.contains('@'));
-        let Some(authority) = authority else {
-            rules
-                .report(Fault::error(place, format!("`{text}` is no address")).hint("such as `10.0.0.6:8080`, without a scheme or a path"));
-            continue;
-        };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(default);
-        if endpoints.iter().any(|known| (&known.host, known.port) == (&host, port)) {
-            rules.report(Fault::error(place, format!("`{text}` is listed twice")).hint("give it a `weight` instead"));
-        }
-        endpoints.push(Endpoint { host, port, weight: weight.map_or(1, |weight| weight.clamp(1, 1000) as u32) });
-    }
-    if endpoints.is_empty() {
-        rules.report(Fault::error(rules.place("addresses"), "no address is listed"));
-    } else {
-        upstream.endpoints = endpoints;
-    }
 }
 
 /// An upstream of a URL alone, with defaults: for key sets.

@@ -1,0 +1,88 @@
+//! The one registry that names the adapters: an e-service's, with its upstream.
+
+use std::sync::Arc;
+
+use adapter_api::Adapter;
+use adapter_http::Published;
+use audit::Direction;
+use contract::Contract;
+use document::{Fault, Section};
+use http::HeaderName;
+
+use super::network::Network;
+use super::{files, upstream};
+use crate::upstream::{Endpoint, UpstreamRules};
+
+/// An adapter with its upstream.
+pub(super) struct Adapted {
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) identity_headers: Vec<HeaderName>,
+    pub(super) tells_origin: bool,
+    pub(super) upstream: UpstreamRules,
+    /// For whom tokens are signed.
+    pub(super) audience: Option<String>,
+}
+
+/// What an adapter has to know of the e-service that it stands in.
+pub(super) struct Standing<'a> {
+    pub(super) base_path: &'a str,
+    pub(super) direction: Direction,
+    /// Whether cookies pass unless it is said otherwise.
+    pub(super) cookies: bool,
+    pub(super) has_cors: bool,
+    pub(super) contract: Option<&'a Contract>,
+    pub(super) status_is_served: bool,
+    pub(super) network: &'a Network,
+}
+
+/// Reads `adapter` and `upstream` of an e-service.
+pub(super) fn compile(section: &Section<'_>, standing: &Standing<'_>) -> Option<Adapted> {
+    let rules = section.section("upstream");
+    section.required("adapter")?;
+    let kinds = section.section("adapter")?;
+    match (kinds.section("http"), kinds.section("soap")) {
+        (Some(section), None) => http(&section, rules.as_ref(), standing),
+        (None, Some(section)) => soap(section, rules.as_ref(), standing),
+        (http, soap) => {
+            kinds.report(Fault::error(kinds.here(), "choose one adapter: `http` or `soap`"));
+            http.into_iter().chain(soap).for_each(Section::leave);
+            None
+        }
+    }
+}
+
+fn http(section: &Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'_>) -> Option<Adapted> {
+    let upstream = upstream::compile(section, rules, standing.network);
+    let audience = section.text("audience").map(str::to_owned);
+    let published = Published {
+        base_path: standing.base_path.into(),
+        places: upstream.as_ref().map(places).unwrap_or_default(),
+        path: upstream.as_ref().map(|rules| rules.base_path.as_str()).unwrap_or_default().into(),
+        cookies: standing.cookies,
+        browsers: standing.cookies && !standing.has_cors,
+        ..Published::default()
+    };
+    let adapter = adapter_http::compile(section, published, standing.direction == Direction::Outbound);
+    let identity_headers = adapter.identity_headers().cloned().collect();
+    let tells_origin = adapter.tells_origin();
+    Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstream: upstream?, audience })
+}
+
+fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'_>) -> Option<Adapted> {
+    let upstream = upstream::compile(&section, rules, standing.network);
+    let audience = section.text("audience").map(str::to_owned);
+    let base = files::resolve(&section, "");
+    let operations = standing.contract.map(Contract::operations).unwrap_or_default();
+    let served = standing.contract.filter(|_| standing.status_is_served).and_then(Contract::status_operation);
+    let adapter = adapter_soap::compile(section, &base, operations, served);
+    standing.contract?;
+    Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstream: upstream?, audience })
+}
+
+/// Where an upstream is, for telling its places in its answers from others'.
+fn places(rules: &UpstreamRules) -> Vec<Box<str>> {
+    let host = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let place = |endpoint: &Endpoint| format!("{}:{}", host(&endpoint.host), endpoint.port).into_boxed_str();
+    let own = format!("{}:{}", host(&rules.host), rules.port).into_boxed_str();
+    rules.endpoints.iter().map(place).chain([own]).collect()
+}

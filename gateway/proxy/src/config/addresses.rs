@@ -1,0 +1,85 @@
+//! Several addresses in the place of an upstream's URL, and how they are looked after.
+
+use std::time::Duration;
+
+use document::{Fault, Node, Place, Section};
+use http::uri::{Authority, Scheme};
+
+use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, UpstreamRules};
+
+/// Reads `addresses`, `balance`, `ejection` and `checks` of an `upstream` section.
+pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
+    let balance = rules.choice("balance", &[("least-loaded", Balance::LeastLoaded), ("weighted", Balance::Weighted)]);
+    upstream.balance = balance.unwrap_or_default();
+    upstream.ejection = rules.section("ejection").map(|section| ejection(&section)).unwrap_or_default();
+    upstream.checks = rules.section("checks").and_then(|section| checks(&section));
+    let Some(node) = rules.node("addresses") else {
+        for key in ["balance", "ejection", "checks"].into_iter().filter(|key| rules.node(key).is_some()) {
+            let fault = Fault::error(rules.place(key), format!("`{key}` is about several addresses, and there is one"));
+            rules.report(fault.hint("list them: `addresses: [\"10.0.0.6:8080\", \"10.0.0.7:8080\"]`"));
+        }
+        return;
+    };
+    let usual = if upstream.scheme == Scheme::HTTPS { 443 } else { 80 };
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for (at, item) in node.items().iter().enumerate() {
+        let Some(endpoint) = endpoint(rules, at, item, usual) else { continue };
+        if endpoints.iter().any(|known| (&known.host, known.port) == (&endpoint.host, endpoint.port)) {
+            let message = format!("`{}:{}` is listed twice", endpoint.host, endpoint.port);
+            rules.report(Fault::error(Place::at(rules.file(), item.position), message).hint("give it a `weight` instead"));
+        }
+        endpoints.push(endpoint);
+    }
+    if endpoints.is_empty() {
+        rules.report(Fault::error(rules.place("addresses"), "no address is listed"));
+    } else {
+        upstream.endpoints = endpoints;
+    }
+}
+
+fn ejection(section: &Section<'_>) -> EjectionRules {
+    let default = EjectionRules::default();
+    EjectionRules {
+        failures: section.count("failures").map_or(default.failures, |count| count.clamp(1, 1000) as u32),
+        time: section.duration("time").unwrap_or(default.time),
+        slow_return: section.duration("slow_return").unwrap_or(default.slow_return),
+    }
+}
+
+fn checks(section: &Section<'_>) -> Option<CheckRules> {
+    let path = section.required_text("path")?;
+    if !path.starts_with('/') {
+        let fault = Fault::error(section.place("path"), format!("`{path}` is no path")).hint("such as `/status`, below the URL's own");
+        section.report(fault);
+    }
+    let count = |key: &'static str, default: u32| section.count(key).map_or(default, |count| count.clamp(1, 100) as u32);
+    Some(CheckRules {
+        path: path.to_owned(),
+        every: section.duration("every").unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(100)),
+        timeout: section.duration("timeout").unwrap_or(Duration::from_secs(2)),
+        fall: count("fall", 3),
+        rise: count("rise", 2),
+    })
+}
+
+/// `10.0.0.6:8080`, or the same as `address` with a `weight`.
+fn endpoint(rules: &Section<'_>, at: usize, item: &Node, usual: u16) -> Option<Endpoint> {
+    let (text, weight) = match item.as_str() {
+        Some(text) => (text, None),
+        None => {
+            let item = Section::open(rules.file(), item, format!("{}.addresses[{at}]", rules.name()), rules.faults())?;
+            let (text, weight) = (item.required_text("address"), item.count("weight"));
+            (text?, weight)
+        }
+    };
+    let Some(authority) = text.parse::<Authority>().ok().filter(|_| !text.contains('@')) else {
+        let fault = Fault::error(Place::at(rules.file(), item.position), format!("`{text}` is no address"));
+        rules.report(fault.hint("such as `10.0.0.6:8080`, without a scheme or a path"));
+        return None;
+    };
+    Some(Endpoint {
+        host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port: authority.port_u16().unwrap_or(usual),
+        weight: weight.map_or(1, |weight| weight.clamp(1, 1000) as u32),
+    })
+}

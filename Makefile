@@ -1,7 +1,7 @@
 # The commands people use. Each does its own set-up; `make test` and `make demo` share one dev build.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build demo test format lint licences release bench fuzz clean-work
+.PHONY: help setup build demo test format lint licences sbom release bench fuzz clean-work
 
 help: ## shows this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint:
 
 licences:
 	@tests/setup/licences.py
+
+sbom: ## prints what the binary is made of (CycloneDX)
+	@deploy/sbom.py
 
 release: ## builds the binary to install, laid out by a profile of its own exchanges; prints its path
 	@tests/setup/install.sh --bench

@@ -271,7 +271,7 @@ pub(crate) fn with_portal(yaml: &str) -> String {
 fn a_department_is_known_by_its_portals_token() {
     let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
     let made = portal(&json!({
-        "casa": { "azp": "casa-digitale" }, "chat": { "azp": "chatbot" }, "others": { "azp": "altro" }, "none": {},
+        "casa": { "azp": "casa-digitale", "canale": "web" }, "chat": { "azp": "chatbot" }, "others": { "azp": "altro" }, "none": {},
         "expired": { "expired": true },
     }));
     std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
@@ -280,7 +280,8 @@ fn a_department_is_known_by_its_portals_token() {
          \x20     chat: {{ tenant: valdombra, client: sociale, purpose: assistenza, key: \"{}\", token: {{ azp: chatbot }} }}\n",
         hashed("chiave-chat")
     );
-    let yaml = with_portal(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), &more));
+    let yaml = with_portal(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), &more))
+        .replace("    portal: sportello\n", "    portal: sportello\n    channel: \"claim:canale\"\n");
     let gateway = Gateway::start(site.path(), &yaml);
     let outbound = Outbound::of(scene, site, gateway);
     let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));
@@ -304,7 +305,9 @@ fn a_department_is_known_by_its_portals_token() {
         match expected {
             Ok(department) => {
                 assert_eq!(answer.status, 200, "{headers:?} {answer:?}");
-                assert_eq!(outbound.record_of(&answer)["department"], json!(department));
+                let record = outbound.record_of(&answer);
+                let channel = if headers.iter().any(|header| **header == token("casa")) { json!("web") } else { Value::Null };
+                assert_eq!((&record["department"], &record["chan"]), (&json!(department), &channel), "the portal says by which channel");
                 assert!(!provider.asked()[sent].headers["authorization"].contains(made["vouchers"]["casa"].as_str().expect("a token")));
             }
             Err(kind) => {

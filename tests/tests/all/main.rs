@@ -16,6 +16,7 @@ mod corpora;
 mod crash;
 mod departures;
 mod departures_h2;
+mod deploying;
 mod evidence;
 mod failing_disk;
 mod first_exchange;

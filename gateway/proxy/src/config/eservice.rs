@@ -148,7 +148,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let needs_policy = direction == Direction::Inbound && !matches!(security, Some(Security::Open | Security::Upstream));
     let policies = policies(section, &name, contract.as_ref(), &instances, needs_policy);
     let subject = super::selector::list(section, "subject");
-    let channel = ChannelSource::read(section);
+    let channel = ChannelSource::read(section, portal.is_some());
     let limits = limits::limits(section.section("limits"));
     let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);

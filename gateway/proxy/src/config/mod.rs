@@ -51,7 +51,7 @@ pub use listener::{ListenerLimits, ListenerRules};
 pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, ModiRules, is_plain};
 pub use operation::{CacheRules, OperationRules};
 pub use portal::PortalConfig;
-pub use selector::{ChannelSource, Selector};
+pub use selector::{ChannelSource, LONGEST_CHANNEL, Selector};
 pub use tenant::{ClientRules, Roles, TenantRules};
 pub use tls::{Tls, UpstreamTls};
 

@@ -57,11 +57,23 @@ pub enum ChannelSource {
     Constant(Box<str>),
     /// In a header: `header:X-Canale`.
     Header(http::HeaderName),
+    /// In the token of the portal at which somebody signed in: `claim:canale`.
+    Claim(Box<str>),
 }
 
+/// The longest channel that is taken from a caller: it stands in the clear in records.
+pub const LONGEST_CHANNEL: usize = 32;
+
 impl ChannelSource {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    pub(super) fn read(section: &Section<'_>, has_portal: bool) -> Option<Self> {
         let text = section.text("channel")?;
+        if let Some(claim) = text.strip_prefix("claim:") {
+            if !has_portal {
+                let fault = Fault::error(section.place("channel"), format!("`{claim}` is told by a portal, and the e-service has none"));
+                section.report(fault.hint("name it with `portal`"));
+            }
+            return Some(Self::Claim(claim.into()));
+        }
         let Some(name) = text.strip_prefix("header:") else { return Some(Self::Constant(text.into())) };
         match http::HeaderName::from_bytes(name.as_bytes()) {
             Ok(name) => Some(Self::Header(name)),

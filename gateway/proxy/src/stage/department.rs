@@ -5,7 +5,10 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
-use crate::config::{Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, Security, is_plain};
+use crate::config::{
+    ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CHANNEL, LONGEST_TOLD, Security,
+    is_plain,
+};
 use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;
 use crate::origin::Certificate;
@@ -27,6 +30,11 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
     let known = &service.departments[instance];
     let signed_in = matches!(token, Ok(Some(_)));
     let allowed = token.and_then(|token| {
+        if known.automated.is_none()
+            && let Some(channel) = channel(service, token.as_ref())
+        {
+            let _ = exchange.channel.set(channel);
+        }
         let purpose = purpose(known, &request.headers)?;
         let told = told(known, service, &request.headers, token.as_ref())?;
         Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some() }))
@@ -41,6 +49,12 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
     let _ = exchange.caller.set(Authenticated { instance, caller: caller.clone(), proven: true, evidence, calling });
     consume(&mut request.headers, service);
     refused.map_or(Ok(()), Err)
+}
+
+/// The channel, where the portal's token tells it.
+fn channel(service: &EService, token: Option<&PortalToken>) -> Option<String> {
+    let Some(ChannelSource::Claim(claim)) = &service.definition.channel else { return None };
+    token?.text(claim).filter(|text| is_plain(text, LONGEST_CHANNEL)).map(str::to_owned)
 }
 
 /// What was shown and verified, in the words of policy.

@@ -7,7 +7,7 @@ use exchange::json;
 
 use super::layer::{Answering, Next, at_once};
 use crate::coding::forget_bytes;
-use crate::config::ChannelSource;
+use crate::config::{ChannelSource, LONGEST_CHANNEL, is_plain};
 use crate::exchange::{Exchange, Stage, Subjects};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
@@ -79,7 +79,12 @@ fn channel(exchange: &Exchange, request: &Request) -> Option<String> {
     }
     match exchange.service().definition.channel.as_ref()? {
         ChannelSource::Constant(channel) => Some(channel.to_string()),
-        ChannelSource::Header(name) => request.call().headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned),
+        ChannelSource::Header(name) => {
+            let told = request.call().headers.get(name).and_then(|value| value.to_str().ok());
+            told.filter(|text| is_plain(text, LONGEST_CHANNEL)).map(str::to_owned)
+        }
+        // Set when the token was verified.
+        ChannelSource::Claim(_) => None,
     }
 }
 

@@ -42,6 +42,8 @@ enum Command {
     Plan(reload::Arguments),
     /// Have the gateway that runs with a configuration read it again: all of it comes into force, or nothing.
     Reload(reload::Arguments),
+    /// Show how the gateway that runs with a configuration does: what is full, refused, missing or left alone.
+    Status(reload::Arguments),
     /// Run the policy cases that stand beside the policies of a configuration.
     Test(test::Arguments),
     /// Start a sandbox and a gateway, send exchanges of every kind, show each one's way, and verify the log.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => reload::plan(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Status(arguments) => reload::status(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),

@@ -1,4 +1,4 @@
-//! `varco plan` and `varco reload`: ask the running gateway over its admin listener.
+//! `varco plan`, `varco reload` and `varco status`: ask the running gateway over its admin listener.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,8 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use proxy::Plan;
 use proxy::config::{AdminAddress, AdminRules};
+use proxy::{EServiceStatus, IssuerStatus, ListenerStatus, Plan, Status};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     // Where its admin listener is stands there.
     #[command(flatten)]
     configured: Configured,
-    /// Print what changes as JSON.
+    /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -37,10 +37,7 @@ pub(crate) fn reload(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn ask(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Result<ExitCode> {
-    // With a fault in it, it cannot be known where the gateway is; the gateway would say the same.
-    let admin = arguments.configured.usable()?.admin.context("the configuration has no `admin`: nobody can be asked; SIGHUP reloads")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (status, answer) = runtime.block_on(send(&admin, method, path)).with_context(|| format!("asking {}", admin.address))?;
+    let (status, answer) = asked(arguments, method, path)?;
     if arguments.json {
         println!("{answer:#}");
     } else if status.is_success() {
@@ -49,6 +46,59 @@ fn ask(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Res
         println!("{}", answer["detail"].as_str().unwrap_or("the gateway refused"));
     }
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How it does: everything that a help desk looks at first. Fails where it is not ready.
+pub(crate) fn status(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (code, answer) = asked(arguments, Method::GET, "/status")?;
+    if arguments.json {
+        println!("{answer:#}");
+        return Ok(if code.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if !code.is_success() {
+        println!("{}", answer["detail"].as_str().unwrap_or("the gateway refused"));
+        return Ok(ExitCode::FAILURE);
+    }
+    let status: Status = serde_json::from_value(answer).context("the gateway answered something else")?;
+    print_status(&status);
+    Ok(if status.missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_status(status: &Status) {
+    let readiness = if status.missing.is_empty() { "ready".to_owned() } else { format!("NOT READY: {}", status.missing.join(", ")) };
+    println!("{} (varco {}): {readiness}", status.installation, status.version);
+    println!("  configuration {}", status.configuration);
+    println!("  audit log {}, {} bytes waiting; {} bytes of bodies held", status.log, status.log_queue, status.buffered);
+    for ListenerStatus { name, addresses, free } in &status.listeners {
+        println!("  listener {name} at {}: room for {free} connections more", addresses.join(", "));
+    }
+    for IssuerStatus { name, ready, overdue } in &status.issuers {
+        let keys = match (ready, overdue) {
+            (false, _) => "NO KEYS".to_owned(),
+            (true, Some(age)) => format!("keys of {age} s ago: NEWER ONES CANNOT BE HAD"),
+            (true, None) => "keys ready".to_owned(),
+        };
+        println!("  issuer {name}: {keys}");
+    }
+    for EServiceStatus { name, direction, instances, breaker, in_flight: (now, most), addresses: (up, ejected, down) } in &status.eservices
+    {
+        let mut line = format!("  e-service {name} ({direction}, {instances} instances): {now} of {most} under way");
+        if breaker != "closed" {
+            line += &format!(", BREAKER {}", breaker.to_uppercase());
+        }
+        if ejected + down > 0 {
+            line += &format!(", of {} addresses {ejected} EJECTED and {down} DOWN", up + ejected + down);
+        }
+        println!("{line}");
+    }
+}
+
+/// What the gateway that runs with a configuration answers.
+fn asked(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Result<(StatusCode, Value)> {
+    // With a fault in it, it cannot be known where the gateway is; the gateway would say the same.
+    let admin = arguments.configured.usable()?.admin.context("the configuration has no `admin`: nobody can be asked; SIGHUP reloads")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(send(&admin, method, path)).with_context(|| format!("asking {}", admin.address))
 }
 
 async fn send(admin: &AdminRules, method: Method, path: &str) -> anyhow::Result<(StatusCode, Value)> {

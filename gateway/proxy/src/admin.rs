@@ -1,9 +1,8 @@
 //! The admin listener: metrics, liveness, readiness, reload. On loopback or a socket only, and never in the way of an exchange.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use axum::extract::{Request, State as Shared};
+use axum::extract::{Path, Request, State as Shared};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
@@ -11,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use document::{Fault, Severity};
+use exchange::ExchangeId;
 use serde_json::{Value, json};
-use store::Admission;
 
+use crate::admin_status::{self, Status};
 use crate::clock;
 use crate::plan::Plan;
 use crate::reload::{ReloadError, Reloader};
@@ -35,6 +35,8 @@ pub struct Admin {
 pub fn routes(admin: Admin) -> Router {
     let guarded = Router::new()
         .route("/plan", get(plan))
+        .route("/status", get(status))
+        .route("/exchanges/{id}", get(exchange))
         .route("/reload", post(reload))
         .route_layer(middleware::from_fn_with_state(admin.clone(), guard));
     let open = Router::new().route("/metrics", get(metrics)).route("/live", get(live)).route("/ready", get(ready));
@@ -92,17 +94,30 @@ async fn live() -> &'static str {
 
 /// The process can serve: it does not drain, its log takes records, its issuers' keys are there.
 async fn ready(Shared(admin): Shared<Admin>) -> (StatusCode, String) {
-    let now = clock::now();
-    let mut missing: Vec<String> = Vec::new();
-    if admin.state.draining.load(Ordering::Relaxed) {
-        missing.push("draining".into());
-    }
-    if admin.state.audit.admits() != Admission::Open {
-        missing.push("the audit log takes no records".into());
-    }
-    let snapshot = admin.reloader.current();
-    missing.extend(snapshot.issuers.iter().filter(|issuer| !issuer.is_ready(now)).map(|issuer| format!("no keys of {}", issuer.name)));
+    let missing = admin_status::missing(&admin.state, &admin.reloader.current(), clock::now());
     if missing.is_empty() { (StatusCode::OK, "ready\n".into()) } else { (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n") }
+}
+
+/// How it does.
+async fn status(Shared(admin): Shared<Admin>) -> Json<Status> {
+    Json(admin_status::status(&admin.state, &admin.reloader))
+}
+
+/// The records of one exchange: its own, what became of its stream, or that it is an orphan.
+async fn exchange(Shared(admin): Shared<Admin>, Path(id): Path<String>) -> Response {
+    let Some(id) = ExchangeId::parse(id.trim_start_matches("urn:uuid:")) else {
+        return refusal(StatusCode::BAD_REQUEST, "an exchange is named by its id: it stands in the answer's `Varco-Exchange`");
+    };
+    let folder = admin.reloader.current().configuration.audit.store.clone();
+    // The whole log is gone over, which takes its time and is not for the control thread.
+    match tokio::task::spawn_blocking(move || store::read::show(&folder, id)).await {
+        Ok(Ok(found)) if found.is_empty() => refusal(StatusCode::NOT_FOUND, "no record of this exchange is in the log"),
+        Ok(Ok(found)) => {
+            let records: Vec<Value> = found.iter().filter_map(|stored| serde_json::from_slice(&stored.bytes).ok()).collect();
+            Json(records).into_response()
+        }
+        _ => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the log could not be read; see the log of the process"),
+    }
 }
 
 /// What a reload would change.

@@ -4,6 +4,7 @@
 //! at [`gateway`], which shows the whole way of a request.
 
 mod admin;
+mod admin_status;
 mod admission;
 mod body;
 mod budget;
@@ -34,6 +35,7 @@ mod watch;
 mod worker;
 
 pub use admin::fault_json;
+pub use admin_status::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
 pub use exchange::Stage;
 pub use plan::{Action, Change, Part, Plan};
 pub use reload::{ReloadError, Reloader};

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin_status::ListenerStatus;
 use crate::clock;
 use crate::config::{self, Configuration};
 use crate::keys::Issuer;
@@ -174,6 +175,17 @@ impl Reloader {
     /// The snapshot in force.
     pub fn current(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Where it listens, and for how many more connections there is room.
+    pub(crate) fn listeners(&self) -> Vec<ListenerStatus> {
+        let inner = self.inner.lock();
+        let status = |listener: &Arc<Listener>| ListenerStatus {
+            name: listener.rules.name.to_string(),
+            addresses: listener.addresses.iter().map(ToString::to_string).collect(),
+            free: inner.posts.get(&listener.rules.name).map_or(0, |post| post.places.available_permits()),
+        };
+        self.current().listeners.iter().map(status).collect()
     }
 
     /// What [`Reloader::reload`] would change. Reads and compiles files: not for a worker.

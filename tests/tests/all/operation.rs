@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use serde_json::Value;
-use tests::{Gateway, LUCIA, Scene, Site, Witness, curl, eventually, lookup};
+use tests::{Gateway, LUCIA, Rest, Scene, Site, Witness, curl, eventually, lookup, varco};
 
 #[test]
 fn metrics_count_exchanges_by_e_service_operation_and_outcome() {
@@ -99,4 +99,53 @@ fn log_lines_are_json_and_tell_no_secret() {
     assert_eq!(told["exchange"].as_str(), refused.header("varco-exchange"), "{told}");
     assert!(parsed.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()), "{lines}");
     assert!(!lines.contains(LUCIA) && !lines.contains(voucher.rsplit('.').next().unwrap_or_default()), "{lines}");
+}
+
+/// What a help desk looks at first: how it does, and what became of one exchange.
+#[test]
+fn the_status_says_what_is_missing_and_an_exchange_is_found_by_its_id() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let (dead, alive) = (TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address"), upstream.address);
+    let more = format!("    upstream: {{ addresses: [\"{dead}\", \"{alive}\"], ejection: {{ failures: 1, time: 1h }} }}\n");
+    let socket = "admin: { socket: varco.sock }";
+    let yaml = Site::configuration("", "", "http://cose.example", &more).replace("admin: { address: \"127.0.0.1:0\" }", socket);
+    let mut gateway = Gateway::start(site.path(), &yaml);
+    let status = |arguments: &[&str]| varco(site.path(), &[&["status", "-c", "varco.yaml"], arguments].concat());
+    let fresh = status(&[]);
+    let text = String::from_utf8_lossy(&fresh.stdout).into_owned();
+    assert!(fresh.status.success(), "{fresh:?}");
+    for line in [
+        "prova (varco ",
+        ": ready",
+        "audit log open",
+        "listener web at 127.0.0.1:",
+        "e-service cose (inbound, 1 instances): 0 of 1024 under way",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let answers: Vec<_> = (0..2).map(|_| curl(&[&gateway.url("web", "/c/v1/cose")])).collect();
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    let json: Value = serde_json::from_slice(&status(&["--json"]).stdout).expect("JSON");
+    assert_eq!(json["eservices"][0]["addresses"], serde_json::json!([1, 1, 0]), "{json}");
+    assert!(String::from_utf8_lossy(&status(&[]).stdout).contains("of 2 addresses 1 EJECTED and 0 DOWN"));
+
+    let id = answers[0].header("varco-exchange").expect("an exchange");
+    let asked =
+        |id: &str| curl(&["--unix-socket", &site.path().join("varco.sock").display().to_string(), &format!("http://varco/exchanges/{id}")]);
+    assert_eq!(asked(id).json()[0]["id"], id, "{:?}", asked(id));
+    assert_eq!(asked(&format!("urn:uuid:{id}")).status, 200, "as a problem's `instance` has it");
+    assert_eq!(asked("01a20330-913e-729f-88da-52621d474dd3").status, 404);
+    assert_eq!(asked("qualunque").status, 400);
+    gateway.stop();
+    assert!(!status(&[]).status.success(), "nobody is there to be asked");
+}
+
+/// Over a port of the loopback only who shows the token may look at more than how it goes.
+#[test]
+fn what_the_status_tells_is_not_for_everybody_on_the_machine() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let gateway = site.gateway("", "", &format!("http://{}", upstream.address), "");
+    for path in ["/status", "/exchanges/01a20330-913e-729f-88da-52621d474dd3"] {
+        assert_eq!(gateway.admin(path).0, 403, "{path}");
+    }
 }

@@ -1,0 +1,137 @@
+//! How the gateway does, in one page: what a help desk and `varco status` look at first.
+
+use std::sync::atomic::Ordering;
+
+use exchange::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::Admission;
+
+use crate::clock;
+use crate::reload::Reloader;
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::upstream::Standing;
+
+/// How it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The name of the installation.
+    pub installation: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the configuration in force, as its record has it.
+    pub configuration: String,
+    /// What keeps it from being ready; nothing if it is.
+    pub missing: Vec<String>,
+    /// Whether the audit log takes records: `open`, `full`, `poisoned` or `closed`.
+    pub log: String,
+    /// Bytes that wait to be written to it.
+    pub log_queue: u64,
+    /// Bytes of bodies that are held now.
+    pub buffered: u64,
+    /// Where it listens.
+    pub listeners: Vec<ListenerStatus>,
+    /// Environments of PDND and portals.
+    pub issuers: Vec<IssuerStatus>,
+    /// Its e-services.
+    pub eservices: Vec<EServiceStatus>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it listens, ports resolved.
+    pub addresses: Vec<String>,
+    /// Places for connections that are free.
+    pub free: usize,
+}
+
+/// Whoever publishes keys that tokens are held against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether its keys may be used.
+    pub ready: bool,
+    /// Seconds since they were fetched, where newer ones should have come.
+    pub overdue: Option<u64>,
+}
+
+/// An e-service with its upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EServiceStatus {
+    /// Its name.
+    pub name: String,
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// How many instances it has.
+    pub instances: usize,
+    /// The circuit breaker: `closed`, `half-open` or `open`.
+    pub breaker: String,
+    /// Requests under way, and how many there may be.
+    pub in_flight: (u32, u32),
+    /// Addresses of the upstream: those that are asked, left alone after failures, down by their checks.
+    pub addresses: (usize, usize, usize),
+}
+
+/// What keeps a gateway from being ready: that it drains, that its log takes no records, that an issuer's keys are missing.
+pub fn missing(state: &State, snapshot: &Snapshot, now: Timestamp) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    if state.draining.load(Ordering::Relaxed) {
+        missing.push("draining".into());
+    }
+    if state.audit.admits() != Admission::Open {
+        missing.push("the audit log takes no records".into());
+    }
+    missing.extend(snapshot.issuers.iter().filter(|issuer| !issuer.is_ready(now)).map(|issuer| format!("no keys of {}", issuer.name)));
+    missing
+}
+
+/// How it does now.
+pub fn status(state: &State, reloader: &Reloader) -> Status {
+    let (snapshot, now) = (reloader.current(), clock::now());
+    let log = match state.audit.admits() {
+        Admission::Open => "open",
+        Admission::Suspended => "full",
+        Admission::Poisoned => "poisoned",
+        Admission::Closed => "closed",
+    };
+    Status {
+        installation: snapshot.common.installation.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        configuration: hex(&snapshot.configuration.hash),
+        missing: missing(state, &snapshot, now),
+        log: log.into(),
+        log_queue: state.audit.stats().queued_bytes,
+        buffered: state.buffered.held(),
+        listeners: reloader.listeners(),
+        issuers: snapshot
+            .keyed()
+            .map(|issuer| IssuerStatus { name: issuer.name.to_string(), ready: issuer.is_ready(now), overdue: issuer.keys_overdue(now) })
+            .collect(),
+        eservices: snapshot.services().map(|service| eservice(service)).collect(),
+    }
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    hash.iter().fold(String::from("sha256:"), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn eservice(service: &crate::service::EService) -> EServiceStatus {
+    let (definition, upstream, now) = (&service.definition, &service.upstream, clock::millis());
+    let standing = |standing: Standing| upstream.addresses.iter().filter(|address| address.health.standing(now) == standing).count();
+    EServiceStatus {
+        name: definition.name.to_string(),
+        direction: if definition.direction == audit::Direction::Inbound { "inbound" } else { "outbound" }.into(),
+        instances: definition.instances.len(),
+        breaker: ["closed", "half-open", "open"][usize::from(upstream.state.breaker.level(now)).min(2)].into(),
+        in_flight: (upstream.state.in_flight.load(Ordering::Relaxed), upstream.rules.in_flight),
+        addresses: (standing(Standing::Up), standing(Standing::Ejected), standing(Standing::Down)),
+    }
+}

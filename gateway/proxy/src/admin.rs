@@ -39,7 +39,11 @@ pub fn routes(admin: Admin) -> Router {
         .route("/exchanges/{id}", get(exchange))
         .route("/reload", post(reload))
         .route_layer(middleware::from_fn_with_state(admin.clone(), guard));
-    let open = Router::new().route("/metrics", get(metrics)).route("/live", get(live)).route("/ready", get(ready));
+    let open = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/openapi.yaml", get(document))
+        .route("/live", get(live))
+        .route("/ready", get(ready));
     open.merge(guarded).with_state(admin)
 }
 
@@ -85,6 +89,11 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
         service.metrics.read(&service.upstream);
     }
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
+}
+
+/// What this listener can be asked.
+async fn document() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/yaml")], include_str!("../../../specs/varco-admin/openapi.yaml"))
 }
 
 /// The process runs.

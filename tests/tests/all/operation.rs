@@ -149,3 +149,41 @@ fn what_the_status_tells_is_not_for_everybody_on_the_machine() {
         assert_eq!(gateway.admin(path).0, 403, "{path}");
     }
 }
+
+/// What the admin listener says of itself is a document that the gateway itself can read, and every path of it is there; and what it
+/// answers is what it says, held against it by a gateway before it.
+#[test]
+fn the_admin_listener_is_described() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    std::fs::write(site.path().join("admin.token"), "segreto-di-prova-lungo-abbastanza").expect("it is written");
+    let yaml = Site::configuration("", "", &format!("http://{}", upstream.address), "")
+        .replace("admin: { address: \"127.0.0.1:0\" }", "admin: { address: \"127.0.0.1:0\", token: \"file:admin.token\" }");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let (status, document) = gateway.admin("/openapi.yaml");
+    assert_eq!(status, 200);
+    let before = Site::new();
+    std::fs::write(before.path().join("cose.yaml"), document).expect("it is written");
+    let admin = format!("http://{}", gateway.address("admin"));
+    let yaml = Site::configuration("", "", &admin, "    status: proxied\n")
+        .replace("security: [open]", "security: [upstream]")
+        .replace("acknowledge: [open]", "acknowledge: [upstream]");
+    let front = Gateway::start(before.path(), &yaml);
+    let id = curl(&[&gateway.url("web", "/c/v1/cose")]).header("varco-exchange").expect("an exchange").to_owned();
+    for (method, path, status) in [
+        ("GET", "/live".to_owned(), 200),
+        ("GET", "/ready".into(), 200),
+        ("GET", "/metrics".into(), 200),
+        ("GET", "/openapi.yaml".into(), 200),
+        ("GET", "/status".into(), 200),
+        ("GET", format!("/exchanges/{id}"), 200),
+        ("GET", "/exchanges/qualunque".into(), 400),
+        ("GET", "/plan".into(), 200),
+        ("POST", "/reload".into(), 200),
+    ] {
+        let url = front.url("web", &format!("/c/v1{path}"));
+        let answer = curl(&["-X", method, "-H", "Authorization: Bearer segreto-di-prova-lungo-abbastanza", &url]);
+        assert_eq!(answer.status, status, "{path}: {answer:?} {}", front.stderr());
+        let record = before.record(|record| record["id"] == answer.header("varco-exchange").unwrap_or_default());
+        assert!(record.get("drift").is_none(), "it answers what it says: {record}");
+    }
+}

@@ -75,25 +75,32 @@ impl Published {
         }
     }
 
-    /// The targets of a list of links (RFC 8288 §3); the whole list goes if one of them is not to be had.
+    /// The targets of a list of links (RFC 8288 §3). The whole list goes if one of them is not to be had, or if what is said beside them
+    /// names the upstream.
     fn links(&self, text: &str, asked: Option<&str>) -> Option<String> {
-        let mut rest = text;
         let mut links = String::with_capacity(text.len());
-        while let Some((before, after)) = rest.split_once('<') {
-            let (target, behind) = after.split_once('>')?;
+        let (mut rest, mut beside) = (text, String::new());
+        while let Some(at) = unquoted(rest, '<') {
+            let (before, after) = rest.split_at(at);
+            let (target, behind) = after[1..].split_once('>')?;
             let target = match self.place(target, asked) {
                 Place::Elsewhere => target.to_owned(),
                 Place::Ours(path) => path,
                 Place::Hidden => return None,
             };
+            beside.push_str(before);
             links.push_str(before);
             links.push('<');
             links.push_str(&target);
             links.push('>');
             rest = behind;
         }
+        beside.push_str(rest);
         links.push_str(rest);
-        Some(links)
+        let beside = beside.to_ascii_lowercase();
+        let names_it = |name: &str| beside.contains(&name.to_ascii_lowercase());
+        let is_named = self.places.iter().any(|place| names_it(split(place).0)) || self.name.as_deref().is_some_and(names_it);
+        (!is_named).then_some(links)
     }
 
     fn set_cookies(&self, headers: &mut HeaderMap) {
@@ -112,19 +119,21 @@ impl Published {
         }
     }
 
-    /// Where a reference leads (RFC 3986 §4.1), whatever its scheme and user: it is the host that counts.
+    /// Where a reference leads (RFC 3986 §4.1), whatever its scheme and user: it is the host that counts. Browsers take several slashes,
+    /// and backslashes, for two.
     fn place(&self, text: &str, asked: Option<&str>) -> Place {
-        let lower = text.to_ascii_lowercase();
-        let scheme = ["http:", "https:"].into_iter().find(|scheme| lower.starts_with(scheme));
-        let below = scheme.map_or(text, |scheme| &text[scheme.len()..]);
-        let Some(rest) = below.strip_prefix("//") else {
+        let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));
+        let below = scheme.map_or(text, |scheme| &text[scheme.len() + 1..]);
+        let slashes = below.bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+        if slashes < 2 {
             return match scheme {
-                // A scheme and no host: some would take it for our path, and some for the upstream's.
-                Some(_) => Place::Hidden,
+                // A scheme of the web and no host: some would take it for our path, and some for the upstream's.
+                Some(scheme) if ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) => Place::Hidden,
                 None if text.starts_with('/') => self.ours(text).map_or(Place::Hidden, Place::Ours),
-                None => Place::Elsewhere,
+                _ => Place::Elsewhere,
             };
-        };
+        }
+        let rest = &below[slashes..];
         let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let authority = authority.rsplit('@').next().unwrap_or_default();
@@ -140,7 +149,7 @@ impl Published {
         let is_place = self.places.iter().any(|place| {
             let (known, at) = split(place);
             // Without a port it is either scheme's.
-            known.eq_ignore_ascii_case(host) && (port == at || port.is_none_or(|port| at.is_none_or(|at| at == port)))
+            known.eq_ignore_ascii_case(host) && (port.is_none() || port == at)
         });
         let is_name = |name: &str| split(name).0.eq_ignore_ascii_case(host);
         is_place || self.name.as_deref().is_some_and(is_name) || asked.is_some_and(is_name)
@@ -148,6 +157,10 @@ impl Published {
 
     /// The path at which callers find what stands at this one of the upstream.
     fn ours(&self, path: &str) -> Option<String> {
+        // What goes up again could lead anywhere.
+        if path.split(['?', '#']).next().unwrap_or_default().split(['/', '\\']).any(is_upwards) {
+            return None;
+        }
         let below = under(path, self.path.trim_end_matches('/'))?;
         let below = if self.keeps_base_path { under(below, &self.base_path)? } else { below };
         let ours = [&self.base_path, below].concat();
@@ -182,12 +195,41 @@ fn is_for_browsers(name: &HeaderName) -> bool {
     name.as_str().starts_with("access-control-")
 }
 
-/// Host and port of an authority; IPv6 in its brackets.
-fn split(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port).filter(|port| !port.is_empty())),
+/// Host and port of an authority; IPv6 in its brackets, a name without the dot at its end.
+fn split(authority: &str) -> (&str, Option<u32>) {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port.parse().ok()),
         _ => (authority, None),
-    }
+    };
+    (host.trim_end_matches('.'), port)
+}
+
+/// `..`, in whichever spelling.
+fn is_upwards(segment: &str) -> bool {
+    segment.to_ascii_lowercase().replace("%2e", ".") == ".."
+}
+
+/// RFC 3986 §3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// Where a symbol stands that is in no quoted string.
+fn unquoted(text: &str, wanted: char) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.char_indices().find_map(|(at, symbol)| {
+        if escaped {
+            escaped = false;
+        } else if quoted && symbol == '\\' {
+            escaped = true;
+        } else if symbol == '"' {
+            quoted = !quoted;
+        } else if symbol == wanted && !quoted {
+            return Some(at);
+        }
+        None
+    })
 }
 
 /// What an address in an answer leads to.
@@ -243,6 +285,15 @@ mod tests {
             (&stripped, "https://API.interna.example/api/7", Some("/cose/v1/7")),
             (&stripped, "https://io.ente.example/api/7", Some("/cose/v1/7")),
             (&stripped, "http:/api/7", None),
+            (&stripped, "ws://10.0.0.6:8080/api/7", Some("/cose/v1/7")),
+            (&stripped, "ftp://10.0.0.6./altro", None),
+            (&stripped, "http://10.0.0.6:08080/api/7", Some("/cose/v1/7")),
+            (&stripped, "///10.0.0.6:8080/api/7", Some("/cose/v1/7")),
+            (&stripped, "\\\\10.0.0.6:8080\\api", None),
+            (&stripped, "/api/../amministrazione", None),
+            (&stripped, "/api/%2E%2e/x", None),
+            (&stripped, "/api/a..b?da=../x", Some("/cose/v1/a..b?da=../x")),
+            (&stripped, "mailto:a@ente.example", Some("mailto:a@ente.example")),
             (&stripped, "http://10.0.0.6:8080\\@altri.example/x", None),
             (&stripped, "7", Some("7")),
             (&stripped, "../8", Some("../8")),
@@ -294,6 +345,8 @@ mod tests {
         for (name, value) in [
             ("link", "<http://10.0.0.6:8080/api/2>; rel=\"next\", <https://ente.example/x>; rel=\"help\""),
             ("link", "</altro>; rel=\"up\""),
+            ("link", "</api/3>; anchor=\"http://10.0.0.6:8080/segreto\""),
+            ("link", "</api/4>; title=\"a < b\""),
             ("alt-svc", "h2=\"10.0.0.6:8443\""),
             ("refresh", "5; url=http://10.0.0.6/"),
             ("access-control-allow-origin", "*"),
@@ -308,7 +361,12 @@ mod tests {
         left.sort();
         assert_eq!(
             left,
-            ["etag: \"7\"", "link: </cose/v1/2>; rel=\"next\", <https://ente.example/x>; rel=\"help\"", "location: /cose/v1/7"]
+            [
+                "etag: \"7\"",
+                "link: </cose/v1/2>; rel=\"next\", <https://ente.example/x>; rel=\"help\"",
+                "link: </cose/v1/4>; title=\"a < b\"",
+                "location: /cose/v1/7"
+            ]
         );
     }
 }

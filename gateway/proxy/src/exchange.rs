@@ -109,6 +109,8 @@ pub struct Authenticated {
     pub caller: Arc<Caller>,
     /// Whether anything was proven: strangers are recorded under a budget.
     pub proven: bool,
+    /// How many seconds old the keys were that the voucher was held against, where newer ones should have come.
+    pub keys_age: Option<u64>,
     /// The evidence that was verified, in the words of policy.
     pub evidence: &'static [&'static str],
     /// What others are shown when we call them: of outbound e-services.

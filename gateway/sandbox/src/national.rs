@@ -3,6 +3,7 @@
 //! (INTEGRITY_REST_02) against each other, as ANPR does, and answers `RispostaE002OK` or `RispostaKO`. Unlike ANPR it says what is wrong.
 //! Its citizens are those of the department.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use exchange::Timestamp;
 use exchange::json::Node;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use trust::{Acceptance, Identifiers, IssuerRules, Jwks, Scheme, Times, Verified};
@@ -37,7 +38,7 @@ pub struct National {
 
 impl National {
     pub(crate) fn start(listener: TcpListener, address: SocketAddr, platform: Arc<Platform>, register: Arc<RwLock<Register>>) -> Self {
-        let desk = Desk { platform, register, operations: AtomicU64::new(884_213_376) };
+        let desk = Desk { platform, register, operations: AtomicU64::new(884_213_376), taken: Mutex::default() };
         Self { server: Server::start(listener, address, Arc::new(desk)) }
     }
 
@@ -65,7 +66,14 @@ struct Desk {
     platform: Arc<Platform>,
     register: Arc<RwLock<Register>>,
     operations: AtomicU64,
+    /// The tokens that were taken already.
+    taken: Mutex<HashSet<String>>,
 }
+
+/// How many tokens are remembered: more than anybody tries out in a day.
+const MOST_TAKEN: usize = 100_000;
+/// The longest life of evidence and signatures, in seconds.
+const LONGEST_LIFE: i64 = 300;
 
 impl Service for Desk {
     fn operation(&self, request: &Request<Bytes>) -> Option<&'static str> {
@@ -111,6 +119,10 @@ impl Desk {
                 }
             }
             in_time(signed.root(), self.platform.now()).map_err(|why| format!("{name}: {why}"))?;
+            let jti = signed.root().get("jti").and_then(Node::as_str).ok_or_else(|| format!("{name}: jti is missing"))?;
+            if !self.take(format!("{name} {} {jti}", client.id)) {
+                return Err(format!("{name}: it was taken already"));
+            }
             Ok((token, signed))
         };
         let (token, evidence) = claims("agid-jwt-trackingevidence")?;
@@ -121,15 +133,31 @@ impl Desk {
         if evidence.get("purposeId").and_then(Node::as_str) != caller.purpose.as_deref() {
             return Err("the evidence is for another purpose".into());
         }
-        let told = |claim: &str| evidence.get(claim).and_then(Node::as_str).is_some_and(|value| !value.is_empty());
+        let told = |claim: &str| evidence.get(claim).and_then(Node::as_str).is_some_and(|value| !value.trim().is_empty());
         if !told("userID") || !told("userLocation") || evidence.get("LoA").and_then(Node::as_str).is_some_and(|level| level.len() > 20) {
             return Err("the evidence does not say who asks from where".into());
         }
-        if evidence.get("dnonce").and_then(Node::number).is_none_or(|number| number.len() != 13) {
+        if evidence
+            .get("dnonce")
+            .and_then(Node::number)
+            .is_none_or(|number| number.len() != 13 || !number.bytes().all(|byte| byte.is_ascii_digit()))
+        {
             return Err("dnonce is no number of 13 digits".into());
         }
         let (_, signature) = claims("agid-jwt-signature")?;
+        if signature.root().get("sub").and_then(Node::as_str) != caller.client.as_deref() {
+            return Err("agid-jwt-signature: sub is not the client".into());
+        }
         self::signature(request, signature.root())
+    }
+
+    /// Takes a token, once.
+    fn take(&self, token: String) -> bool {
+        let mut taken = self.taken.lock();
+        if taken.len() >= MOST_TAKEN {
+            taken.clear();
+        }
+        taken.insert(token)
     }
 
     fn voucher(&self, request: &Request<Bytes>) -> Result<Verified, Wrong> {
@@ -185,7 +213,8 @@ fn signature(request: &Request<Bytes>, claims: Node<'_>) -> Result<(), Wrong> {
         .flat_map(Node::members)
         .filter_map(|(name, value)| Some((name.as_str()?, value.as_str()?)))
         .collect();
-    for name in ["digest", "content-type"] {
+    let coded = request.headers().contains_key("content-encoding").then_some("content-encoding");
+    for name in ["digest", "content-type"].into_iter().chain(coded) {
         if !signed.iter().any(|(known, _)| *known == name) {
             return Err(format!("{name} is not signed"));
         }
@@ -199,14 +228,21 @@ fn signature(request: &Request<Bytes>, claims: Node<'_>) -> Result<(), Wrong> {
 fn in_time(claims: Node<'_>, now: Timestamp) -> Result<(), Wrong> {
     let at = |claim: &str| claims.get(claim).and_then(Node::number).and_then(|number| number.parse::<i64>().ok());
     match (at("iat"), at("exp")) {
-        (Some(issued), Some(expires)) if issued <= now.seconds() + 5 && now.seconds() < expires => Ok(()),
-        (Some(_), Some(_)) => Err("it is not of now".into()),
+        (Some(issued), Some(expires)) => {
+            let now = now.seconds();
+            let begins = at("nbf").unwrap_or(issued).max(issued);
+            let is_of_now = begins <= now + 5 && now < expires && expires - issued <= LONGEST_LIFE;
+            if is_of_now { Ok(()) } else { Err("it is not of now, or lives too long".into()) }
+        }
         _ => Err("iat or exp is missing".into()),
     }
 }
 
+/// A header that is there once.
 fn text<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
-    request.headers().get(name)?.to_str().ok()
+    let mut values = request.headers().get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { value.to_str().ok() }
 }
 
 /// An id of nine characters, made of the codice fiscale so that it stays the same.

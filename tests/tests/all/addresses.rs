@@ -1,6 +1,7 @@
 //! An upstream at several addresses: who is asked, who is left alone, and who comes back.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tests::{Answer, Gateway, Rest, Site, curl, eventually};
@@ -43,6 +44,8 @@ fn those_that_live_take_turns_and_a_dead_one_costs_nobody_anything() {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     assert_eq!(asked(&one) + asked(&two), 20, "each once");
+    let id = post(&gateway).header("varco-exchange").expect("an exchange").to_owned();
+    assert_eq!(site.record(|record| record["id"] == id.as_str())["ad"]["attempts"], 1, "what reached nobody was not sent");
     assert!(asked(&one) >= 5 && asked(&two) >= 5, "{} {}", asked(&one), asked(&two));
     assert_eq!((standing(&gateway, "up").round() as i64, standing(&gateway, "ejected").round() as i64), (2, 1));
     let host = &one.asked()[0].headers["host"];
@@ -79,7 +82,7 @@ fn one_that_went_away_comes_back() {
 fn checks_tell_who_is_up() {
     let (site, well, ill) = (Site::new(), Rest::start("{}"), Rest::start("{}"));
     let ports = [well.address.port(), ill.address.port()];
-    let checks = ", ejection: { slow_return: 1ms }, checks: { path: /stato, every: 100ms, timeout: 1s, fall: 2, rise: 2 }";
+    let checks = ", breaker: { failures: 1, open_for: 1h }, ejection: { slow_return: 1ms }, checks: { path: /stato, every: 100ms, timeout: 1s, fall: 2, rise: 2 }";
     let gateway = before(&site, &ports, checks);
     eventually("both are checked", || {
         let checked = |rest: &Rest| rest.asked().iter().any(|asked| asked.target == "GET /api/stato");
@@ -144,8 +147,54 @@ fn what_cannot_be_meant_does_not_load() {
             ("127.0.0.1:1", "127.0.0.1:2", "is listed twice"),
             ("127.0.0.1:1", "http://127.0.0.1:1", "is no address"),
             ("/stato", "stato", "`stato` is no path"),
+            ("/stato", "/stato del servizio", "is no path"),
+            ("127.0.0.1:1", "127.0.0.1:99999", "is no address"),
+            ("127.0.0.1:1", ":8080", "is no address"),
+            ("127.0.0.1:1", "127.0.0.1:0", "is no address"),
+            ("weight: 3", "weight: 0", "should be from 1 to 1000"),
+            ("cose.interno.example", "cose.interno.example:99999", "its host or port is none"),
             ("addresses: [{ address: \"127.0.0.1:1\", weight: 3 }, \"127.0.0.1:2\"], ", "", "`checks` is about several addresses"),
             ("balance: weighted", "balance: random", "should be one of `least-loaded`, `weighted`"),
         ],
     );
+}
+
+/// An address at which connections are never made: a listener that takes none, with its queue full.
+fn black_hole() -> (TcpListener, Vec<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+    let queue: Vec<TcpStream> = (0..10_000).map_while(connect).collect();
+    (listener, queue)
+}
+
+/// One that swallows everything leaves time for the others, and takes nobody else with it.
+#[test]
+fn an_address_that_swallows_everything_costs_its_part_of_the_time() {
+    let (site, alive, (hole, _queue)) = (Site::new(), Rest::start("{}"), black_hole());
+    let ports = [hole.local_addr().expect("an address").port(), alive.address.port()];
+    let more = ", total_timeout: 3s, ejection: { failures: 2, time: 1h }, breaker: { failures: 2, open_for: 1h }";
+    let gateway = before(&site, &ports, more);
+    for _ in 0..8 {
+        let answer = post(&gateway);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert_eq!(asked(&alive), 8, "each once");
+    assert_eq!((standing(&gateway, "up").round() as i64, standing(&gateway, "ejected").round() as i64), (1, 1));
+}
+
+/// What hangs at one address does not stop what another answers.
+#[test]
+fn the_breaker_is_for_all_addresses_together() {
+    let (site, hangs, alive) = (Site::new(), Rest::start("{}"), Rest::start("{}"));
+    let more = ", first_byte_timeout: 300ms, ejection: { failures: 3, time: 1h }, breaker: { failures: 3, open_for: 1h }";
+    let gateway = before(&site, &[hangs.address.port(), alive.address.port()], more);
+    hangs.hold();
+    let answers: Vec<u16> = (0..12).map(|_| post(&gateway).status).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 504).count(), 3, "until it is left alone: {answers:?}");
+    assert!(answers.iter().all(|status| [200, 504].contains(status)), "{answers:?}");
+    assert!(gateway.metric("varco_breaker_level{eservice=\"cose\"}") < 0.5);
+    alive.hold();
+    let last: Vec<u16> = (0..10).map(|_| post(&gateway).status).collect();
+    assert_eq!(last.last(), Some(&503), "with none left it opens: {last:?}");
 }

@@ -48,7 +48,7 @@ pub struct Pace {
     pub most_bytes: u64,
     /// Time that is given without looking at the rate.
     pub grace: Duration,
-    /// Bytes a second, averaged since the beginning.
+    /// Bytes a second, averaged since somebody waits for them.
     pub minimum_rate: u64,
 }
 
@@ -58,7 +58,8 @@ pub struct CallerBody {
     intake: Intake,
     grace: Duration,
     minimum_rate: u64,
-    began: Instant,
+    /// When somebody began to read it: before, nobody waited for it.
+    began: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     broken: Option<Broken>,
 }
@@ -76,10 +77,10 @@ impl Broken {
 }
 
 impl CallerBody {
-    /// Wraps hyper's body of a request of this protocol version, whose head came at `began`.
-    pub fn new(incoming: Incoming, version: Version, pace: Pace, began: Instant) -> Self {
+    /// Wraps hyper's body of a request of this protocol version.
+    pub fn new(incoming: Incoming, version: Version, pace: Pace) -> Self {
         let Pace { most_bytes, grace, minimum_rate } = pace;
-        Self { intake: Intake::new(incoming, version, most_bytes), grace, minimum_rate, began, timer: None, broken: None }
+        Self { intake: Intake::new(incoming, version, most_bytes), grace, minimum_rate, began: None, timer: None, broken: None }
     }
 
     /// Tells later whether it broke.
@@ -136,7 +137,7 @@ impl CallerBody {
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         let earned = self.intake.read().saturating_mul(1000).checked_div(self.minimum_rate);
         let earned = Duration::from_millis(earned.unwrap_or(u64::from(u32::MAX)));
-        let deadline = self.began + self.grace + earned;
+        let deadline = *self.began.get_or_insert_with(Instant::now) + self.grace + earned;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         if timer.deadline().into_std() != deadline {
             timer.as_mut().reset(deadline.into());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use document::{Fault, Node, Place, Section};
-use http::uri::{Authority, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, UpstreamRules};
 
@@ -24,7 +24,7 @@ pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for (at, item) in node.items().iter().enumerate() {
         let Some(endpoint) = endpoint(rules, at, item, usual) else { continue };
-        if endpoints.iter().any(|known| (&known.host, known.port) == (&endpoint.host, endpoint.port)) {
+        if endpoints.iter().any(|known| known.host.eq_ignore_ascii_case(&endpoint.host) && known.port == endpoint.port) {
             let message = format!("`{}:{}` is listed twice", endpoint.host, endpoint.port);
             rules.report(Fault::error(Place::at(rules.file(), item.position), message).hint("give it a `weight` instead"));
         }
@@ -40,7 +40,7 @@ pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
 fn ejection(section: &Section<'_>) -> EjectionRules {
     let default = EjectionRules::default();
     EjectionRules {
-        failures: section.count("failures").map_or(default.failures, |count| count.clamp(1, 1000) as u32),
+        failures: within(section, "failures", 1000).unwrap_or(default.failures),
         time: section.duration("time").unwrap_or(default.time),
         slow_return: section.duration("slow_return").unwrap_or(default.slow_return),
     }
@@ -48,11 +48,14 @@ fn ejection(section: &Section<'_>) -> EjectionRules {
 
 fn checks(section: &Section<'_>) -> Option<CheckRules> {
     let path = section.required_text("path")?;
-    if !path.starts_with('/') {
+    if !path.starts_with('/') || path.parse::<PathAndQuery>().is_err() {
         let fault = Fault::error(section.place("path"), format!("`{path}` is no path")).hint("such as `/status`, below the URL's own");
         section.report(fault);
     }
-    let count = |key: &'static str, default: u32| section.count(key).map_or(default, |count| count.clamp(1, 100) as u32);
+    let count = |key: &'static str, default: u32| within(section, key, 100).unwrap_or(default);
+    if section.duration("timeout").is_some_and(|timeout| timeout.is_zero()) {
+        section.report(Fault::error(section.place("timeout"), "no answer comes in no time"));
+    }
     Some(CheckRules {
         path: path.to_owned(),
         every: section.duration("every").unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(100)),
@@ -68,18 +71,39 @@ fn endpoint(rules: &Section<'_>, at: usize, item: &Node, usual: u16) -> Option<E
         Some(text) => (text, None),
         None => {
             let item = Section::open(rules.file(), item, format!("{}.addresses[{at}]", rules.name()), rules.faults())?;
-            let (text, weight) = (item.required_text("address"), item.count("weight"));
+            let (text, weight) = (item.required_text("address"), within(&item, "weight", 1000));
             (text?, weight)
         }
     };
-    let Some(authority) = text.parse::<Authority>().ok().filter(|_| !text.contains('@')) else {
+    let authority = text.parse::<Authority>().ok().filter(|_| !text.contains('@'));
+    let Some((host, port)) = authority.as_ref().and_then(host_and_port) else {
         let fault = Fault::error(Place::at(rules.file(), item.position), format!("`{text}` is no address"));
         rules.report(fault.hint("such as `10.0.0.6:8080`, without a scheme or a path"));
         return None;
     };
-    Some(Endpoint {
-        host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-        port: authority.port_u16().unwrap_or(usual),
-        weight: weight.map_or(1, |weight| weight.clamp(1, 1000) as u32),
-    })
+    Some(Endpoint { host, port: port.unwrap_or(usual), weight: weight.unwrap_or(1), direct: false })
+}
+
+/// A number from one to this; one beyond is a fault and not another number.
+fn within(section: &Section<'_>, key: &'static str, most: u64) -> Option<u32> {
+    let count = section.count(key)?;
+    if (1..=most).contains(&count) {
+        return u32::try_from(count).ok();
+    }
+    section.report(Fault::error(section.place(key), format!("`{}.{key}` should be from 1 to {most}", section.name())));
+    None
+}
+
+/// Host and port of an authority, IPv6 without its brackets; `None` where one of them is none, which would otherwise be taken for another.
+pub(super) fn host_and_port(authority: &Authority) -> Option<(String, Option<u16>)> {
+    let host = authority.host();
+    let rest = authority.as_str().rsplit('@').next()?.strip_prefix(host)?;
+    let port = match rest {
+        "" => None,
+        rest => Some(
+            rest.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok().filter(|port| *port != 0)?,
+        ),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty() && host != "*").then(|| (host.to_owned(), port))
 }

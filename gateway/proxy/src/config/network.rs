@@ -12,6 +12,7 @@ use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 
+use super::addresses;
 use super::secret;
 use super::tls::CommonRoots;
 use crate::upstream::{Proxy, UpstreamRules};
@@ -50,7 +51,10 @@ enum Around {
 impl Network {
     /// The same upstream, reached as it is to be.
     pub(super) fn out(&self, mut upstream: UpstreamRules) -> UpstreamRules {
-        upstream.proxy = self.proxy.clone().filter(|_| !self.is_around(&upstream.host));
+        for endpoint in &mut upstream.endpoints {
+            endpoint.direct = self.is_around(&endpoint.host);
+        }
+        upstream.proxy.clone_from(&self.proxy);
         upstream
     }
 
@@ -86,6 +90,9 @@ pub(super) fn compile(section: Option<&Section<'_>>) -> Network {
 /// `roots: [system, ca.pem]`: the system's, those of a file, or both.
 fn roots(section: &Section<'_>) -> Roots {
     let listed = section.texts("roots");
+    if listed.is_empty() && section.node("roots").is_some() {
+        section.report(Fault::error(section.place("roots"), "nobody is believed").hint("`system`, the path of a file, or both"));
+    }
     let with_system = listed.is_empty() || listed.iter().any(|(text, _)| *text == "system");
     let files = listed.into_iter().filter(|(text, _)| *text != "system");
     let own = files.filter_map(|(text, _)| CommonRoots::read(section, "roots", text)).flatten().collect();
@@ -128,8 +135,8 @@ fn proxy(section: &Section<'_>, text: &str, authorization: Option<HeaderValue>) 
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return fault("a proxy is a host and a port");
     }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    Some(Proxy { host, port: authority.port_u16().unwrap_or(3128), authorization })
+    let Some((host, port)) = addresses::host_and_port(authority) else { return fault("its port is none") };
+    Some(Proxy { host, port: port.unwrap_or(3128), authorization })
 }
 
 #[cfg(test)]

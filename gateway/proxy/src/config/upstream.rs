@@ -82,7 +82,7 @@ fn parse(
         return bad("a URL with a query cannot be extended");
     }
     let Ok(host_header) = http::HeaderValue::from_str(authority.as_str()) else { return bad("its host is no header value") };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let Some((host, port)) = addresses::host_and_port(&authority) else { return bad("its host or port is none") };
     let tls = if scheme == Scheme::HTTPS {
         let alpn: &[u8] = if protocol == Protocol::Http2 { b"h2" } else { b"http/1.1" };
         let Ok(name) = ServerName::try_from(server_name.unwrap_or(&host).to_owned()) else { return bad("the host is no server name") };
@@ -90,8 +90,8 @@ fn parse(
     } else {
         None
     };
-    let port = authority.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
-    let endpoints = vec![Endpoint { host: host.clone(), port, weight: 1 }];
+    let port = port.unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+    let endpoints = vec![Endpoint { host: host.clone(), port, weight: 1, direct: false }];
     Some(UpstreamRules {
         scheme,
         host,

@@ -237,7 +237,7 @@ impl Connection {
         let body = if body.is_end_stream() {
             RequestBody::Held(Bytes::new())
         } else {
-            RequestBody::Unread(Box::new(CallerBody::new(body, head.version, pace(rules), exchange.started)))
+            RequestBody::Unread(Box::new(CallerBody::new(body, head.version, pace(rules))))
         };
         let request = Box::new(RequestMessage {
             exchange: exchange.clone(),

@@ -70,7 +70,7 @@ async fn signed_in_department(mut request: Request, known: Option<usize>) -> Res
 }
 
 fn nobody(exchange: &Exchange) -> Authenticated {
-    Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, evidence: &[], calling: None }
+    Authenticated { instance: 0, caller: exchange.worker.nobody.clone(), proven: false, keys_age: None, evidence: &[], calling: None }
 }
 
 fn voucher(mut request: Request) -> Checked {
@@ -82,35 +82,40 @@ fn voucher(mut request: Request) -> Checked {
         Err(error) => return Err(error.into()).into(),
     };
     let key = VoucherMemory::key(token);
-    if let Some(voucher) = vouchers.recall(&key).filter(|voucher| is_current(voucher, service, exchange.seen)) {
-        return believe(&mut request, &voucher, scheme).map(|()| request).into();
+    if let Some(voucher) = vouchers.recall(&key)
+        && let Some(age) = current(&voucher, service, exchange.seen)
+    {
+        return believe(&mut request, &voucher, scheme, age).map(|()| request).into();
     }
     let token = token.to_owned();
     Checked::later(async move {
         let voucher = Arc::new(verify(&token, exchange.service(), exchange.seen).await?);
         exchange.worker.state.vouchers.remember(key, voucher.clone());
-        believe(&mut request, &voucher, scheme)?;
+        let age = current(&voucher, exchange.service(), exchange.seen).flatten();
+        believe(&mut request, &voucher, scheme, age)?;
         Ok(request)
     })
 }
 
 /// Whether a voucher that was verified opens this e-service now, and in whose name.
-fn believe(request: &mut Request, voucher: &Voucher, scheme: Scheme) -> Result<(), Rejection> {
+fn believe(request: &mut Request, voucher: &Voucher, scheme: Scheme, keys_age: Option<u64>) -> Result<(), Rejection> {
     let Security::Voucher(instances) = &request.exchange.service().definition.security else { return Err(Rejection::Internal) };
     let (instance, verified) = instances.accept(voucher, scheme, request.exchange.seen)?;
     // Consumed here: no upstream ever sees a credential that opens the gateway.
     request.headers.remove(AUTHORIZATION);
     let evidence: &[&str] = if verified.digest().is_some() { &["voucher", "voucher-digest"] } else { &["voucher"] };
-    let authenticated = Authenticated { instance, caller: verified.caller().clone(), proven: true, evidence, calling: None };
+    let authenticated = Authenticated { instance, caller: verified.caller().clone(), proven: true, keys_age, evidence, calling: None };
     let _ = request.exchange.caller.set(authenticated);
     Ok(())
 }
 
-/// Whether the key that signed a remembered voucher is still its issuer's, and its issuer one of this configuration's.
-fn is_current(voucher: &Voucher, service: &EService, now: exchange::Timestamp) -> bool {
-    let issuer = service.issuers.iter().find(|issuer| issuer.rules.issuer() == voucher.issuer());
-    let keys = issuer.and_then(|issuer| issuer.keys());
-    keys.is_some_and(|dated| dated.at(now).is_some_and(|keys| voucher.still_signed_by(keys)))
+/// Whether the key that signed a voucher is still its issuer's, and its issuer one of this configuration's; with the age of the keys where
+/// newer ones should have come.
+#[expect(clippy::option_option, reason = "not current, and current with keys that are in time, are different things")]
+fn current(voucher: &Voucher, service: &EService, now: exchange::Timestamp) -> Option<Option<u64>> {
+    let issuer = service.issuers.iter().find(|issuer| issuer.rules.issuer() == voucher.issuer())?;
+    let dated = issuer.keys()?;
+    dated.at(now).filter(|keys| voucher.still_signed_by(keys)).map(|_| dated.overdue(now))
 }
 
 async fn verify(token: &str, service: &EService, now: exchange::Timestamp) -> Result<Voucher, TrustError> {

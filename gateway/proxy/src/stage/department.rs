@@ -46,7 +46,7 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
     };
     let Security::Department(departments) = &service.definition.security else { return Err(Rejection::Internal) };
     let evidence = evidence(&departments.list[instance].credentials, signed_in);
-    let _ = exchange.caller.set(Authenticated { instance, caller: caller.clone(), proven: true, evidence, calling });
+    let _ = exchange.caller.set(Authenticated { instance, caller: caller.clone(), proven: true, keys_age: None, evidence, calling });
     consume(&mut request.headers, service);
     refused.map_or(Ok(()), Err)
 }

@@ -199,9 +199,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         if authenticated.proven {
             // What was prepared for a provider who was then not asked was shown to nobody.
             let shown = exchange.shown.get().filter(|_| exchange.attempts.load(Ordering::Relaxed) > 0);
-            if definition.direction == Direction::Inbound {
-                record.keys_age = issuer.and_then(|issuer| issuer.keys_overdue(exchange.seen));
-            }
+            record.keys_age = authenticated.keys_age;
             record.caller = Some(shown.map_or(&authenticated.caller, |shown| &shown.voucher));
             let patterns = match (definition.direction, shown) {
                 (Direction::Inbound, _) => &["ID_AUTH_REST_01"][..],

@@ -44,7 +44,10 @@ fn stays_http(headers: &HeaderMap) -> Result<(), RouteError> {
     if headers.contains_key(UPGRADE) && !each(UPGRADE, harmless) {
         return Err(RouteError::Upgrade);
     }
-    if headers.contains_key(TRANSFER_ENCODING) && !each(TRANSFER_ENCODING, |coding| coding.eq_ignore_ascii_case("chunked")) {
+    let is_plain = || {
+        headers.get_all(TRANSFER_ENCODING).iter().count() == 1 && each(TRANSFER_ENCODING, |coding| coding.eq_ignore_ascii_case("chunked"))
+    };
+    if headers.contains_key(TRANSFER_ENCODING) && !is_plain() {
         return Err(RouteError::TransferCoding);
     }
     if headers.get_all(HOST).iter().count() > 1 { Err(RouteError::Hosts) } else { Ok(()) }
@@ -116,7 +119,8 @@ fn other_method(service: Arc<EService>, method: &Method, path: &str, below: usiz
 /// Where pages of other origins may call, what their browser says is for us alone. Tells whether it only asks whether it may.
 fn cross_origin(request: &mut Request, service: &Arc<EService>) -> bool {
     let Some(cors) = &service.definition.cors else { return false };
-    let origin = request.headers.remove(ORIGIN);
+    let is_one = request.headers.get_all(ORIGIN).iter().count() == 1;
+    let origin = request.headers.remove(ORIGIN).filter(|_| is_one);
     let is_preflight = origin.is_some() && request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let origin = origin.filter(|origin| cors.allows(origin));
     let _ = request.exchange.cross_origin.set(CrossOrigin { service: service.clone(), origin });

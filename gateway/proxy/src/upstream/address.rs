@@ -19,6 +19,8 @@ pub struct Endpoint {
     pub port: u16,
     /// Its share beside the others.
     pub weight: u32,
+    /// Whether it is reached without the proxy.
+    pub direct: bool,
 }
 
 /// How one of several addresses is chosen.
@@ -124,13 +126,17 @@ impl Health {
         }
     }
 
-    /// It could not be reached, or did not answer.
-    pub fn failed(&self, rules: &EjectionRules, now: u64) {
+    /// It could not be reached, or did not answer. Tells whether it is left alone from now on.
+    pub fn failed(&self, rules: &EjectionRules, now: u64) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        if failures >= rules.failures {
-            self.failures.store(0, Ordering::Release);
-            self.ejected_until.store(now + rules.time.as_millis() as u64, Ordering::Release);
+        if failures < rules.failures {
+            return false;
         }
+        // Until it has answered once, one failure more is enough.
+        self.failures.store(rules.failures - 1, Ordering::Release);
+        let was_alone = self.standing(now) == Standing::Ejected;
+        self.ejected_until.store(now + rules.time.as_millis() as u64, Ordering::Release);
+        !was_alone
     }
 
     /// A check has ended. Tells whether it changed what is thought of it.
@@ -238,7 +244,7 @@ mod tests {
 
     fn addresses(weights: &[u32]) -> Vec<Address> {
         let address = |weight: &u32| Address {
-            endpoint: Endpoint { host: "h".into(), port: 1, weight: *weight },
+            endpoint: Endpoint { host: "h".into(), port: 1, weight: *weight, direct: false },
             health: Arc::default(),
             pool: PoolPlace::default(),
         };
@@ -276,7 +282,7 @@ mod tests {
             health.succeeded();
             health.failed(&RULES, 1_000);
             assert_eq!(health.standing(1_000), Standing::Up, "not in a row");
-            health.failed(&RULES, 1_000);
+            assert!(health.failed(&RULES, 1_000) && !health.failed(&RULES, 1_000), "told once");
             assert_eq!(health.standing(10_999), Standing::Ejected);
             assert_eq!(chosen(&addresses, balance, 100, 10_999, true)[0], 0, "{balance:?}");
             let mut last = 0;
@@ -285,6 +291,9 @@ mod tests {
                 assert!((least..=most).contains(&now_chosen) && now_chosen >= last, "{balance:?} {now}: {now_chosen}");
                 last = now_chosen;
             }
+            assert!(health.failed(&RULES, 30_000), "it has not answered yet: one failure more is enough");
+            health.succeeded();
+            assert!(!health.failed(&RULES, 50_000));
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
-use super::{Address, CheckRules, Outgoing, OutgoingBody, PoolPlace, Pools, Upstream, UpstreamRules};
+use super::{Address, BreakerRules, CheckRules, Outgoing, OutgoingBody, PoolPlace, Pools, Upstream, UpstreamRules};
 use crate::budget::ByteBudget;
 use crate::clock;
 
@@ -23,6 +23,7 @@ pub async fn check(eservice: Arc<str>, address: Address, rules: Arc<UpstreamRule
         connect_timeout: checks.timeout,
         answer_bytes: MOST_BYTES,
         attempts: 1,
+        breaker: BreakerRules { failures: u32::MAX, ..BreakerRules::default() },
         ..(*rules).clone()
     };
     let endpoint = address.endpoint.clone();

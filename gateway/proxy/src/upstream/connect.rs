@@ -1,9 +1,9 @@
 //! A new connection to an upstream: TCP, TLS where asked, and the handshake of HTTP.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -14,11 +14,15 @@ use crate::config::UpstreamTls;
 
 use super::{Endpoint, Protocol, Proxy, UpstreamError, UpstreamRules};
 
+/// How often an h2 connection with requests under way is asked whether it lives, and within what time it has to say so.
+const ALIVE_EVERY: Duration = Duration::from_secs(10);
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Names are looked up anew for each connection: a change of address is followed as fast as connections grow old.
 pub(super) async fn connect(rules: &UpstreamRules, endpoint: &Endpoint) -> Result<Connection, UpstreamError> {
     let to = |host: &str, port: u16| TcpStream::connect((host.to_owned(), port));
     let failed = |error: std::io::Error| UpstreamError::Connect(error.kind().to_string());
-    let stream = match &rules.proxy {
+    let stream = match rules.proxy.as_ref().filter(|_| !endpoint.direct) {
         None => to(&endpoint.host, endpoint.port).await.map_err(failed)?,
         Some(proxy) => {
             let mut stream = to(&proxy.host, proxy.port).await.map_err(|error| Tunnel::NoProxy(error.kind()))?;
@@ -98,7 +102,13 @@ where
     match rules.protocol {
         Protocol::Http1 => Http1::handshake(stream).await.map(Sender::Http1),
         Protocol::Http2 => {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await?;
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                // One that nobody acknowledges is dead, whatever TCP thinks of it.
+                .keep_alive_interval(Some(ALIVE_EVERY))
+                .keep_alive_timeout(ALIVE_WITHIN)
+                .handshake(TokioIo::new(stream))
+                .await?;
             tokio::spawn(connection);
             Ok(Sender::Http2(sender))
         }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
+use hyper::body::Incoming;
 
 use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
 use crate::clock;
@@ -117,7 +118,7 @@ impl UpstreamRules {
             host_header: HeaderValue::from_static("anagrafe.example"),
             host: "anagrafe.example".into(),
             port: 80,
-            endpoints: vec![Endpoint { host: "anagrafe.example".into(), port: 80, weight: 1 }],
+            endpoints: vec![Endpoint { host: "anagrafe.example".into(), port: 80, weight: 1, direct: false }],
             balance: Balance::default(),
             ejection: EjectionRules::default(),
             checks: None,
@@ -265,46 +266,33 @@ impl Upstream {
         self.state.budget.deposit();
         let repeatable = outgoing.repeatable;
         let mut request = outgoing.into_request(rules)?;
-        let mut tried = Vec::new();
+        let mut tried = Tried::new(self);
         loop {
             let passage = match self.state.breaker.ask(&rules.breaker, clock::millis) {
                 Passage::Open(retry_after) => return Err(UpstreamError::CircuitOpen { retry_after }),
                 passage => passage,
             };
-            *attempts += 1;
-            let again = if repeatable && *attempts < rules.attempts { Again::of(&request) } else { None };
+            let again = if repeatable && *attempts + 1 < rules.attempts { Again::of(&request) } else { None };
             let broken = match request.body_mut() {
                 UpstreamRequestBody::Streamed(body) => Some(body.broken()),
                 UpstreamRequestBody::Held(_) => None,
             };
-            let at = self.choose(&tried);
-            let address = &self.addresses[at];
-            in_flight.load = (self.addresses.len() > 1).then(|| Load::on(&address.health));
-            let sent = pools.of(&address.pool).exchange(self, &address.endpoint, Due { now, deadline }, request).await;
-            let (error, back) = match sent {
+            let (sent, at) = self.send_somewhere(pools, Due { now, deadline }, request, &mut tried, &mut in_flight).await;
+            *attempts += 1;
+            let error = match sent {
                 Ok((answer, connection)) if answer.status().as_u16() < 600 => {
                     self.state.breaker.succeeded(passage);
-                    address.health.succeeded();
+                    self.addresses[at].health.succeeded();
                     let (head, incoming) = answer.into_parts();
                     let body = UpstreamStream::new(incoming, head.version, rules.answer_bytes, deadline, connection, in_flight);
                     return Ok(Arriving { head, body, attempts: *attempts });
                 }
                 // RFC 9110 §15: what is no status means no more than that the upstream failed.
-                Ok(_) => (UpstreamError::Protocol("a status above 599".into()), None),
-                Err(NotSent { error, back }) => (error, back),
+                Ok(_) => UpstreamError::Protocol("a status above 599".into()),
+                Err(error) => error,
             };
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
-            tried.push(at);
-            if let Some(back) = back
-                && tried.len() < self.addresses.len()
-            {
-                // Nothing of it was seen by anybody: another address is asked, whatever the method.
-                self.state.breaker.abandoned(passage);
-                address.health.failed(&rules.ejection, clock::millis());
-                (now, request) = (Instant::now(), back);
-                continue;
-            }
-            self.count_failure(passage, &error, address);
+            self.count_failure(passage, &error, at);
             match again {
                 Some(again) if is_transient(&error) && self.state.budget.withdraw() => {
                     (now, request) = (Instant::now(), again.into_request(rules)?);
@@ -314,25 +302,89 @@ impl Upstream {
         }
     }
 
-    fn choose(&self, tried: &[usize]) -> usize {
-        if self.addresses.len() == 1 {
-            return 0;
-        }
-        let (rules, turn) = (&self.rules, self.state.turn.fetch_add(1, Ordering::Relaxed));
-        // Where all have been tried, any of them is again.
-        let tried = if tried.len() < self.addresses.len() { tried } else { &[] };
-        choose(&self.addresses, rules.balance, &rules.ejection, tried, turn, clock::millis())
-    }
-
-    fn count_failure(&self, passage: Passage, error: &UpstreamError, address: &Address) {
-        match error {
-            UpstreamError::CallerBody(_) => self.state.breaker.abandoned(passage),
-            _ => {
-                let now = clock::millis();
-                self.state.breaker.failed(passage, &self.rules.breaker, now);
-                address.health.failed(&self.rules.ejection, now);
+    /// Sends a request to one address after the other, until one of them has seen something of it: what nobody has seen is sent again
+    /// whatever its method. Tells which it was.
+    async fn send_somewhere(
+        &self,
+        pools: &Pools,
+        mut due: Due,
+        mut request: request::Request,
+        tried: &mut Tried,
+        in_flight: &mut InFlight,
+    ) -> (Result<(http::Response<Incoming>, Option<Returned>), UpstreamError>, usize) {
+        loop {
+            let (at, left) = tried.next(self);
+            let address = &self.addresses[at];
+            in_flight.load = (self.addresses.len() > 1).then(|| Load::on(&address.health));
+            // Each gets its part of the time that is left, so that one which swallows everything leaves some for the others.
+            let share = due.deadline.saturating_duration_since(due.now) / left;
+            let connect_timeout = self.rules.connect_timeout.min(share);
+            let NotSent { error, back } =
+                match pools.of(&address.pool).exchange(self, &address.endpoint, due, connect_timeout, request).await {
+                    Ok(answered) => return (Ok(answered), at),
+                    Err(not_sent) => not_sent,
+                };
+            due.now = Instant::now();
+            match back {
+                Some(back) if left > 1 && due.now < due.deadline => {
+                    self.address_failed(at);
+                    request = back;
+                }
+                _ => return (Err(error), at),
             }
         }
+    }
+
+    fn address_failed(&self, at: usize) {
+        let Address { endpoint, health, .. } = &self.addresses[at];
+        if self.addresses.len() > 1 && health.failed(&self.rules.ejection, clock::millis()) {
+            tracing::warn!(host = %endpoint.host, port = endpoint.port, "an address fails and is left alone for a while");
+        }
+    }
+
+    /// What failed at one of several addresses says nothing of the upstream, as long as another is left.
+    fn count_failure(&self, passage: Passage, error: &UpstreamError, at: usize) {
+        if let UpstreamError::CallerBody(_) = error {
+            return self.state.breaker.abandoned(passage);
+        }
+        self.address_failed(at);
+        let now = clock::millis();
+        let is_left = self.addresses.len() > 1 && self.addresses.iter().any(|address| address.health.standing(now) == Standing::Up);
+        if is_left {
+            self.state.breaker.abandoned(passage);
+        } else {
+            self.state.breaker.failed(passage, &self.rules.breaker, now);
+        }
+    }
+}
+
+/// The addresses that a request was sent to, or should have been.
+struct Tried {
+    turn: u64,
+    places: Vec<usize>,
+}
+
+impl Tried {
+    /// None yet. Requests take turns, however many addresses each of them tries.
+    fn new(upstream: &Upstream) -> Self {
+        let turn = if upstream.addresses.len() > 1 { upstream.state.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        Self { turn, places: Vec::new() }
+    }
+
+    /// The next one, and how many there are still, itself included. Where all have been tried, any of them is again.
+    fn next(&mut self, upstream: &Upstream) -> (usize, u32) {
+        let addresses = &upstream.addresses;
+        if addresses.len() == 1 {
+            return (0, 1);
+        }
+        if self.places.len() == addresses.len() {
+            self.places.clear();
+        }
+        let rules = &upstream.rules;
+        let at = choose(addresses, rules.balance, &rules.ejection, &self.places, self.turn, clock::millis());
+        let left = (addresses.len() - self.places.len()) as u32;
+        self.places.push(at);
+        (at, left)
     }
 }
 

@@ -45,7 +45,7 @@ impl PoolKey {
             port: endpoint.port,
             protocol: rules.protocol,
             tls: rules.tls.clone(),
-            proxy: rules.proxy.clone(),
+            proxy: rules.proxy.clone().filter(|_| !endpoint.direct),
             keeping: (rules.idle, rules.max_age, rules.idle_connections),
             owner: own.then(|| eservice.clone()),
         }
@@ -187,6 +187,7 @@ impl Pool {
         upstream: &Upstream,
         endpoint: &Endpoint,
         mut due: Due,
+        connect_timeout: Duration,
         mut request: Box<Request>,
     ) -> Result<(Answer, Option<Returned>), NotSent> {
         let rules = &upstream.rules;
@@ -197,11 +198,16 @@ impl Pool {
                 Sent::Unwritten(back) => request = back,
             }
         }
-        let connection = match connect(upstream, endpoint, due).await {
+        let connection = match connect(upstream, endpoint, due, connect_timeout).await {
             Ok(connection) => connection,
             Err(error) => return Err(NotSent { error, back: Some(request) }),
         };
         due.now = Instant::now();
+        if due.now >= due.deadline {
+            // Nobody waits for it any more: it is not to be done for nobody.
+            self.keep(connection, rules);
+            return Err(NotSent { error: UpstreamError::TotalTimeout, back: Some(request) });
+        }
         match self.send(connection, rules, due, request).await? {
             Sent::Answered(answer, connection) => Ok((answer, connection)),
             Sent::Unwritten(back) => Err(NotSent { error: UpstreamError::Reset("it closed a new connection".into()), back: Some(back) }),
@@ -275,11 +281,25 @@ impl Pool {
             Sender::Http1(http1) => http1.send(*request, until).await,
             Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await.ok(),
         };
-        let Some(answer) = answer else { return Err(late) };
+        let Some(answer) = answer else {
+            if matches!(connection.sender, Sender::Http2(_)) {
+                // It may be dead, and all that is sent over it would wait for nothing.
+                self.forget(&connection);
+            }
+            return Err(late);
+        };
         match answer {
             Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
             Err(error) => unwritten_or_error(error),
         }
+    }
+
+    /// Gives an h2 connection to nobody any more.
+    fn forget(&self, connection: &Connection) {
+        let mut idle = self.idle.lock();
+        let before = idle.len();
+        idle.retain(|kept| kept.connection.made != connection.made);
+        self.count.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
     }
 
     fn returned(self: &Arc<Self>, connection: Connection, rules: &Arc<UpstreamRules>) -> Option<Returned> {
@@ -304,11 +324,11 @@ impl From<UpstreamError> for NotSent {
     }
 }
 
-async fn connect(upstream: &Upstream, endpoint: &Endpoint, due: Due) -> Result<Connection, UpstreamError> {
+async fn connect(upstream: &Upstream, endpoint: &Endpoint, due: Due, limit: Duration) -> Result<Connection, UpstreamError> {
     let rules = &upstream.rules;
     // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
     let connecting = Box::pin(super::connect::connect(rules, endpoint));
-    let (until, late) = due.sooner(rules.connect_timeout, UpstreamError::ConnectTimeout);
+    let (until, late) = due.sooner(limit, UpstreamError::ConnectTimeout);
     let connection = tokio::time::timeout_at(until.into(), connecting).await.unwrap_or(Err(late))?;
     upstream.state.opened.fetch_add(1, Ordering::Relaxed);
     Ok(connection)

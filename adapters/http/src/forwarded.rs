@@ -18,15 +18,11 @@ impl ForwardedStyle {
     pub const CHOICES: [(&'static str, Self); 2] = [("x-forwarded", Self::XForwarded), ("rfc7239", Self::Rfc7239)];
 }
 
-/// Whether a header says from where a request came, in whichever spelling servers in the manner of CGI take for it: nobody's word for it
-/// passes, but for our own.
+/// Whether a header says from where a request came: nobody's word for it passes, but for our own.
 pub fn is_said_by_proxies(name: &str) -> bool {
     // Most names begin with another letter, and to see that is cheaper than to look for each.
     if !name.starts_with(['f', 'x', 't']) {
         return false;
-    }
-    if name.contains('_') {
-        return is_said_by_proxies(&name.replace('_', "-"));
     }
     name.starts_with("x-forwarded") || matches!(name, "forwarded" | "x-real-ip" | "x-client-ip" | "true-client-ip")
 }

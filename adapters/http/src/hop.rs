@@ -2,36 +2,54 @@ use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 use crate::forwarded::is_said_by_proxies;
 
-/// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists; and what the
-/// last hop says of those before it, which is read before or not believed.
+/// Removes what concerns one connection only (RFC 9110 §7.6.1): the fixed names and those that `Connection` lists.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    remove(headers, is_hop_by_hop);
+}
+
+/// Removes of a request, besides, what the last hop says of those before it, which is read before or not believed.
+pub fn remove_hops(headers: &mut HeaderMap) {
+    remove(headers, |name| is_hop_by_hop(name) || is_said_by_proxies(name));
+}
+
+/// Removes of a request each header with an underscore in its name, but for these: servers in the manner of CGI read `X_Ente` as
+/// `X-Ente`, so what is forged in one spelling is forged in the other.
+pub fn remove_underscored(headers: &mut HeaderMap, kept: &[HeaderName]) {
+    let goes = |name: &HeaderName| name.as_str().contains('_') && !kept.contains(name);
+    if !headers.keys().any(goes) {
+        return;
+    }
+    for name in headers.keys().filter(|name| goes(name)).cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+}
+
+fn remove(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
     // Most messages have none of them, and to see that is cheaper than to look for each.
-    if !headers.keys().any(is_fixed) {
+    if !headers.keys().any(|name| goes(name.as_str())) {
         return;
     }
     let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let listed = listed.filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
-    let fixed = headers.keys().filter(|name| is_fixed(name)).cloned();
+    let fixed = headers.keys().filter(|name| goes(name.as_str())).cloned();
     for name in listed.chain(fixed).collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
 
-fn is_fixed(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    is_said_by_proxies(name)
-        || matches!(
-            name,
-            "connection"
-                | "keep-alive"
-                | "proxy-authenticate"
-                | "proxy-authorization"
-                | "proxy-connection"
-                | "te"
-                | "trailer"
-                | "transfer-encoding"
-                | "upgrade"
-        )
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
 #[cfg(test)]
@@ -40,16 +58,19 @@ mod tests {
     use crate::headers;
 
     #[test]
-    fn removes_fixed_and_listed_names() {
-        let mut before = headers(&[
-            ("connection", "close, X-Hop"),
-            ("x-hop", "1"),
-            ("keep-alive", "5"),
-            ("te", "gzip"),
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x-end", "2"),
-        ]);
-        remove_hop_by_hop(&mut before);
-        assert_eq!(before, headers(&[("x-end", "2")]));
+    fn removes_fixed_and_listed_names_and_of_requests_what_proxies_say() {
+        let told = [("x-forwarded-for", "1.1.1.1"), ("x-end", "2")];
+        let sent = [&[("connection", "close, X-Hop"), ("x-hop", "1"), ("keep-alive", "5"), ("te", "gzip")][..], &told].concat();
+        let (mut answer, mut request) = (headers(&sent), headers(&sent));
+        remove_hop_by_hop(&mut answer);
+        remove_hops(&mut request);
+        assert_eq!((answer, request), (headers(&told), headers(&[("x-end", "2")])));
+    }
+
+    #[test]
+    fn removes_underscores_that_no_document_knows() {
+        let mut before = headers(&[("x_ente", "1"), ("x_noto", "2"), ("x-ente", "3"), ("x_forwarded_for", "1.1.1.1")]);
+        remove_underscored(&mut before, &[HeaderName::from_static("x_noto")]);
+        assert_eq!(before, headers(&[("x_noto", "2"), ("x-ente", "3")]));
     }
 }

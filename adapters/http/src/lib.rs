@@ -12,10 +12,10 @@ use adapter_api::document::{Fault, Section};
 use adapter_api::{
     Adapter, AdapterError, Answer, AnswerBody, Call, ForwardedHeaders, Needs, OperationIndex, UpstreamAnswer, UpstreamBody, UpstreamRequest,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 
 pub use forwarded::{ForwardedStyle, is_said_by_proxies};
-pub use hop::remove_hop_by_hop;
+pub use hop::{remove_hop_by_hop, remove_hops, remove_underscored};
 pub use published::Published;
 
 /// A REST upstream.
@@ -64,23 +64,6 @@ const OTHERS: [HeaderName; 9] = [
     header::AUTHORIZATION,
 ];
 
-impl HttpAdapter {
-    /// Servers in the manner of CGI read `X_Reparto` as `X-Reparto`: what says the same as an identity header is one.
-    fn drop_twins(&self, headers: &mut HeaderMap) {
-        let is_twin = |name: &HeaderName| {
-            let same = |known: &HeaderName| known != name && known.as_str().replace('_', "-") == name.as_str().replace('_', "-");
-            self.identity.iter().any(|(known, _)| same(known))
-        };
-        if self.identity.is_empty() {
-            return;
-        }
-        let twins: Vec<HeaderName> = headers.keys().filter(|name| is_twin(name)).cloned().collect();
-        for twin in twins {
-            headers.remove(twin);
-        }
-    }
-}
-
 /// Reads `adapter.http`. Its `url` belongs to the gateway, which has read it before, and says in `published` where both stand.
 /// `direction_out` says that others are called: they are not told who of ours asks from where.
 pub fn compile(section: &Section<'_>, mut published: Published, direction_out: bool) -> HttpAdapter {
@@ -124,8 +107,8 @@ fn identity(section: &Section<'_>) -> Vec<(HeaderName, Identity)> {
                 let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
                 names.report(fault.hint("such as `X-Consumer-Id`"));
             }
-            Ok(name) => identity.push((name, part)),
-            Err(_) => names.report(
+            Ok(name) if !text.contains('_') => identity.push((name, part)),
+            _ => names.report(
                 Fault::error(names.place(key), format!("`{text}` is no header name"))
                     .hint("such as `X-Consumer-Id`: letters, digits and hyphens"),
             ),
@@ -161,7 +144,6 @@ impl Adapter for HttpAdapter {
 
     fn request(&self, call: &mut Call) -> Result<UpstreamRequest, AdapterError> {
         let mut headers = std::mem::take(&mut call.headers);
-        self.drop_twins(&mut headers);
         if !self.published.cookies {
             headers.remove(header::COOKIE);
         }
@@ -264,7 +246,7 @@ mod tests {
         let mut call = Call {
             path: "/a%20b".into(),
             query: Some("q=1".into()),
-            headers: headers(&[("x-consumer-id", "forged"), ("x_consumer_id", "forged"), ("x-purpose-id", "forged"), ("accept", "*/*")]),
+            headers: headers(&[("x-consumer-id", "forged"), ("x-purpose-id", "forged"), ("accept", "*/*")]),
             caller: Arc::new(Caller { consumer: Some("ente".into()), ..Caller::default() }),
             ..Call::default()
         };
@@ -275,12 +257,13 @@ mod tests {
 
     #[test]
     fn refuses_a_header_name_that_is_none() {
-        let (_, faults) = adapter("identity: {client: 'X Client', colour: x}\nhost: a b\nforwarded: all");
+        let (_, faults) = adapter("identity: {client: 'X Client', jti: X_Jti, colour: x}\nhost: a b\nforwarded: all");
         assert_eq!(
             faults,
             [
                 "v.yaml:1:20: error: `X Client` is no header name\n    hint: such as `X-Consumer-Id`: letters, digits and hyphens",
-                "v.yaml:1:32: error: `http.identity` has no key `colour`\n    hint: it knows `client`, `consumer`, `delegate`, `department`, `jti`, `purpose`, `tenant`",
+                "v.yaml:1:37: error: `X_Jti` is no header name\n    hint: such as `X-Consumer-Id`: letters, digits and hyphens",
+                "v.yaml:1:44: error: `http.identity` has no key `colour`\n    hint: it knows `client`, `consumer`, `delegate`, `department`, `jti`, `purpose`, `tenant`",
                 "v.yaml:2:7: error: `a b` is no host\n    hint: `upstream`, `caller`, or a name such as `api.interna.example`",
                 "v.yaml:3:12: error: `http.forwarded` should be one of `x-forwarded`, `rfc7239`, but is text",
             ]

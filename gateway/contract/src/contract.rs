@@ -4,7 +4,7 @@ use std::fmt;
 
 use document::Place;
 use exchange::{JsonLimits, OperationIndex, OperationSpec, Pointer};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
 use crate::lower::SchemaId;
@@ -50,6 +50,11 @@ impl Contract {
     /// Whether the document lists this very media type for the operation's requests; a range that takes it in does not count.
     pub fn takes(&self, operation: OperationIndex, media_type: &str) -> bool {
         self.rules[operation].request.body.as_ref().is_some_and(|body| body.content.lists(media_type))
+    }
+
+    /// The headers that the document lists as parameters of requests, each as often as an operation lists it.
+    pub fn request_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.rules.iter().flat_map(|rules| &rules.request.parameters).filter_map(|parameter| parameter.header.as_ref())
     }
 
     /// Whether the operation's requests are to be held whole: a JSON body has a schema.

@@ -57,7 +57,6 @@ impl Origin {
             (Some(_), Some(_)) => Certificate::Unreadable,
         };
         headers.remove(name);
-        remove_twins(headers, name);
         if self.is_believed { passed_on } else { self.certificate }
     }
 
@@ -73,15 +72,6 @@ impl Origin {
             }
         }
         found
-    }
-}
-
-/// Servers in the manner of CGI read `Client_Cert` as `Client-Cert`.
-fn remove_twins(headers: &mut HeaderMap, name: &HeaderName) {
-    let is_twin = |known: &&HeaderName| known.as_str().contains('_') && known.as_str().replace('_', "-") == name.as_str().replace('_', "-");
-    let twins: Vec<HeaderName> = headers.keys().filter(is_twin).cloned().collect();
-    for twin in twins {
-        headers.remove(twin);
     }
 }
 

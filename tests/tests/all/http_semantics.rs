@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use tests::{Answer, Gateway, Rest, Site, assert_problem, curl};
+use tests::{Answer, Connection, Gateway, Rest, Site, Witness, assert_problem, curl};
 
 use crate::authority::Authority;
 
@@ -342,6 +342,56 @@ fn trailers_go_no_further() {
     let asked = asked(&upstream);
     assert_eq!(asked.body, br#"{"nome":"tavolo"}"#);
     assert!(!asked.headers.contains_key("trailer") && !asked.headers.contains_key("x-coda"), "{asked:?}");
+}
+
+/// An upstream's likewise: whether its answer streams or is held.
+#[test]
+fn an_upstreams_trailers_go_no_further() {
+    let site = Site::new();
+    let chunks = "f\r\n{\"nome\":\"cosa\"}\r\n0\r\nx-coda: 1\r\n\r\n";
+    let witness = Witness::answering(&format!(
+        "content-type: application/json\r\ntransfer-encoding: chunked\r\ntrailer: x-coda\r\nx-testa: 1\r\n\r\n{chunks}"
+    ));
+    let gateway = site.gateway("", "", &witness.url(), "");
+    for path in ["flussi", "promesse"] {
+        let request = format!("GET /c/v1/{path} HTTP/1.1\r\nhost: h\r\nte: trailers\r\nconnection: close\r\n\r\n");
+        let answer = Connection::sending(gateway.address("web"), &request).rest();
+        let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 200") && answer.contains("x-testa: 1") && answer.contains(r#"{"nome":"cosa"}"#), "{answer}");
+        assert!(!answer.contains("trailer") && !answer.contains("x-coda"), "{path}: {answer}");
+    }
+    assert!(witness.asked().iter().all(|asked| asked.header("te").is_none()), "nobody waits for them");
+}
+
+/// `X_Ente` is `X-Ente` to servers in the manner of CGI: of such names only those that the document lists are let in.
+#[test]
+fn underscores_in_names_are_let_in_where_the_document_lists_them() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let document = std::fs::read_to_string(site.path().join("cose.yaml")).expect("the contract");
+    let listing = |name: &str| {
+        let parameter =
+            format!("operationId: scarica, parameters: [{{ name: {name}, in: header, required: true, schema: {{ type: integer }} }}],");
+        std::fs::write(site.path().join("cose.yaml"), document.replace("operationId: scarica,", &parameter)).expect("it can be written");
+    };
+    listing("X_Pratica");
+    let identity = |yaml: String| yaml.replace("\" } }\n", "\", identity: { tenant: X-Ente } } }\n");
+    let yaml = identity(Site::configuration("", "", &format!("http://{}", upstream.address), ""));
+    let gateway = Gateway::start(site.path(), &yaml);
+    let sent = ["-H", "X_Pratica: 7", "-H", "X_Ente: forged", "-H", "X_Altro: 1"];
+    assert_eq!(ask(&gateway, "/flussi", &sent).status, 200);
+    let found = asked(&upstream).headers;
+    let underscored: Vec<&str> = found.keys().map(String::as_str).filter(|name| name.contains('_')).collect();
+    assert_eq!((underscored, found["x_pratica"].as_str(), found["x-ente"].as_str()), (vec!["x_pratica"], "7", "prova"));
+    assert_problem(&ask(&gateway, "/flussi", &["-H", "X_Pratica: sette"]), 400, "contract-violation");
+
+    for (name, read_as) in
+        [("X_Ente", "x-ente"), ("X_Api_Key", "x-api-key"), ("X_Forwarded_For", "x-forwarded-for"), ("Client_Cert", "client-cert")]
+    {
+        listing(name);
+        let proxied = ", trusted_proxies: { addresses: [127.0.0.1], certificate: Client-Cert }";
+        let said = site.check(&identity(Site::configuration("", proxied, "http://127.0.0.1:1", "")));
+        assert!(said.contains(&format!("is read as `{read_as}` by many servers")) && said.contains("cannot be used"), "{said}");
+    }
 }
 
 /// Who waits to be told whether to send its body is told, or refused without having sent it.

@@ -58,6 +58,8 @@ pub struct Definition {
     pub portal: Option<usize>,
     /// What turns its calls into upstream requests.
     pub adapter: Arc<dyn Adapter>,
+    /// The headers with an underscore in their names that its document lists: no others are let in.
+    pub underscored: Box<[HeaderName]>,
     /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
     pub identity_headers: Vec<HeaderName>,
     /// Which pages of other origins may call.
@@ -183,6 +185,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         }
     };
     let contract = contract?;
+    let listened = scope.listeners.iter().find(|known| Some(&known.name) == listener.as_ref());
+    let underscored = super::headers::underscored(section, &contract, |name| {
+        identity_headers.contains(name)
+            || portal.and_then(|at| scope.portals.get(at)).is_some_and(|portal| portal.header == name)
+            || modi.as_ref().and_then(|rules| rules.evidence.as_ref()).is_some_and(|rules| rules.headers().any(|header| header == name))
+            || listened.is_some_and(|listener| listener.before.certificate.as_ref() == Some(name))
+    });
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = answers.unwrap_or(usual);
@@ -209,6 +218,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         portal,
         adapter,
         identity_headers,
+        underscored,
         tells_origin,
         cors,
         upstream: Arc::new(upstream),

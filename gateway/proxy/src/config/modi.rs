@@ -28,6 +28,16 @@ pub struct EvidenceRules {
     pub claims: Vec<EvidenceClaim>,
 }
 
+impl EvidenceRules {
+    /// The headers in which departments tell claims.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.claims.iter().filter_map(|claim| match &claim.from {
+            EvidenceSource::Header(header) => Some(header),
+            EvidenceSource::Claim(_) => None,
+        })
+    }
+}
+
 /// A claim of the tracking evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceClaim {

@@ -3,6 +3,8 @@
 use document::{Fault, Section};
 use exchange::{Call, Pointer};
 
+use super::headers::is_reserved;
+
 /// A place in a call: `path.name`, `query.name` or `body:/pointer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
@@ -76,9 +78,10 @@ impl ChannelSource {
         }
         let Some(name) = text.strip_prefix("header:") else { return Some(Self::Constant(text.into())) };
         match http::HeaderName::from_bytes(name.as_bytes()) {
-            Ok(name) => Some(Self::Header(name)),
-            Err(_) => {
-                section.report(Fault::error(section.place("channel"), format!("`{name}` is no header name")));
+            Ok(name) if !is_reserved(&name) => Some(Self::Header(name)),
+            _ => {
+                let fault = Fault::error(section.place("channel"), format!("`{name}` is no header for a channel"));
+                section.report(fault.hint("such as `header:X-Canale`"));
                 None
             }
         }

@@ -75,15 +75,8 @@ fn consume(headers: &mut HeaderMap, service: &EService) {
     for name in [API_KEY, PURPOSE, AUTHORIZATION, COOKIE, DPOP, EVIDENCE, SIGNATURE] {
         headers.remove(name);
     }
-    // Servers in the manner of CGI read `X_Api_Key` as `X-Api-Key`: what is forged in one spelling is forged in the other.
-    let twins: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
-    for twin in twins {
-        headers.remove(twin);
-    }
-    for claim in asked(service).map(|rules| rules.claims.as_slice()).unwrap_or_default() {
-        if let EvidenceSource::Header(header) = &claim.from {
-            headers.remove(header);
-        }
+    for header in asked(service).into_iter().flat_map(EvidenceRules::headers) {
+        headers.remove(header);
     }
     if let Some(portal) = &service.portal {
         headers.remove(&portal.header);

@@ -124,9 +124,11 @@ fn a_withdrawn_certificate_is_let_in_no_more() {
     eventually("one that is out of date", || (ask("client") == 0).then_some(()));
     let good = Site::configuration("", tls, &witness.url(), "");
     let both = ("ca.crl", "ca.crl, ca.crl", "two lists are of one authority");
+    std::fs::write(site.path().join("junk.crl"), [0x30, 0x02, 0x05, 0x00]).expect("a folder can be written to");
+    let junk = ("ca.crl", "junk.crl", "a list of withdrawn certificates cannot be used: BadDer");
     site.assert_faults(
         &good,
-        &[both, ("ca.crl", "local.pem", "holds no list of withdrawn certificates"), ("ca.crl", "cb.crl", "cannot read")],
+        &[both, junk, ("ca.crl", "local.pem", "holds no list of withdrawn certificates"), ("ca.crl", "cb.crl", "cannot read")],
     );
 }
 

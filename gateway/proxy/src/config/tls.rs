@@ -10,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
+use webpki::{BorrowedCertRevocationList, CertRevocationList};
 
 use super::secret;
 
@@ -227,42 +228,16 @@ fn crls(section: &Section<'_>, made: &mut Made) -> Option<Vec<CertificateRevocat
             }
         }
     }
-    let mut issuers: Vec<&[u8]> = Vec::new();
+    let mut issuers: Vec<Vec<u8>> = Vec::new();
     for crl in &crls {
-        match issuer_of(crl) {
-            Some(issuer) if !issuers.contains(&issuer) => issuers.push(issuer),
+        match BorrowedCertRevocationList::from_der(crl).map(CertRevocationList::from) {
+            Ok(list) if !issuers.iter().any(|issuer| issuer == list.issuer()) => issuers.push(list.issuer().to_vec()),
             // Only the first of them would count, and what the other withdraws would be let in.
-            Some(_) => return report(section, "crls", "two lists are of one authority: keep the newer one"),
-            None => return report(section, "crls", "a list of withdrawn certificates cannot be read"),
+            Ok(_) => return report(section, "crls", "two lists are of one authority: keep the newer one"),
+            Err(error) => return report(section, "crls", &format!("a list of withdrawn certificates cannot be used: {error}")),
         }
     }
     Some(crls)
-}
-
-/// Whose list it is (RFC 5280 §5.1): the name in it, as it is written.
-fn issuer_of(crl: &[u8]) -> Option<&[u8]> {
-    let (_, list, _) = element(crl)?;
-    let (_, mut members, _) = element(list)?;
-    // A version may stand first, then the algorithm, then the name.
-    if members.first() == Some(&0x02) {
-        members = element(members)?.2;
-    }
-    let (_, _, rest) = element(members)?;
-    let (whole, _, _) = element(rest)?;
-    Some(whole)
-}
-
-/// The first element of DER: all of it, its content, and what follows.
-fn element(der: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let first = usize::from(*der.get(1)?);
-    let (length, head) = if first < 0x80 {
-        (first, 2)
-    } else {
-        let bytes = der.get(2..2 + (first & 0x7f)).filter(|bytes| (1..=4).contains(&bytes.len()))?;
-        (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), 2 + bytes.len())
-    };
-    let end = head.checked_add(length)?;
-    Some((der.get(..end)?, der.get(head..end)?, &der[end..]))
 }
 
 fn roots(section: &Section<'_>, key: &'static str, made: &mut Made) -> Option<RootCertStore> {

@@ -16,7 +16,7 @@ use http::{HeaderName, HeaderValue, header};
 
 pub use forwarded::{ForwardedStyle, is_said_by_proxies};
 pub use hop::{remove_hop_by_hop, remove_hops, remove_underscored};
-pub use published::Published;
+pub use published::{Published, comparable_host};
 
 /// A REST upstream.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,7 @@ pub fn compile(section: &Section<'_>, mut published: Published, direction_out: b
     published.keeps_base_path = section.choice("base_path", &[("stripped", false), ("kept", true)]).unwrap_or(false);
     published.cookies = section.choice("cookies", &[("dropped", false), ("passed", true)]).unwrap_or(published.cookies);
     if let Host::Named(name) = &host {
-        published.name = name.to_str().ok().map(Into::into);
+        published.name = name.to_str().ok().map(comparable_host);
     }
     HttpAdapter { identity: identity(section), forwarded, host, published }
 }

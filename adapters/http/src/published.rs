@@ -9,9 +9,9 @@ use http::header::{ALT_SVC, CACHE_CONTROL, CONTENT_LOCATION, HeaderMap, HeaderNa
 pub struct Published {
     /// The path under which callers find it; empty for the root.
     pub base_path: Box<str>,
-    /// Where the upstream is: hosts with their ports, as `10.0.0.6:8080`.
-    pub places: Vec<Box<str>>,
-    /// The name that the upstream is asked for, if it is another than its URL's.
+    /// Where the upstream is: hosts as [`comparable_host`] writes them, with their ports.
+    pub places: Vec<(Box<str>, u16)>,
+    /// The host that the upstream is asked for, if it is another than its URL's; likewise.
     pub name: Option<Box<str>>,
     /// The path of its URL; empty or `/` for the root.
     pub path: Box<str>,
@@ -98,8 +98,8 @@ impl Published {
         beside.push_str(rest);
         links.push_str(rest);
         let beside = beside.to_ascii_lowercase();
-        let names_it = |name: &str| beside.contains(&name.to_ascii_lowercase());
-        let is_named = self.places.iter().any(|place| names_it(split(place).0)) || self.name.as_deref().is_some_and(names_it);
+        let mut hosts = self.places.iter().map(|(host, _)| host).chain(&self.name);
+        let is_named = hosts.any(|host| beside.contains(&**host));
         (!is_named).then_some(links)
     }
 
@@ -146,13 +146,11 @@ impl Published {
     /// Whether this is the upstream, at one of its places or by a name that it was asked for.
     fn is_upstream(&self, authority: &str, asked: Option<&str>) -> bool {
         let (host, port) = split(authority);
-        let is_place = self.places.iter().any(|place| {
-            let (known, at) = split(place);
-            // Without a port it is either scheme's.
-            known.eq_ignore_ascii_case(host) && (port.is_none() || port == at)
-        });
-        let is_name = |name: &str| split(name).0.eq_ignore_ascii_case(host);
-        is_place || self.name.as_deref().is_some_and(is_name) || asked.is_some_and(is_name)
+        // Without a port it is either scheme's.
+        let is_at = |at: &u16| port.is_none_or(|port| port == u32::from(*at));
+        let is_place = self.places.iter().any(|(known, at)| known.eq_ignore_ascii_case(host) && is_at(at));
+        let is_name = |name: &str| name.eq_ignore_ascii_case(host);
+        is_place || self.name.as_deref().is_some_and(is_name) || asked.is_some_and(|asked| is_name(split(asked).0))
     }
 
     /// The path at which callers find what stands at this one of the upstream.
@@ -193,6 +191,11 @@ impl Published {
 /// What an upstream says to browsers of other pages (CORS).
 fn is_for_browsers(name: &HeaderName) -> bool {
     name.as_str().starts_with("access-control-")
+}
+
+/// The host of an authority as it is compared here: in small letters, IPv6 in its brackets, a name without the dot at its end.
+pub fn comparable_host(authority: &str) -> Box<str> {
+    split(authority).0.to_ascii_lowercase().into()
 }
 
 /// Host and port of an authority; IPv6 in its brackets, a name without the dot at its end.
@@ -255,8 +258,8 @@ mod tests {
     fn published(base_path: &str, path: &str, keeps_base_path: bool) -> Published {
         Published {
             base_path: base_path.into(),
-            places: vec!["10.0.0.6:8080".into(), "anagrafe.interna.example:80".into()],
-            name: Some("api.interna.example".into()),
+            places: vec![("10.0.0.6".into(), 8080), ("anagrafe.interna.example".into(), 80)],
+            name: Some(comparable_host("API.interna.example.:8443")),
             path: path.into(),
             keeps_base_path,
             cookies: true,

@@ -141,9 +141,11 @@ fn the_busier_one_is_asked_less() {
 fn what_cannot_be_meant_does_not_load() {
     let good = yaml(&[1, 2], ", balance: weighted, checks: { path: /stato }")
         .replace("\"127.0.0.1:1\"", "{ address: \"127.0.0.1:1\", weight: 3 }");
+    let many: String = (1000..1063).map(|port| format!("\"127.0.0.1:{port}\", ")).collect();
     Site::new().assert_faults(
         &good,
         &[
+            ("\"127.0.0.1:2\"", &format!("{many}\"127.0.0.1:2\""), "65 addresses are listed"),
             ("127.0.0.1:1", "127.0.0.1:2", "is listed twice"),
             ("127.0.0.1:1", "http://127.0.0.1:1", "is no address"),
             ("/stato", "stato", "`stato` is no path"),

@@ -80,9 +80,8 @@ fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'
 }
 
 /// Where an upstream is, for telling its places in its answers from others'.
-fn places(rules: &UpstreamRules) -> Vec<Box<str>> {
-    let host = |host: &str| if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let place = |endpoint: &Endpoint| format!("{}:{}", host(&endpoint.host), endpoint.port).into_boxed_str();
-    let own = format!("{}:{}", host(&rules.host), rules.port).into_boxed_str();
-    rules.endpoints.iter().map(place).chain([own]).collect()
+fn places(rules: &UpstreamRules) -> Vec<(Box<str>, u16)> {
+    let host = |host: &str| adapter_http::comparable_host(&if host.contains(':') { format!("[{host}]") } else { host.to_owned() });
+    let endpoints = rules.endpoints.iter().map(|Endpoint { host, port, .. }| (host, *port));
+    endpoints.chain([(&rules.host, rules.port)]).map(|(name, port)| (host(name), port)).collect()
 }

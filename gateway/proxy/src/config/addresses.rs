@@ -5,7 +5,7 @@ use std::time::Duration;
 use document::{Fault, Node, Place, Section};
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, UpstreamRules};
+use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, MOST_ADDRESSES, UpstreamRules};
 
 /// Reads `addresses`, `balance`, `ejection` and `checks` of an `upstream` section.
 pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
@@ -32,6 +32,9 @@ pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
     }
     if endpoints.is_empty() {
         rules.report(Fault::error(rules.place("addresses"), "no address is listed"));
+    } else if endpoints.len() > MOST_ADDRESSES {
+        let fault = Fault::error(rules.place("addresses"), format!("{} addresses are listed", endpoints.len()));
+        rules.report(fault.hint(format!("at most {MOST_ADDRESSES}; more of them stand behind a name or a balancer of their own")));
     } else {
         upstream.endpoints = endpoints;
     }

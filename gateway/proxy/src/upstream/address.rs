@@ -193,16 +193,44 @@ impl Drop for Load {
     }
 }
 
+/// The most addresses of one upstream.
+pub const MOST_ADDRESSES: usize = 64;
+
+/// Some of the addresses of one upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places(u64);
+
+impl Places {
+    pub(super) fn contains(self, place: usize) -> bool {
+        self.0 >> place & 1 == 1
+    }
+
+    pub(super) fn insert(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+}
+
 /// The address to ask. `turn` counts requests, so that equals take turns; `tried` have failed this one already.
-pub(super) fn choose(addresses: &[Address], balance: Balance, rules: &EjectionRules, tried: &[usize], turn: u64, now: u64) -> usize {
-    let share = |at: usize| if tried.contains(&at) { 0 } else { addresses[at].health.share(rules, now) };
-    let untried = |at: usize| if tried.contains(&at) { 0 } else { WHOLE };
-    let any = (0..addresses.len()).any(|at| share(at) > 0);
-    let shares: Vec<u64> =
-        (0..addresses.len()).map(|at| u64::from(addresses[at].endpoint.weight) * if any { share(at) } else { untried(at) }).collect();
+pub(super) fn choose(addresses: &[Address], balance: Balance, rules: &EjectionRules, tried: Places, turn: u64, now: u64) -> usize {
+    // Looked at once each: what others learn meanwhile would make the parts another sum than the whole.
+    let mut shares = [0; MOST_ADDRESSES];
+    let shares = &mut shares[..addresses.len()];
+    let untried = |(at, _): &(usize, &mut u64)| !tried.contains(*at);
+    for (at, share) in shares.iter_mut().enumerate().filter(untried) {
+        *share = u64::from(addresses[at].endpoint.weight) * addresses[at].health.share(rules, now);
+    }
+    if shares.iter().all(|share| *share == 0) {
+        for (at, share) in shares.iter_mut().enumerate().filter(untried) {
+            *share = u64::from(addresses[at].endpoint.weight) * WHOLE;
+        }
+    }
     match balance {
-        Balance::LeastLoaded => least_loaded(addresses, &shares, turn),
-        Balance::Weighted => weighted(&shares, turn),
+        Balance::LeastLoaded => least_loaded(addresses, shares, turn),
+        Balance::Weighted => weighted(shares, turn),
     }
 }
 
@@ -256,7 +284,7 @@ mod tests {
         let mut counts = vec![0; addresses.len()];
         let mut loads = Vec::new();
         for turn in 0..turns {
-            let at = choose(addresses, balance, &RULES, &[], turn, now);
+            let at = choose(addresses, balance, &RULES, Places::default(), turn, now);
             counts[at] += 1;
             if stays {
                 loads.push(Load::on(&addresses[at].health));
@@ -305,7 +333,9 @@ mod tests {
             address.health.failed(&RULES, 1);
         }
         assert_eq!(chosen(&addresses, Balance::LeastLoaded, 100, 2, false), [50, 50]);
-        for (tried, expected) in [(&[0][..], 1), (&[1], 0)] {
+        for (failed, expected) in [(0, 1), (1, 0)] {
+            let mut tried = Places::default();
+            tried.insert(failed);
             assert_eq!(choose(&addresses, Balance::Weighted, &RULES, tried, 7, 2), expected, "not the one that just failed");
         }
     }

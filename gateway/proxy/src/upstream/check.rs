@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
-use super::{Address, BreakerRules, CheckRules, Outgoing, OutgoingBody, PoolPlace, Pools, Upstream, UpstreamRules};
+use super::{Address, BreakerRules, CheckRules, Outgoing, OutgoingBody, Pools, Upstream, UpstreamRules};
 use crate::budget::ByteBudget;
 use crate::clock;
 
@@ -23,19 +23,19 @@ pub async fn check(eservice: Arc<str>, address: Address, rules: Arc<UpstreamRule
         connect_timeout: checks.timeout,
         answer_bytes: MOST_BYTES,
         attempts: 1,
+        endpoints: vec![address.endpoint.clone()],
         breaker: BreakerRules { failures: u32::MAX, ..BreakerRules::default() },
         ..(*rules).clone()
     };
-    let endpoint = address.endpoint.clone();
-    let own = Address { endpoint: endpoint.clone(), health: Arc::default(), pool: PoolPlace::default() };
-    let upstream = Upstream { rules: Arc::new(rules), state: Arc::default(), addresses: [own].into() };
+    let upstream = Upstream::own(&Arc::new(rules));
+    let Address { endpoint, health, .. } = address;
     let pools = Pools::default();
     loop {
         let lives = asks(&upstream, &pools, &checks).await;
         if ended.is_cancelled() {
             return;
         }
-        if address.health.checked(&checks, lives.is_ok(), clock::millis()) {
+        if health.checked(&checks, lives.is_ok(), clock::millis()) {
             match lives {
                 Ok(()) => tracing::info!(eservice = %eservice, host = %endpoint.host, port = endpoint.port, "an address is up again"),
                 Err(cause) => {

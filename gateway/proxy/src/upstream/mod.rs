@@ -11,21 +11,19 @@ mod connect;
 mod http1;
 mod pool;
 mod request;
+mod rules;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::HeaderValue;
-use http::uri::{Authority, Scheme};
 use hyper::body::Incoming;
 
 use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
 use crate::clock;
-use crate::config::UpstreamTls;
 
-pub use address::{Address, Balance, CheckRules, EjectionRules, Endpoint, Health, Standing};
-use address::{Load, choose};
+pub use address::{Address, Balance, CheckRules, EjectionRules, Endpoint, Health, MOST_ADDRESSES, Standing};
+use address::{Load, Places, choose};
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
 pub use check::check;
@@ -33,113 +31,7 @@ use pool::{Due, NotSent};
 pub use pool::{PoolKey, PoolPlace, Pools, Returned};
 use request::Again;
 pub use request::{Outgoing, OutgoingBody};
-
-/// How an upstream is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// HTTP/1.1, one request at a time on a connection.
-    Http1,
-    /// HTTP/2, by ALPN over TLS or with prior knowledge in the clear.
-    Http2,
-}
-
-/// An HTTP proxy that opens tunnels (RFC 9110 §9.3.6).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Proxy {
-    /// The host to connect to.
-    pub host: String,
-    /// The port to connect to.
-    pub port: u16,
-    /// What it is shown: `Proxy-Authorization`.
-    pub authorization: Option<HeaderValue>,
-}
-
-/// An upstream as configured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UpstreamRules {
-    /// `http` or `https`.
-    pub scheme: Scheme,
-    /// Host and port as in the URL.
-    pub authority: Authority,
-    /// The same as the `Host` header.
-    pub host_header: HeaderValue,
-    /// The host of the URL.
-    pub host: String,
-    /// The port of the URL.
-    pub port: u16,
-    /// Where connections are made to: the URL's host and port, or those that stand in for them.
-    pub endpoints: Vec<Endpoint>,
-    /// How one of several is chosen.
-    pub balance: Balance,
-    /// When one of several is left alone.
-    pub ejection: EjectionRules,
-    /// How they are asked whether they live.
-    pub checks: Option<CheckRules>,
-    /// The path of the URL; what an adapter asks for is appended to it.
-    pub base_path: String,
-    /// TLS, for `https`.
-    pub tls: Option<UpstreamTls>,
-    /// The HTTP proxy that it is reached through.
-    pub proxy: Option<Arc<Proxy>>,
-    /// HTTP/1.1 or h2.
-    pub protocol: Protocol,
-    /// The most time for a connection, TLS included.
-    pub connect_timeout: Duration,
-    /// The most time from the request to the head of the answer.
-    pub first_byte_timeout: Duration,
-    /// The most time for all of it, retries included.
-    pub total_timeout: Duration,
-    /// How long a connection may stand idle: shorter than the upstream's own limit.
-    pub idle: Duration,
-    /// How old a connection may grow, so that a change of address is followed.
-    pub max_age: Duration,
-    /// The most idle connections a worker keeps, for all e-services that share them.
-    pub idle_connections: usize,
-    /// The most requests at a time, over all workers.
-    pub in_flight: u32,
-    /// The most bytes of an answer.
-    pub answer_bytes: u64,
-    /// How many times larger than it came a coded answer may become.
-    pub inflate_ratio: u64,
-    /// How often a request may be tried in all.
-    pub attempts: u32,
-    /// When it counts as dead.
-    pub breaker: BreakerRules,
-}
-
-#[cfg(test)]
-impl UpstreamRules {
-    /// An upstream that is never asked.
-    pub(super) fn for_tests() -> Self {
-        let forever = Duration::from_hours(1);
-        Self {
-            scheme: Scheme::HTTP,
-            authority: Authority::from_static("anagrafe.example"),
-            host_header: HeaderValue::from_static("anagrafe.example"),
-            host: "anagrafe.example".into(),
-            port: 80,
-            endpoints: vec![Endpoint { host: "anagrafe.example".into(), port: 80, weight: 1, direct: false }],
-            balance: Balance::default(),
-            ejection: EjectionRules::default(),
-            checks: None,
-            base_path: String::new(),
-            tls: None,
-            proxy: None,
-            protocol: Protocol::Http1,
-            connect_timeout: forever,
-            first_byte_timeout: forever,
-            total_timeout: forever,
-            idle: forever,
-            max_age: forever,
-            idle_connections: 1,
-            in_flight: 1,
-            answer_bytes: 1,
-            inflate_ratio: 1,
-            attempts: 2,
-            breaker: BreakerRules::default(),
-        }
-    }
-}
+pub use rules::{Protocol, Proxy, UpstreamRules};
 
 /// What is counted of an upstream over all workers; it outlives a reload.
 #[derive(Debug, Default)]
@@ -361,14 +253,14 @@ impl Upstream {
 /// The addresses that a request was sent to, or should have been.
 struct Tried {
     turn: u64,
-    places: Vec<usize>,
+    places: Places,
 }
 
 impl Tried {
     /// None yet. Requests take turns, however many addresses each of them tries.
     fn new(upstream: &Upstream) -> Self {
         let turn = if upstream.addresses.len() > 1 { upstream.state.turn.fetch_add(1, Ordering::Relaxed) } else { 0 };
-        Self { turn, places: Vec::new() }
+        Self { turn, places: Places::default() }
     }
 
     /// The next one, and how many there are still, itself included. Where all have been tried, any of them is again.
@@ -378,12 +270,12 @@ impl Tried {
             return (0, 1);
         }
         if self.places.len() == addresses.len() {
-            self.places.clear();
+            self.places = Places::default();
         }
         let rules = &upstream.rules;
-        let at = choose(addresses, rules.balance, &rules.ejection, &self.places, self.turn, clock::millis());
+        let at = choose(addresses, rules.balance, &rules.ejection, self.places, self.turn, clock::millis());
         let left = (addresses.len() - self.places.len()) as u32;
-        self.places.push(at);
+        self.places.insert(at);
         (at, left)
     }
 }

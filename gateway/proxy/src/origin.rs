@@ -15,7 +15,7 @@ use percent_encoding::percent_decode;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::config::{Before, fingerprint};
+use crate::config::{TrustedProxies, fingerprint};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +46,8 @@ pub enum Certificate {
 impl Origin {
     /// The certificate of whoever asks. A proxy that is believed shows its own only for itself: its caller's is what it passes on,
     /// and nobody else may pass on one.
-    pub fn certificate(&self, before: &Before, headers: &mut HeaderMap) -> Certificate {
-        let Some(name) = &before.certificate else {
+    pub fn certificate(&self, trusted: &TrustedProxies, headers: &mut HeaderMap) -> Certificate {
+        let Some(name) = &trusted.certificate else {
             return if self.is_believed { Certificate::None } else { self.certificate };
         };
         let mut values = headers.get_all(name).iter();
@@ -61,14 +61,14 @@ impl Origin {
     }
 
     /// For whom the request is made, through which scheme and to which host.
-    pub fn forwarded(&self, before: &Before, uri: &Uri, headers: &HeaderMap) -> Forwarded {
+    pub fn forwarded(&self, trusted: &TrustedProxies, uri: &Uri, headers: &HeaderMap) -> Forwarded {
         let named = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
         let host = named.or_else(|| headers.get(HOST)?.to_str().ok()).filter(|host| is_host(host));
         let mut found = Forwarded { client: self.address.ip().to_canonical(), is_secure: self.is_secure, host: host.map(Into::into) };
         if self.is_believed {
-            match before.forwarded {
-                ForwardedStyle::XForwarded => x_forwarded(before, headers, &mut found),
-                ForwardedStyle::Rfc7239 => rfc7239(before, headers, &mut found),
+            match trusted.forwarded {
+                ForwardedStyle::XForwarded => x_forwarded(trusted, headers, &mut found),
+                ForwardedStyle::Rfc7239 => rfc7239(trusted, headers, &mut found),
             }
         }
         found
@@ -119,41 +119,41 @@ fn from_the_end<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     items
 }
 
-fn x_forwarded(before: &Before, headers: &HeaderMap, found: &mut Forwarded) {
+fn x_forwarded(trusted: &TrustedProxies, headers: &HeaderMap, found: &mut Forwarded) {
     for item in from_the_end(headers, &X_FORWARDED_FOR) {
         let Some(address) = node(item) else { break };
         found.client = address;
-        if !before.believes(address) {
+        if !trusted.believes(address) {
             break;
         }
     }
-    if before.tells_scheme
+    if trusted.tells_scheme
         && let Some(scheme) = from_the_end(headers, &X_FORWARDED_PROTO).first()
     {
         found.is_secure = scheme.eq_ignore_ascii_case("https");
     }
-    if before.tells_host
+    if trusted.tells_host
         && let Some(host) = from_the_end(headers, &X_FORWARDED_HOST).first().filter(|host| is_host(host))
     {
         found.host = Some((*host).into());
     }
 }
 
-fn rfc7239(before: &Before, headers: &HeaderMap, found: &mut Forwarded) {
+fn rfc7239(trusted: &TrustedProxies, headers: &HeaderMap, found: &mut Forwarded) {
     for element in from_the_end(headers, &FORWARDED) {
         let part = |name: &str| {
             let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
             pairs.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim_matches('"'))
         };
-        if let Some(scheme) = part("proto").filter(|_| before.tells_scheme) {
+        if let Some(scheme) = part("proto").filter(|_| trusted.tells_scheme) {
             found.is_secure = scheme.eq_ignore_ascii_case("https");
         }
-        if let Some(host) = part("host").filter(|host| before.tells_host && is_host(host)) {
+        if let Some(host) = part("host").filter(|host| trusted.tells_host && is_host(host)) {
             found.host = Some(host.into());
         }
         let Some(address) = part("for").and_then(node) else { break };
         found.client = address;
-        if !before.believes(address) {
+        if !trusted.believes(address) {
             break;
         }
     }
@@ -175,17 +175,19 @@ fn is_host(text: &str) -> bool {
 mod tests {
     use http::HeaderValue;
 
+    use crate::config::Nets;
+
     use super::*;
 
-    fn before(forwarded: ForwardedStyle) -> Before {
+    fn trusted(forwarded: ForwardedStyle) -> TrustedProxies {
         let nets = ["10.1.0.0/16", "2001:db8::/32"].map(|net| net.parse().expect("a network"));
         let certificate = Some(HeaderName::from_static("client-cert"));
-        Before { proxies: nets.to_vec(), forwarded, tells_scheme: true, tells_host: true, certificate, ..Before::default() }
+        TrustedProxies { addresses: Nets(nets.to_vec()), forwarded, tells_scheme: true, tells_host: true, certificate }
     }
 
     fn origin(address: &str) -> Origin {
         let address: SocketAddr = address.parse().expect("an address");
-        let is_believed = before(ForwardedStyle::XForwarded).believes(address.ip());
+        let is_believed = trusted(ForwardedStyle::XForwarded).believes(address.ip());
         Origin { address, is_believed, is_secure: false, certificate: Certificate::Shown([7; 32]), is_over: false }
     }
 
@@ -239,7 +241,7 @@ mod tests {
         for (style, peer, sent, expected) in cases {
             let mut sent = headers(sent);
             sent.insert(HOST, HeaderValue::from_static("io.example"));
-            let Forwarded { client, is_secure, host } = origin(peer).forwarded(&before(style), &uri, &sent);
+            let Forwarded { client, is_secure, host } = origin(peer).forwarded(&trusted(style), &uri, &sent);
             let found = format!("{client} {} {}", if is_secure { "https" } else { "http" }, host.unwrap_or_default());
             assert_eq!(found, expected, "{sent:?}");
         }
@@ -264,19 +266,19 @@ mod tests {
             (STANDARD.encode(b"no certificate"), Certificate::Unreadable),
             (pem(" ").replace("CERTIFICATE", "PRIVATE KEY"), Certificate::Unreadable),
         ];
-        let before = before(ForwardedStyle::XForwarded);
+        let trusted = trusted(ForwardedStyle::XForwarded);
         for (value, expected) in &cases {
             for (peer, expected) in [("10.1.0.9:1", *expected), ("203.0.113.1:1", Certificate::Shown([7; 32]))] {
                 let mut sent = headers(&[("client-cert", value)]);
-                assert_eq!(origin(peer).certificate(&before, &mut sent), expected, "{value}");
+                assert_eq!(origin(peer).certificate(&trusted, &mut sent), expected, "{value}");
                 assert!(sent.is_empty(), "it goes no further: {value}");
             }
         }
         let mut twice = headers(&[("client-cert", &base64), ("client-cert", &base64)]);
-        assert_eq!(origin("10.1.0.9:1").certificate(&before, &mut twice), Certificate::Unreadable);
+        assert_eq!(origin("10.1.0.9:1").certificate(&trusted, &mut twice), Certificate::Unreadable);
         assert!(twice.is_empty());
         assert_eq!(
-            origin("10.1.0.9:1").certificate(&before, &mut HeaderMap::new()),
+            origin("10.1.0.9:1").certificate(&trusted, &mut HeaderMap::new()),
             Certificate::None,
             "the proxy's own is not its caller's"
         );

@@ -6,7 +6,7 @@ use std::fmt;
 use exchange::Tenant;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Before, Configuration, Definition, ListenerRules, TenantRules};
+use crate::config::{Configuration, Definition, ListenerRules, TenantRules};
 
 /// What would change, part by part, in the order of the new configuration; what is gone comes last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,14 +184,10 @@ fn tenant(old: &TenantRules, new: &TenantRules) -> Vec<Word> {
     ])
 }
 
-fn trusted(before: &Before) -> Before {
-    Before { proxy_protocol: Vec::new(), ..before.clone() }
-}
-
 fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
     named([
-        ("proxy_protocol", old.before.proxy_protocol == new.before.proxy_protocol),
-        ("trusted_proxies", trusted(&old.before) == trusted(&new.before)),
+        ("proxy_protocol", old.proxy_protocol == new.proxy_protocol),
+        ("trusted_proxies", old.trusted == new.trusted),
         ("address", old.addresses == new.addresses),
         ("tls", old.tls == new.tls),
         ("http2", old.http2 == new.http2),

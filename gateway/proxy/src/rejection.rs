@@ -46,7 +46,7 @@ pub enum Rejection {
     Integrity(#[from] IntegrityError),
     /// The answer cannot be had in the form that was asked for.
     #[error(transparent)]
-    Form(#[from] FormError),
+    Representation(#[from] RepresentationError),
     /// The caller speaks SOAP where REST is expected, or the other way round.
     #[error("the e-service does not speak the caller's dialect")]
     Dialect,
@@ -136,7 +136,7 @@ pub enum RouteError {
 
 /// Why a form of the answer, or of the message, cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormError {
+pub enum RepresentationError {
     /// A part of an answer that is read whole.
     #[error("the answer is checked, minimised, kept or signed as a whole: no part of it can be had")]
     Range,

@@ -5,7 +5,7 @@ mod admission;
 mod anpr;
 mod answers;
 mod authority;
-mod before;
+mod balancers;
 mod body_limits;
 mod cache;
 mod cache_sharing;

@@ -190,7 +190,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         identity_headers.contains(name)
             || portal.and_then(|at| scope.portals.get(at)).is_some_and(|portal| portal.header == name)
             || modi.as_ref().and_then(|rules| rules.evidence.as_ref()).is_some_and(|rules| rules.headers().any(|header| header == name))
-            || listened.is_some_and(|listener| listener.before.certificate.as_ref() == Some(name))
+            || listened.is_some_and(|listener| listener.trusted.certificate.as_ref() == Some(name))
     });
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
@@ -296,7 +296,7 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
 fn certificates_are_asked(section: &Section<'_>, scope: &Scope<'_>, security: Option<&Security>, listener: Option<&str>) {
     let Some(Security::Department(departments)) = security else { return };
     let listener = scope.listeners.iter().find(|known| Some(&*known.name) == listener);
-    let asked = listener.is_none_or(|known| known.asks_certificates || known.before.certificate.is_some());
+    let asked = listener.is_none_or(|known| known.asks_certificates || known.trusted.certificate.is_some());
     let shown = departments.list.iter().find(|department| !department.credentials.certificates.is_empty());
     if let Some(department) = shown.filter(|_| !asked) {
         let message = format!("nobody is asked for the certificate that `{}` is known by", department.name);

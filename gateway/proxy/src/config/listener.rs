@@ -7,7 +7,7 @@ use std::time::Duration;
 use document::{Fault, Key, Node, Section};
 use rustls::ServerConfig;
 
-use super::before::{self, Before};
+use super::proxies::{self, Nets, TrustedProxies};
 use super::tls::{self, Tls};
 
 /// A listener as configured.
@@ -22,8 +22,10 @@ pub struct ListenerRules {
     pub admits: [u8; 32],
     /// Whether callers are asked for certificates.
     pub asks_certificates: bool,
-    /// Who stands before it.
-    pub before: Before,
+    /// Whose connections begin with a PROXY header, and have to.
+    pub proxy_protocol: Nets,
+    /// Whose word for others is believed.
+    pub trusted: TrustedProxies,
     /// TLS, if it has any.
     pub tls: Option<Tls<ServerConfig>>,
     /// Whether h2 is spoken: by ALPN over TLS.
@@ -87,8 +89,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     }
     let http2 = section.flag("http2").unwrap_or(true);
     let has_tls = section.node("tls").is_some();
-    let before = before::compile(section);
-    let (tls, admits) = tls::server(section, http2, &before.text());
+    let (proxy_protocol, trusted) = (proxies::proxy_protocol(section), proxies::trusted(section));
+    let (tls, admits) = tls::server(section, http2, &format!("{proxy_protocol:?} {trusted:?}"));
     if !has_tls && section.node("client_certificates").is_some() {
         section.report(Fault::error(section.place("client_certificates"), "client certificates need `tls`"));
     }
@@ -97,7 +99,17 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     let addresses = if has_tls && tls.is_none() { Vec::new() } else { addresses };
     let clients = section.node("client_certificates");
     let asks_certificates = clients.is_some_and(|clients| clients.get("mode").and_then(Node::as_str) != Some("off"));
-    Some(ListenerRules { name: key.text.as_str().into(), addresses, admits, asks_certificates, before, tls, http2, limits })
+    Some(ListenerRules {
+        name: key.text.as_str().into(),
+        addresses,
+        admits,
+        asks_certificates,
+        proxy_protocol,
+        trusted,
+        tls,
+        http2,
+        limits,
+    })
 }
 
 fn limits(section: Option<&Section<'_>>) -> ListenerLimits {

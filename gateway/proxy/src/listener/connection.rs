@@ -23,7 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use super::Serving;
-use super::preface;
+use super::proxy_protocol;
 use super::pulse::{Attention, Overdue, Paced, Place, Pulse};
 use crate::body::{AnswerBody, CallerBody, Pace};
 use crate::clock;
@@ -69,7 +69,7 @@ impl Connection {
         serving.worker.state.metrics.connections.inc();
         let origin = Origin {
             address: peer,
-            is_believed: rules.before.believes(peer.ip()),
+            is_believed: rules.trusted.believes(peer.ip()),
             is_secure: rules.tls.is_some(),
             certificate: Certificate::None,
             is_over: false,
@@ -78,19 +78,19 @@ impl Connection {
     }
 
     /// The same of a connection that begins with a PROXY header, whose caller is who that says.
-    pub(super) async fn serve_after_preface(
+    pub(super) async fn serve_after_proxy_header(
         mut self,
         mut stream: TcpStream,
         tls: Option<TlsAcceptor>,
         pulse: Arc<Pulse>,
         listener: Arc<Listener>,
     ) {
-        match tokio::time::timeout(self.limits.handshake_time, preface::read(&mut stream)).await {
+        match tokio::time::timeout(self.limits.handshake_time, proxy_protocol::read(&mut stream)).await {
             // Somebody whom the balancer does not name, or the balancer itself: neither speaks for others.
             Ok(Ok(None)) => self.origin.is_believed = false,
             Ok(Ok(Some(caller))) => {
                 self.origin.address = caller;
-                self.origin.is_believed = listener.rules.before.believes(caller.ip());
+                self.origin.is_believed = listener.rules.trusted.believes(caller.ip());
             }
             // A balancer that looks whether somebody listens.
             Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => return,
@@ -254,7 +254,7 @@ impl Connection {
 
     fn open(&self, head: &mut http::request::Parts, place: Place, is_over: bool) -> Exchange {
         let listener = self.post.listener.load_full();
-        let certificate = self.origin.certificate(&listener.rules.before, &mut head.headers);
+        let certificate = self.origin.certificate(&listener.rules.trusted, &mut head.headers);
         // What it was let in under is not what is asked now: what it was believed then does not count.
         let is_over = is_over || self.admitted != listener.rules.admits;
         let origin = Origin { certificate, is_over, ..self.origin };

@@ -4,7 +4,7 @@
 //! connection is closed, it is counted by its cause and logged with the peer.
 
 mod connection;
-mod preface;
+mod proxy_protocol;
 mod pulse;
 mod socket;
 
@@ -135,8 +135,8 @@ impl Door {
         let tls = listener.rules.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config.clone()));
         let pulse = self.serving.pulses.connect(limits, self.id);
         let connection = connection::Connection::new(self.serving.clone(), self.post.clone(), &listener.rules, peer, place);
-        if listener.rules.before.begins_with_header(&peer) {
-            self.serving.tasks.spawn(connection.serve_after_preface(stream, tls, pulse, listener.clone()));
+        if listener.rules.proxy_protocol.contains(peer.ip()) {
+            self.serving.tasks.spawn(connection.serve_after_proxy_header(stream, tls, pulse, listener.clone()));
         } else {
             self.serving.tasks.spawn(connection.serve(stream, tls, pulse));
         }

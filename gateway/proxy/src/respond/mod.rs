@@ -23,7 +23,7 @@ use trust::TrustError;
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{Exchange, Outcome, Refusal};
 use crate::message::{Request, Response};
-use crate::rejection::{AdmitError, AnswerError, DepartmentError, FormError, Rejection, RouteError};
+use crate::rejection::{AdmitError, AnswerError, DepartmentError, Rejection, RepresentationError, RouteError};
 use crate::stage::layer::{Answering, Next, Shared, Stage, StageFuture};
 use crate::upstream::UpstreamError;
 use crate::vouchers::NoVoucher;
@@ -131,11 +131,11 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         Rejection::Upstream(UpstreamError::CircuitOpen { retry_after }) => {
             headers.insert(RETRY_AFTER, seconds(retry_after.div_ceil(1000)));
         }
-        Rejection::Form(FormError::Range) => {
+        Rejection::Representation(RepresentationError::Range) => {
             headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
         }
         // What would be read (RFC 9110 §15.5.16).
-        Rejection::Form(FormError::Coding) => {
+        Rejection::Representation(RepresentationError::Coding) => {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"));
         }
         // A busy department's own word of when to come back.

@@ -8,7 +8,9 @@ use trust::{TokenFault, TrustError};
 
 use crate::body::{BodyError, StreamError};
 use crate::exchange::{AUDIT_UNAVAILABLE, Outcome};
-use crate::rejection::{AdmitError, AnswerError, DepartmentError, EvidenceError, FormError, IntegrityError, Rejection, RouteError};
+use crate::rejection::{
+    AdmitError, AnswerError, DepartmentError, EvidenceError, IntegrityError, Rejection, RepresentationError, RouteError,
+};
 use crate::upstream::UpstreamError;
 
 /// A row of the table: status, kind, title in English, title in Italian.
@@ -31,7 +33,7 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
             ((503, "busy", "too many large bodies at once", "troppi messaggi di grandi dimensioni"), None)
         }
         Rejection::Integrity(error) => (integrity(*error), Some(error.to_string())),
-        Rejection::Form(error) => (form(*error), Some(error.to_string())),
+        Rejection::Representation(error) => (representation(*error), Some(error.to_string())),
         Rejection::Dialect => (
             (415, "wrong-dialect", "this e-service speaks REST", "questo e-service parla REST"),
             Some("send JSON as its OpenAPI document describes".into()),
@@ -82,13 +84,13 @@ fn route(error: &RouteError) -> Row {
     }
 }
 
-fn form(error: FormError) -> Row {
+fn representation(error: RepresentationError) -> Row {
     match error {
-        FormError::Range => (416, "range-refused", "only the whole answer can be had", "risposta disponibile solo per intero"),
-        FormError::Condition => (400, "condition-refused", "the condition cannot be kept", "condizione non verificabile"),
-        FormError::Coding => (415, "coding-refused", "content coding not accepted", "codifica del contenuto non ammessa"),
-        FormError::NotDecoded => (400, "coding-malformed", "the message cannot be decoded", "messaggio non decodificabile"),
-        FormError::Inflated { .. } => (413, "body-too-large", "body too large", "messaggio troppo grande"),
+        RepresentationError::Range => (416, "range-refused", "only the whole answer can be had", "risposta disponibile solo per intero"),
+        RepresentationError::Condition => (400, "condition-refused", "the condition cannot be kept", "condizione non verificabile"),
+        RepresentationError::Coding => (415, "coding-refused", "content coding not accepted", "codifica del contenuto non ammessa"),
+        RepresentationError::NotDecoded => (400, "coding-malformed", "the message cannot be decoded", "messaggio non decodificabile"),
+        RepresentationError::Inflated { .. } => (413, "body-too-large", "body too large", "messaggio troppo grande"),
     }
 }
 

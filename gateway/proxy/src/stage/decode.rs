@@ -6,7 +6,7 @@ use super::aside::{aside, is_large};
 use super::layer::Checked;
 use crate::coding::{self, InflateLimits, NotDecoded};
 use crate::message::{Request, RequestBody};
-use crate::rejection::{FormError, Rejection};
+use crate::rejection::{Rejection, RepresentationError};
 
 /// Decodes the body if somebody below reads it.
 pub fn decode(mut request: Request) -> Checked {
@@ -14,7 +14,7 @@ pub fn decode(mut request: Request) -> Checked {
         return Ok(request).into();
     }
     let RequestBody::Held(coded) = &request.body else { return Ok(request).into() };
-    let Ok(coding) = coding::of(&request.headers) else { return Err(FormError::Coding.into()).into() };
+    let Ok(coding) = coding::of(&request.headers) else { return Err(RepresentationError::Coding.into()).into() };
     let Some(coding) = coding.filter(|_| !coded.is_empty()) else {
         request.headers.remove(CONTENT_ENCODING);
         return Ok(request).into();
@@ -32,8 +32,8 @@ pub fn decode(mut request: Request) -> Checked {
     Checked::later(async move {
         let inflated = if is_large(bytes) { aside(inflate).await? } else { inflate() };
         let (bytes, lease) = inflated.map_err(|error| match error {
-            NotDecoded::TooLarge => FormError::Inflated { most: limits.ratio }.into(),
-            NotDecoded::Malformed => FormError::NotDecoded.into(),
+            NotDecoded::TooLarge => RepresentationError::Inflated { most: limits.ratio }.into(),
+            NotDecoded::Malformed => RepresentationError::NotDecoded.into(),
             NotDecoded::NoRoom => Rejection::BufferedBytes,
         })?;
         exchange.hold(lease);

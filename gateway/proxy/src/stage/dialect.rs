@@ -26,7 +26,7 @@ pub fn dialect(mut request: Request, next: &Next) -> Answering {
     let definition = &routed.service.definition;
     let forwarded = definition
         .tells_origin
-        .then(|| Box::new(exchange.origin.forwarded(&exchange.listener.rules.before, &request.uri, &request.headers)));
+        .then(|| Box::new(exchange.origin.forwarded(&exchange.listener.rules.trusted, &request.uri, &request.headers)));
     let mut headers = std::mem::take(&mut request.headers);
     adapter_http::remove_hops(&mut headers);
     headers.remove(http::header::HOST);

@@ -16,7 +16,7 @@ use adapter_api::ForwardedHeaders;
 
 use super::layer::{Answering, Next, at_once};
 use crate::message::{Request, Response};
-use crate::rejection::FormError;
+use crate::rejection::RepresentationError;
 
 /// Refuses what cannot be had of an answer that is read here, and answers 304 where the caller has it already.
 pub fn representation(mut request: Request, next: &Next) -> Answering {
@@ -27,13 +27,13 @@ pub fn representation(mut request: Request, next: &Next) -> Answering {
     if let ForwardedHeaders::Only(known) = exchange.service().definition.adapter.forwarded_headers()
         && [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| headers.contains_key(name) && !known.contains(name))
     {
-        return at_once(Err(FormError::Condition.into()));
+        return at_once(Err(RepresentationError::Condition.into()));
     }
     if !is_read || !matches!(request.method, Method::GET | Method::HEAD) {
         return next.run(request);
     }
     if headers.contains_key(RANGE) && request.method == Method::GET {
-        return at_once(Err(FormError::Range.into()));
+        return at_once(Err(RepresentationError::Range.into()));
     }
     // Of HEAD a part means nothing (RFC 9110 §14.2).
     for name in [IF_MODIFIED_SINCE, IF_RANGE, RANGE] {

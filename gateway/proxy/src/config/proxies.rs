@@ -1,6 +1,6 @@
-//! What stands before a listener: load balancers and reverse proxies, and what is believed of what they say.
+//! Load balancers and reverse proxies before a listener, and what is believed of what they say.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use adapter_http::ForwardedStyle;
 use document::{Fault, Section};
@@ -9,13 +9,23 @@ use ipnet::IpNet;
 
 use super::headers::is_reserved;
 
-/// Who stands before a listener. Nobody is believed who is not listed.
+/// A list of networks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Before {
-    /// Whose connections begin with a PROXY header, and have to.
-    pub proxy_protocol: Vec<IpNet>,
-    /// Whose requests say for whom they come.
-    pub proxies: Vec<IpNet>,
+pub struct Nets(pub Vec<IpNet>);
+
+impl Nets {
+    /// Whether one of them holds this address. On a socket for both families an IPv4 address is seen as mapped: it is the same one.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|net| net.contains(&address))
+    }
+}
+
+/// Proxies whose requests say for whom they come. Nobody is believed who is not listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies {
+    /// Where they are.
+    pub addresses: Nets,
     /// In which headers they say so.
     pub forwarded: ForwardedStyle,
     /// Whether they set the scheme there: one that does not passes its caller's word for it on.
@@ -26,36 +36,25 @@ pub struct Before {
     pub certificate: Option<HeaderName>,
 }
 
-impl Before {
-    /// Whether a connection from here has to begin with a PROXY header.
-    pub fn begins_with_header(&self, peer: &SocketAddr) -> bool {
-        is_among(&self.proxy_protocol, peer.ip())
-    }
-
+impl TrustedProxies {
     /// Whether what this address says of its callers is believed.
     pub fn believes(&self, address: IpAddr) -> bool {
-        is_among(&self.proxies, address)
-    }
-
-    /// What it is made of, for whether a connection was let in under the same rules.
-    pub(super) fn text(&self) -> String {
-        format!("{self:?}")
+        self.addresses.contains(address)
     }
 }
 
-/// On a socket for both families an IPv4 address is seen as mapped: it is the same one.
-fn is_among(nets: &[IpNet], address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    nets.iter().any(|net| net.contains(&address))
-}
-
-/// Reads `proxy_protocol` and `trusted_proxies` of a listener.
-pub(super) fn compile(section: &Section<'_>) -> Before {
-    let proxy_protocol = nets(section, "proxy_protocol");
+/// Reads `proxy_protocol` of a listener: whose connections begin with a PROXY header, and have to.
+pub(super) fn proxy_protocol(section: &Section<'_>) -> Nets {
+    let listed = nets(section, "proxy_protocol");
     if section.node("proxy_protocol").is_some_and(|node| node.as_str().is_none() && node.items().is_empty()) {
         section.report(Fault::error(section.place("proxy_protocol"), "nobody is listed").hint("such as `[10.1.0.0/16]`"));
     }
-    let Some(proxies) = section.section("trusted_proxies") else { return Before { proxy_protocol, ..Before::default() } };
+    listed
+}
+
+/// Reads `trusted_proxies` of a listener.
+pub(super) fn trusted(section: &Section<'_>) -> TrustedProxies {
+    let Some(proxies) = section.section("trusted_proxies") else { return TrustedProxies::default() };
     let mut tells = [("for", false), ("proto", false), ("host", false)];
     for (text, place) in proxies.texts("tells") {
         match tells.iter_mut().find(|(word, _)| *word == text) {
@@ -65,21 +64,20 @@ pub(super) fn compile(section: &Section<'_>) -> Before {
             }
         }
     }
-    let before = Before {
-        proxy_protocol,
+    let trusted = TrustedProxies {
         tells_scheme: tells[1].1,
         tells_host: tells[2].1,
-        proxies: nets(&proxies, "addresses"),
+        addresses: nets(&proxies, "addresses"),
         forwarded: proxies.choice("forwarded", &ForwardedStyle::CHOICES).unwrap_or_default(),
         certificate: proxies.text("certificate").and_then(|text| certificate(&proxies, text)),
     };
-    if proxies.required("addresses").is_some() && before.proxies.is_empty() && proxies.texts("addresses").is_empty() {
+    if proxies.required("addresses").is_some() && trusted.addresses.0.is_empty() && proxies.texts("addresses").is_empty() {
         proxies.report(Fault::error(proxies.place("addresses"), "nobody is listed").hint("such as `[10.1.0.0/16]`"));
     }
-    before
+    trusted
 }
 
-fn nets(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
+fn nets(section: &Section<'_>, key: &'static str) -> Nets {
     let read = |text: &str| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let mut nets = Vec::new();
     for (text, place) in section.texts(key) {
@@ -94,7 +92,7 @@ fn nets(section: &Section<'_>, key: &'static str) -> Vec<IpNet> {
             None => section.report(Fault::error(place, format!("`{text}` is no address or network")).hint("such as `10.1.0.0/16`")),
         }
     }
-    nets
+    Nets(nets)
 }
 
 /// Whether it is so much of the internet that it cannot be a list of balancers.

@@ -133,15 +133,15 @@ fn a_header_without_an_address_is_nobodys_word() {
     let yaml =
         Site::configuration("", both, &format!("http://{}", upstream.address), "").replace("\" } }\n", "\", forwarded: x-forwarded } }\n");
     let gateway = Gateway::start(site.path(), &yaml);
-    for (preface, told) in [
+    for (header, told) in [
         ("PROXY UNKNOWN\r\n", "127.0.0.1"),
         ("PROXY TCP4 198.51.100.9 127.0.0.1 1 2\r\n", "198.51.100.9"),
         ("PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", "6.6.6.6"),
     ] {
-        let request = format!("{preface}GET /c/v1/cose HTTP/1.1\r\nhost: h\r\nx-forwarded-for: 6.6.6.6\r\nconnection: close\r\n\r\n");
+        let request = format!("{header}GET /c/v1/cose HTTP/1.1\r\nhost: h\r\nx-forwarded-for: 6.6.6.6\r\nconnection: close\r\n\r\n");
         let answer = Connection::sending(gateway.address("web"), &request).rest();
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
-        assert_eq!(upstream.asked().pop().expect("it was asked").headers["x-forwarded-for"], told, "{preface}");
+        assert_eq!(upstream.asked().pop().expect("it was asked").headers["x-forwarded-for"], told, "{header}");
     }
 }
 

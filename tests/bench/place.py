@@ -2,13 +2,15 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "peers"))
+from serving import free_ports  # noqa: E402, F401 - the tests' peers stand there
+
 WORK = ROOT / ".work" / "bench"
 PYTHON = ROOT / ".work" / "venv" / "bin" / "python"
 PROXY_CPU, LOAD_CPU = "0", "1"
@@ -31,11 +33,3 @@ def tail(path):
 def program(name):
     found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
     return found or sys.exit(f"{name} is not installed: tests/setup/install.sh --bench")
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

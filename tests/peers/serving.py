@@ -1,9 +1,21 @@
 """What starting somebody else's server on a free port takes, and ending it."""
 
+import argparse
 import signal
 import socket
 import sys
+import threading
 import time
+from pathlib import Path
+
+
+def options(description):
+    """The options that every peer takes; its own may be added."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--folder", type=lambda text: Path(text).resolve(), help="where its files are")
+    parser.add_argument("--log", type=lambda text: Path(text).resolve(), required=True)
+    parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
+    return parser
 
 
 def free_ports(count):
@@ -56,3 +68,13 @@ def until_ended(process, ports, until_eof):
     finally:
         process.terminate()
         process.wait()
+
+
+def serve(server, until_eof):
+    """The same of a server of Python's own."""
+    print("ready", server.server_address[1], flush=True)
+    if until_eof:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()
+    else:
+        server.serve_forever()

@@ -148,7 +148,7 @@ pub(crate) fn report_json(report: &Report) -> Value {
         "records": report.records,
         "open": report.open,
         "unfinished": report.unfinished,
-        "chain": hex(&report.chain),
+        "chain": hex::encode(report.chain),
         "fault_count": report.fault_count,
         "faults": faults,
     })
@@ -165,7 +165,7 @@ pub(crate) fn print_report(report: &Report) {
         report.records,
         report.batches,
         report.segments,
-        hex(&report.chain)
+        hex::encode(report.chain)
     );
     if report.unfinished {
         println!("an unfinished write stands at the end: of a gateway at work, or of one that was cut short");
@@ -179,9 +179,4 @@ pub(crate) fn print_report(report: &Report) {
 fn place(fault: &Fault) -> String {
     let frame = fault.seq.map(|seq| format!(", frame {seq}")).unwrap_or_default();
     format!("{} at byte {}{frame}: {}", fault.segment, fault.offset, fault.kind)
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

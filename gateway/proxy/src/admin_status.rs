@@ -101,7 +101,7 @@ pub fn status(state: &State, reloader: &Reloader) -> Status {
     Status {
         installation: snapshot.common.installation.to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
-        configuration: hex(&snapshot.configuration.hash),
+        configuration: format!("sha256:{}", hex::encode(snapshot.configuration.hash)),
         missing: missing(state, &snapshot, now),
         log: log.into(),
         log_queue: state.audit.stats().queued_bytes,
@@ -113,14 +113,6 @@ pub fn status(state: &State, reloader: &Reloader) -> Status {
             .collect(),
         eservices: snapshot.services().map(|service| eservice(service)).collect(),
     }
-}
-
-fn hex(hash: &[u8; 32]) -> String {
-    use std::fmt::Write as _;
-    hash.iter().fold(String::from("sha256:"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn eservice(service: &crate::service::EService) -> EServiceStatus {

@@ -1,6 +1,5 @@
 //! ModI tokens that a consumer signs: the tracking evidence and the signature over the message (pdnd-modi §2.4, §2.7).
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -79,11 +78,7 @@ pub fn message_signature(key: &SigningKey, message: &SignedMessage<'_>) -> Resul
 /// The digest of a tracking evidence that an assertion carries, and with it the voucher (AUDIT_REST_02): SHA-256 of the compact JWS,
 /// in lower-case hexadecimal.
 pub fn evidence_digest(token: &str) -> AuditDigest {
-    let mut value = String::with_capacity(64);
-    for byte in digest(&SHA256, token.as_bytes()).as_ref() {
-        let _ = write!(value, "{byte:02x}");
-    }
-    AuditDigest { alg: "SHA256".into(), value: value.into() }
+    AuditDigest { alg: "SHA256".into(), value: hex::encode(digest(&SHA256, token.as_bytes())).into() }
 }
 
 /// The claims of a ModI token that this key signed, for whoever it is shown to: header and signature are verified here; what the claims

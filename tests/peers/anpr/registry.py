@@ -8,7 +8,6 @@ Prints `ready PORT` once it serves. `registry.json` of the folder says whom it b
 `audience`. Each request adds one line of JSON to the log, with what was found in it, written before it is answered.
 """
 
-import argparse
 import json
 import ssl
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from provider import found  # noqa: E402 - it stands beside this folder
+from serving import options, serve  # noqa: E402
 
 PATH = "/govway/rest/in/MinInternoPortaANPR-PDND/C020-servizioAccertamentoResidenza/v1/anpr-service-e002"
 
@@ -76,23 +76,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--folder", type=Path, required=True)
-    options.add_argument("--log", type=Path, required=True)
-    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    given = options.parse_args()
+    given = options(__doc__).parse_args()
     Handler.believed = json.loads((given.folder / "registry.json").read_text())
     Handler.log = open(given.log, "a", buffering=1, encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(given.folder / "server.pem", given.folder / "server.key")
     server.socket = tls.wrap_socket(server.socket, server_side=True)
-    print("ready", server.server_address[1], flush=True)
-    if given.until_eof:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
-    else:
-        server.serve_forever()
+    serve(server, given.until_eof)
 
 
 if __name__ == "__main__":

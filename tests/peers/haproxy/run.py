@@ -9,13 +9,12 @@ hands requests on to the port `proxied` with the certificate in `Client-Cert` (R
 SIGTERM or, if asked to, when standard input does.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from serving import start_on, until_ended  # noqa: E402 - it stands beside this folder
+from serving import options, start_on, until_ended  # noqa: E402 - it stands beside this folder
 
 CONFIGURATION = """
 global
@@ -47,14 +46,11 @@ backend gateway
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--folder", type=Path, required=True)
-    options.add_argument("--balanced", type=int, required=True)
-    options.add_argument("--proxied", type=int, required=True)
-    options.add_argument("--log", type=Path, required=True)
-    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    given = options.parse_args()
-    folder = given.folder.absolute()
+    parser = options(__doc__)
+    parser.add_argument("--balanced", type=int, required=True)
+    parser.add_argument("--proxied", type=int, required=True)
+    given = parser.parse_args()
+    folder = given.folder
     (folder / "haproxy.pem").write_text((folder / "server.pem").read_text() + (folder / "server.key").read_text())
 
     def start(ports):

@@ -8,7 +8,6 @@ folder then holds `ca.pem`, `server.pem`, `server.key`, `client.pem` and `client
 Ends, and nginx with it, on SIGTERM or, if asked to, when standard input does.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from serving import start_on, until_ended  # noqa: E402 - it stands beside this folder
+from serving import options, start_on, until_ended  # noqa: E402 - it stands beside this folder
 
 FIXED = '{"id":"A1","nome":"Ufficio tributi","attivo":true}'
 
@@ -64,12 +63,9 @@ def start(folder, log, ports):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--folder", type=lambda text: Path(text).resolve(), required=True)
-    options.add_argument("--log", type=lambda text: Path(text).resolve(), required=True)
-    options.add_argument("--ports", type=int, nargs=3)
-    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    given = options.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--ports", type=int, nargs=3)
+    given = parser.parse_args()
 
     given.folder.mkdir(parents=True, exist_ok=True)
     certificates(given.folder)

@@ -8,11 +8,11 @@ operation in its body or `unreadable`, written before anything is done: the test
 Everybody in it is invented.
 """
 
-import argparse
 import sys
 import threading
 from datetime import date, datetime, timezone
 from decimal import Decimal as D
+from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,6 +20,9 @@ from lxml import etree
 from spyne import Application, Boolean, ComplexModel, Date, DateTime, Decimal, Fault, Integer32, ServiceBase, Unicode, rpc
 from spyne.protocol.soap import Soap11
 from spyne.server.wsgi import WsgiApplication
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from serving import options, serve  # noqa: E402 - it stands beside this folder
 
 NS = "urn:example:comune:anagrafe:v1"
 
@@ -166,20 +169,13 @@ class Quiet(WSGIRequestHandler):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--port", type=int, default=0)
-    options.add_argument("--log", required=True)
-    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    given = options.parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    given = parser.parse_args()
 
     application = Application([AnagrafeService], NS, name="Anagrafe", in_protocol=Soap11(validator="lxml"), out_protocol=Soap11())
     server = make_server("127.0.0.1", given.port, Witness(WsgiApplication(application), given.log), Server, Quiet)
-    print("ready", server.server_port, flush=True)
-    if given.until_eof:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
-    else:
-        server.serve_forever()
+    serve(server, given.until_eof)
 
 
 if __name__ == "__main__":

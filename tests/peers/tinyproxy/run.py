@@ -7,13 +7,12 @@ Prints `ready PORT` once it serves. Its user is `varco`, the password `segreta`.
 to, when standard input does.
 """
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from serving import start_on, until_ended  # noqa: E402 - it stands beside this folder
+from serving import options, start_on, until_ended  # noqa: E402 - it stands beside this folder
 
 CONFIGURATION = """Port {port}
 Listen 127.0.0.1
@@ -26,15 +25,11 @@ BasicAuth varco segreta
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--folder", type=Path, required=True)
-    options.add_argument("--log", type=Path, required=True)
-    options.add_argument("--until-eof", action="store_true", help="end when standard input does")
-    given = options.parse_args()
+    given = options(__doc__).parse_args()
 
     def start(ports):
         configuration = given.folder / "tinyproxy.conf"
-        configuration.write_text(CONFIGURATION.format(port=ports[0], log=given.log.absolute()))
+        configuration.write_text(CONFIGURATION.format(port=ports[0], log=given.log))
         return subprocess.Popen(["tinyproxy", "-d", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     process, ports = start_on(start, 1)

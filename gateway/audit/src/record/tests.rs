@@ -28,7 +28,7 @@ fn id(text: &str) -> ExchangeId {
 }
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
-    std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex"))
+    ::hex::decode(text).expect("hex").try_into().expect("as many")
 }
 
 fn base64(text: &str) -> Option<[u8; 32]> {

@@ -12,7 +12,6 @@ use sandbox::{Options, Registry, Sandbox};
 use std::sync::mpsc::Receiver;
 
 use super::steps::KEYS;
-use crate::audit::hex;
 
 /// The files that are shipped with the product, so that the demo needs nothing but the binary.
 const FILES: [(&str, &str); 5] = [
@@ -159,7 +158,7 @@ fn outbound(port: u16) -> anyhow::Result<String> {
          \x20   adapter: {{ http: {{ url: \"http://127.0.0.1:{port}/anagrafe/v1\" }} }}\n    consumers:\n",
     );
     for ((department, key), (tenant, purpose)) in KEYS.into_iter().zip([("valdombra", "assistenza"), ("borgoselva", "tributi")]) {
-        let digest = hex(digest(&SHA256, key.as_bytes()).as_ref());
+        let digest = hex::encode(digest(&SHA256, key.as_bytes()));
         let _ = writeln!(yaml, "      {department}: {{ tenant: {tenant}, client: pdnd, purpose: {purpose}, key: \"sha256:{digest}\" }}");
     }
     Ok(yaml)
@@ -167,7 +166,7 @@ fn outbound(port: u16) -> anyhow::Result<String> {
 
 /// The outbound e-service of a national registry, which wants to know who asks.
 fn national(sandbox: &Sandbox) -> String {
-    let digest = hex(digest(&SHA256, KEYS[0].1.as_bytes()).as_ref());
+    let digest = hex::encode(digest(&SHA256, KEYS[0].1.as_bytes()));
     format!(
         "  accertamento:\n    direction: outbound\n    listener: departments\n    base_path: /anpr\n    contract: specs/anpr-c020/openapi.yaml\n\
          \x20   security: [voucher, INTEGRITY_REST_02, AUDIT_REST_02]\n\

@@ -97,13 +97,7 @@ pub(crate) fn fingerprint(certificate: &[u8]) -> [u8; 32] {
 
 /// 64 hexadecimal digits, with colons between bytes or without.
 fn sha256(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
     let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
+    hex::decode_to_slice(text.replace(':', ""), &mut digest).ok()?;
     Some(digest)
 }

@@ -7,8 +7,8 @@ use tests::{
 };
 
 use crate::authority::Authority;
-use crate::evidence::{SPID, portal, with_portal};
 use crate::outbound::{Outbound, SOCIALE, configuration};
+use crate::portals::{Portal, SPID};
 
 /// The URL without `-PDND` and without the operation: what tokens are for is not what is called.
 const AUDIENCE: &str = "https://modipa.anpr.example/govway/rest/in/MinInternoPortaANPR/C020-servizioAccertamentoResidenza/v1";
@@ -17,7 +17,7 @@ struct Town {
     outbound: Outbound,
     registry: Peer,
     proxy: Peer,
-    tokens: Value,
+    portal: Portal,
 }
 
 impl Town {
@@ -30,8 +30,7 @@ impl Town {
         let believed = json!({ "client_key": client_key, "platform_key": pdnd.jwks()["keys"][0], "audience": AUDIENCE });
         std::fs::write(site.path().join("registry.json"), believed.to_string()).expect("it is written");
         std::fs::write(site.path().join("proxy.secret"), "varco:segreta\n").expect("it is written");
-        let made = portal(&json!({ "spid": {} }));
-        std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it is written");
+        let portal = Portal::beside(&site, &json!({ "spid": {} }));
         let (registry, proxy) = (Peer::anpr(site.path()), Peer::tinyproxy(site.path()));
         let url = format!(
             "https://localhost:{}/govway/rest/in/MinInternoPortaANPR-PDND/C020-servizioAccertamentoResidenza/v1",
@@ -43,18 +42,18 @@ impl Town {
              \x20   evidence: {{ userID: \"claim:preferred_username\", userLocation: \"header:X-Postazione\", LoA: \"claim:acr\" }}\n\
              \x20   evidence_values: {{ LoA: {{ \"{SPID}\": SPID_L2 }} }}"
         );
-        let yaml = with_portal(&configuration(&scene, &site, &contract, &url, ""))
+        let yaml = Portal::known_to(&configuration(&scene, &site, &contract, &url, ""))
             .replace("security: [voucher]", &evidence)
             .replace(", identity: { department: X-Reparto, tenant: X-Ente, delegate: X-Delegato }", "")
             .replace("http: { url", &format!("http: {{ audience: \"{AUDIENCE}\", url"));
         let network =
             format!("network: {{ proxy: \"http://127.0.0.1:{}\", proxy_credentials: \"file:proxy.secret\"{roots} }}\n", proxy.ports[0]);
         let gateway = Gateway::start(site.path(), &format!("{network}{yaml}"));
-        Self { outbound: Outbound::of(scene, site, gateway), registry, proxy, tokens: made["vouchers"].clone() }
+        Self { outbound: Outbound::of(scene, site, gateway), registry, proxy, portal }
     }
 
     fn ask(&self, codice_fiscale: &str, more: &[&str]) -> Answer {
-        let token = format!("Authorization: Bearer {}", self.tokens["spid"].as_str().expect("a token"));
+        let token = self.portal.token("spid");
         let body = json!({
             "idOperazioneClient": "20261122000001", "criteriRicerca": { "codiceFiscale": codice_fiscale },
             "datiRichiesta": { "dataRiferimentoRichiesta": "2026-11-22", "motivoRichiesta": "prot. 123/2026", "casoUso": "C020" },

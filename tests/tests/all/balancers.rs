@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use serde_json::json;
 use tests::{Answer, Connection, Gateway, Peer, Rest, Scene, Site, assert_problem, curl, eventually, hashed};
 
 use crate::authority::Authority;
@@ -202,18 +201,8 @@ fn a_department_is_known_by_its_certificate() {
             (None, &["-H", key], Err("certificate-missing")),
             (None, &[], Err("key-missing")),
         ] {
-            let asked = provider.asked().len();
-            let answer = shown.ask(port, who, more);
-            match expected {
-                Ok(department) => {
-                    assert_eq!(answer.status, 200, "{who:?} {more:?} {answer:?}");
-                    assert_eq!(shown.outbound.record_of(&answer)["department"], json!(department));
-                    assert!(!provider.asked()[asked].headers.contains_key("client-cert"), "it stays in the house");
-                }
-                Err(kind) => {
-                    assert_problem(&answer, 401, kind);
-                    assert_eq!(provider.asked().len(), asked);
-                }
+            if let Some((_, asked)) = shown.outbound.assert_known(&provider, expected, || shown.ask(port, who, more)) {
+                assert!(!asked.headers.contains_key("client-cert"), "it stays in the house");
             }
         }
     }

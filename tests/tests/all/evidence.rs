@@ -10,9 +10,10 @@ use tests::{
 use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration};
 
 const AUDIENCE: &str = "https://modipa.example/anpr/C020/v1";
-const WHO: [&str; 3] = ["X-Operatore: operatore-0042", "X-Postazione: sportello-3", "X-Loa: SPID_L2"];
+pub(crate) const WHO: [&str; 3] = ["X-Operatore: operatore-0042", "X-Postazione: sportello-3", "X-Loa: SPID_L2"];
 
-fn asking(yaml: &str, patterns: &str) -> String {
+/// With a provider that wants these patterns.
+pub(crate) fn asking(yaml: &str, patterns: &str) -> String {
     yaml.replace(
         "security: [voucher]",
         &format!(
@@ -38,7 +39,7 @@ fn post(outbound: &Outbound, headers: &[&str], body: &str) -> Answer {
 }
 
 /// What a provider finds in a request.
-fn found(outbound: &Outbound, asked: &Asked) -> Value {
+pub(crate) fn found(outbound: &Outbound, asked: &Asked) -> Value {
     let pdnd = &outbound.scene.sandbox.pdnd;
     let pem = |name: &str| pdnd.key(name).expect("a key").public_pem().expect("a PEM");
     let given = json!({
@@ -225,188 +226,4 @@ fn what_would_invent_who_asks_does_not_load() {
         ("purpose: assistenza", &format!("{automated} {{ userID: x, userLocation: y, LoA: z, chi: w }}"), "has no claim `chi`"),
     ];
     site.assert_faults(&good, &cases.each_ref().map(|(from, to, expected)| (*from, *to, *expected)));
-}
-
-pub(crate) const SPID: &str = "https://www.spid.gov.it/SpidL2";
-const CIE: &str = "https://www.cartaidentita.interno.gov.it/CieL3";
-
-/// The key set of a portal, and tokens that it signed, by the names of these claims of theirs.
-pub(crate) fn portal(tokens: &Value) -> Value {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
-    let tokens: serde_json::Map<String, Value> = tokens
-        .as_object()
-        .expect("tokens")
-        .iter()
-        .map(|(name, claims)| {
-            let mut claims = claims.clone();
-            if claims["expired"].take() == json!(true) {
-                claims = json!({ "exp": now - 1 });
-            }
-            (name.clone(), json!({ "key": "portale", "claims": claims }))
-        })
-        .collect();
-    python(
-        "vouchers.py",
-        &json!({
-            "library": "joserfc", "keys": { "portale": { "alg": "RS256" } }, "header": { "typ": "JWT", "use": null },
-            "claims": {
-                "iss": "https://sso.valdombra.example", "aud": "varco", "preferred_username": "m.bianchi", "acr": SPID,
-                "iat": now, "exp": now + 300, "purposeId": null, "producerId": null,
-            },
-            "vouchers": tokens,
-        }),
-    )
-}
-
-/// With that portal, whose keys lie beside the configuration.
-pub(crate) fn with_portal(yaml: &str) -> String {
-    yaml.replace("    consumers:", "    portal: sportello\n    consumers:").replace(
-        "eservices:",
-        "portals: { sportello: { issuer: \"https://sso.valdombra.example\", jwks: \"file:portale.json\", audience: varco } }\neservices:",
-    )
-}
-
-/// A portal whose token is all that its department shows: the claims say which it is.
-#[test]
-fn a_department_is_known_by_its_portals_token() {
-    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
-    let made = portal(&json!({
-        "casa": { "azp": "casa-digitale", "canale": "web" }, "chat": { "azp": "chatbot" }, "others": { "azp": "altro" }, "none": {},
-        "expired": { "expired": true },
-    }));
-    std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
-    let more = format!(
-        "      casa: {{ tenant: valdombra, client: sociale, purpose: assistenza, token: {{ azp: casa-digitale }} }}\n\
-         \x20     chat: {{ tenant: valdombra, client: sociale, purpose: assistenza, key: \"{}\", token: {{ azp: chatbot }} }}\n",
-        hashed("chiave-chat")
-    );
-    let yaml = with_portal(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), &more))
-        .replace("    portal: sportello\n", "    portal: sportello\n    channel: \"claim:canale\"\n");
-    let gateway = Gateway::start(site.path(), &yaml);
-    let outbound = Outbound::of(scene, site, gateway);
-    let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));
-    for (headers, expected) in [
-        (vec![token("casa")], Ok("casa")),
-        (vec![token("chat"), "X-Api-Key: chiave-chat".into()], Ok("chat")),
-        (vec![SOCIALE.into()], Ok("sociale")),
-        (vec![SOCIALE.into(), token("casa")], Ok("sociale")),
-        (vec![token("chat")], Err("portal-token-unknown")),
-        (vec![token("others")], Err("portal-token-unknown")),
-        (vec![token("none")], Err("portal-token-unknown")),
-        (vec![token("expired")], Err("portal-token-expired")),
-        (vec![], Err("portal-token-missing")),
-        (vec!["X-Api-Key: chiave-chat".into()], Err("portal-token-missing")),
-        (vec![token("casa"), "X-Api-Key: chiave-chat".into()], Err("portal-token-unknown")),
-        (vec![token("casa"), "X-Api-Key: nessuna".into()], Err("key-unknown")),
-    ] {
-        let sent = provider.asked().len();
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        let answer = outbound.ask(&headers);
-        match expected {
-            Ok(department) => {
-                assert_eq!(answer.status, 200, "{headers:?} {answer:?}");
-                let record = outbound.record_of(&answer);
-                let channel = if headers.iter().any(|header| **header == token("casa")) { json!("web") } else { Value::Null };
-                assert_eq!((&record["department"], &record["chan"]), (&json!(department), &channel), "the portal says by which channel");
-                assert!(!provider.asked()[sent].headers["authorization"].contains(made["vouchers"]["casa"].as_str().expect("a token")));
-            }
-            Err(kind) => {
-                assert_problem(&answer, 401, kind);
-                assert_eq!(provider.asked().len(), sent, "{headers:?}");
-            }
-        }
-    }
-    outbound.site.assert_faults(
-        &yaml,
-        &[
-            ("token: { azp: casa-digitale }", "token: {}", "no claim is named"),
-            ("token: { azp: casa-digitale }", "", "needs `key`, `certificate` or `token`"),
-            ("    portal: sportello\n", "", "a token is a portal's, and the e-service has none"),
-            ("azp: casa-digitale", "azp: \"\"", "`azp` does not tell one department from another"),
-            ("azp: casa-digitale", "aud: varco", "`aud` does not tell one department from another"),
-            ("token: { azp: casa-digitale }", "certificate: []", "no certificate is named"),
-            (
-                "      casa: {",
-                "      due: { tenant: valdombra, client: sociale, purpose: assistenza, token: { acr: x } }\n      casa: {",
-                "`due` has the same token",
-            ),
-            (
-                "token: { azp: casa-digitale }",
-                "certificate: \"sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
-                "nobody is asked for the certificate that `casa` is known by",
-            ),
-            ("http: { url", "http: { host: caller, cookies: passed, url", "others are not told which host our departments asked for"),
-            (
-                "      casa: {",
-                "      due: { tenant: valdombra, client: sociale, purpose: assistenza, token: { azp: casa-digitale, acr: x } }\n      casa: {",
-                "`due` has the same token",
-            ),
-        ],
-    );
-}
-
-/// Who signed in at the department's portal, by SPID or CIE, and how surely: in the codes that the provider wants.
-#[test]
-fn the_portals_token_says_who_asks() {
-    let (scene, site, provider) = (Scene::new(), Site::new(), Rest::start("{}"));
-    let made = portal(&json!({
-        "spid": {}, "cie": { "acr": CIE }, "other_acr": { "acr": "https://www.spid.gov.it/SpidL1" },
-        "anonymous": { "preferred_username": null }, "expired": { "expired": true }, "others": { "aud": "altro" },
-        "elsewhere": { "iss": "https://sso.altrove.example" },
-    }));
-    std::fs::write(site.path().join("portale.json"), made["jwks"].to_string()).expect("it can be written");
-    let yaml = asking(&configuration(&scene, &site, "cose.yaml", &format!("http://{}", provider.address), ""), "AUDIT_REST_02")
-        .replace("\"header:X-Operatore\"", "\"claim:preferred_username\"")
-        .replace("\"header:X-Loa\"", "\"claim:acr\"")
-        .replace(
-            "    consumers:",
-            &format!("    evidence_values: {{ LoA: {{ \"{SPID}\": SPID_L2, \"{CIE}\": CIE_L3 }} }}\n    consumers:"),
-        );
-    let yaml = with_portal(&yaml);
-    let gateway = Gateway::start(site.path(), &yaml);
-    let outbound = Outbound::of(scene, site, gateway);
-    let token = |name: &str| format!("Authorization: Bearer {}", made["vouchers"][name].as_str().expect("a token"));
-    let altered = token("spid").replacen("Bearer ey", "Bearer eY", 1);
-    for (headers, status, kind) in [
-        (vec![], 400, "evidence-missing"),
-        (vec![token("anonymous")], 400, "evidence-missing"),
-        (vec![token("other_acr")], 400, "evidence-malformed"),
-        (vec![token("expired")], 401, "portal-token-expired"),
-        (vec![token("others")], 401, "portal-token-refused"),
-        (vec![token("elsewhere")], 401, "portal-token-refused"),
-        (vec![altered], 401, "portal-token-refused"),
-        (vec![token("spid"), token("cie")], 401, "portal-token-refused"),
-        (vec![format!("Authorization: Basic {}", made["vouchers"]["spid"])], 401, "portal-token-refused"),
-    ] {
-        let headers: Vec<&str> = headers.iter().map(String::as_str).chain([SOCIALE, WHO[1]]).collect();
-        let answer = outbound.ask(&headers);
-        assert_problem(&answer, status, kind);
-        assert_says_nothing_internal(&answer);
-        assert!(!answer.json().to_string().contains("m.bianchi"), "{answer:?}");
-        let record = outbound.record_of(&answer);
-        assert_eq!((&record["tenant"], &record["department"]), (&json!("valdombra"), &json!("sociale")), "it is known all the same");
-    }
-    assert_problem(&outbound.ask(&[&token("spid"), "X-Api-Key: nessuna", WHO[1]]), 401, "key-unknown");
-    // A portal that nothing is asked of, or that is PDND itself, would let everybody believe that people sign in.
-    let issuer = &outbound.scene.sandbox.pdnd.environment().issuer;
-    let cases = [
-        ("https://sso.valdombra.example", issuer.as_str(), "the environment `sandbox` has the same issuer or keys"),
-        ("audience: varco", "audience: varco, header: X-Api-Key", "`X-Api-Key` is no header that a token can be sent in"),
-        ("audience: varco", "audience: varco, token: \"http://127.0.0.1:1\", assertion_audience: a", "a portal gives no vouchers"),
-    ];
-    outbound.site.assert_faults(&yaml, &cases);
-    let of_nobody = yaml.replace("claim:preferred_username", "header:X-Operatore").replace("claim:acr", "header:X-Loa");
-    assert!(outbound.site.check(&of_nobody).contains("nothing is asked of this portal"));
-    assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
-    for (name, level) in [("spid", "SPID_L2"), ("cie", "CIE_L3")] {
-        let answer = outbound.ask(&[SOCIALE, &token(name), WHO[1]]);
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let found = found(&outbound, &provider.asked().pop().expect("it was asked"));
-        assert_eq!(found["faults"], json!([]), "{found}");
-        let evidence = &found["evidence"];
-        assert_eq!(
-            (&evidence["userID"], &evidence["userLocation"], &evidence["LoA"]),
-            (&json!("m.bianchi"), &json!("sportello-3"), &json!(level))
-        );
-    }
 }

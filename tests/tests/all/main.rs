@@ -32,6 +32,7 @@ mod misbehaviour;
 mod operation;
 mod outbound;
 mod policy;
+mod portals;
 mod proxied;
 mod quotas;
 mod random_departures;

@@ -7,7 +7,8 @@ use sandbox::Misbehaviour;
 use sandbox::pdnd::registry::PurposeState;
 use serde_json::{Value, json};
 use tests::{
-    Answer, Gateway, LUCIA, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, hashed, lookup, repository,
+    Answer, Asked, Gateway, LUCIA, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, eventually, hashed, lookup,
+    repository,
 };
 
 /// What the departments show.
@@ -94,6 +95,32 @@ impl Outbound {
     /// How often PDND was asked for a voucher.
     pub(crate) fn tokens(&self) -> u64 {
         self.scene.sandbox.pdnd.accesses().count("token")
+    }
+
+    /// Asserts that a department is known as this one and the provider asked; or refused, and nobody asked. Gives the record, and what
+    /// the provider was asked.
+    pub(crate) fn assert_known(
+        &self,
+        provider: &Rest,
+        expected: Result<&str, &str>,
+        ask: impl FnOnce() -> Answer,
+    ) -> Option<(Value, Asked)> {
+        let before = provider.asked().len();
+        let answer = ask();
+        let asked = provider.asked().split_off(before);
+        match expected {
+            Ok(department) => {
+                assert_eq!((answer.status, asked.len()), (200, 1), "{department}: {answer:?}");
+                let record = self.record_of(&answer);
+                assert_eq!(record["department"], json!(department));
+                asked.into_iter().next().map(|asked| (record, asked))
+            }
+            Err(kind) => {
+                assert_problem(&answer, 401, kind);
+                assert_eq!(asked.len(), 0, "{kind}");
+                None
+            }
+        }
     }
 
     /// The record of an answer's exchange.

@@ -1,18 +1,15 @@
 //! One connection: its handshake, its protocol, and an exchange for each of its requests.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
-use http::header::{ACCEPT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -21,20 +18,21 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
 use super::Serving;
+use super::paced::Paced;
 use super::proxy_protocol;
-use super::pulse::{Attention, Overdue, Paced, Place, Pulse};
-use crate::body::{AnswerBody, CallerBody, Pace};
+use super::pulse::{Attention, Overdue, Place, Pulse};
+use super::running::Running;
+use crate::body::{CallerBody, Pace};
 use crate::clock;
 use crate::config::{ListenerLimits, ListenerRules, fingerprint};
 use crate::exchange::{Exchange, Opening};
-use crate::message::{RequestBody, RequestMessage, Response, ResponseBody};
+use crate::message::{RequestBody, RequestMessage};
 use crate::metrics::CauseLabels;
 use crate::origin::{Certificate, Origin};
 use crate::snapshot::{Listener, Post};
-use crate::stage::layer::StageFuture;
-use crate::stage::record::answer_body;
 
 /// hyper's own limits, as multiples of ours: so it is we who refuse, with a problem.
 const HEADROOM: usize = 4;
@@ -99,6 +97,11 @@ impl Connection {
         }
         drop(listener);
         self.serve(stream, tls, pulse).await;
+    }
+
+    /// The tasks that a drain waits for.
+    pub(super) fn tasks(&self) -> &TaskTracker {
+        &self.serving.tasks
     }
 
     /// Serves it to its end.
@@ -249,7 +252,7 @@ impl Connection {
             upstream: None,
         });
         let way = self.serving.gateway.run(request);
-        Running { under_way: Some(UnderWay { way, exchange, pulse: pulse.clone() }), connection: self }
+        Running::new(self, way, exchange, pulse.clone())
     }
 
     fn open(&self, head: &mut http::request::Parts, place: Place, is_over: bool) -> Exchange {
@@ -281,82 +284,6 @@ impl Connection {
             method: head.method.clone(),
             italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
         })
-    }
-}
-
-/// An exchange that its connection waits for. A caller who goes away ends the waiting and not the exchange: what is left of its
-/// way becomes a task of its own, learns that nobody waits, and decides what that means.
-struct Running {
-    under_way: Option<UnderWay>,
-    connection: Arc<Connection>,
-}
-
-struct UnderWay {
-    way: StageFuture<Result<Response, Infallible>>,
-    exchange: Arc<Exchange>,
-    pulse: Arc<Pulse>,
-}
-
-impl UnderWay {
-    /// The answer as hyper writes it. If nobody takes it any more, a streamed one still leaves its `exchange.closed`.
-    fn written(self, response: Response) -> http::Response<AnswerBody> {
-        if self.exchange.method == Method::HEAD {
-            return self.head_written(response);
-        }
-        let mut written = http::Response::new(answer_body(&self.exchange, response.body).watched(self.pulse.answer()));
-        *written.status_mut() = response.status;
-        *written.headers_mut() = response.headers;
-        // The body may be another than the upstream's: its length is what hyper counts.
-        written.headers_mut().remove(CONTENT_LENGTH);
-        written
-    }
-
-    /// The head alone, with the length that the body would have.
-    fn head_written(self, response: Response) -> http::Response<AnswerBody> {
-        let Response { status, mut headers, body } = response;
-        if let Some(bytes) = body.bytes().filter(|bytes| !bytes.is_empty()) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-        }
-        let mut written = http::Response::new(answer_body(&self.exchange, ResponseBody::Held(Bytes::new())).watched(self.pulse.answer()));
-        (*written.status_mut(), *written.headers_mut()) = (status, headers);
-        written
-    }
-}
-
-impl Future for Running {
-    type Output = Result<http::Response<AnswerBody>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(under_way) = &mut self.under_way else { return Poll::Pending };
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| under_way.way.as_mut().poll(cx)));
-        let written = match (polled, self.under_way.take()) {
-            (Ok(Poll::Pending), under_way) => {
-                self.under_way = under_way;
-                return Poll::Pending;
-            }
-            (Ok(Poll::Ready(Ok(response))), Some(under_way)) => under_way.written(response),
-            // The stack catches panics of its stages; this is the last resort, outside any record.
-            _ => {
-                let mut written = http::Response::new(AnswerBody::bare(Bytes::new()));
-                *written.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                written
-            }
-        };
-        Poll::Ready(Ok(written))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(mut under_way) = self.under_way.take() else { return };
-        under_way.exchange.caller_left();
-        // Without a runtime the process is ending, past its deadline.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.connection.serving.tasks.spawn(async move {
-                let Ok(response) = under_way.way.as_mut().await;
-                under_way.written(response);
-            });
-        }
     }
 }
 

@@ -4,8 +4,10 @@
 //! connection is closed, it is counted by its cause and logged with the peer.
 
 mod connection;
+mod paced;
 mod proxy_protocol;
 mod pulse;
+mod running;
 mod socket;
 
 use std::net::SocketAddr;

@@ -4,15 +4,13 @@
 //! over its connections at each tick and closes those that have been at it too long. So a request costs a few stores, and a
 //! limit is kept to within a tick.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::DoorId;
 use crate::clock;
@@ -159,9 +157,18 @@ impl Pulse {
         self.now.load(Ordering::Relaxed)
     }
 
+    /// A write has made progress, or none.
+    pub(super) fn wrote(&self, progress: bool) {
+        match self.stalled.load(Ordering::Relaxed) {
+            0 if !progress => self.stalled.store(self.now(), Ordering::Relaxed),
+            since if since != 0 && progress => self.stalled.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
     /// Bytes came. On an idle HTTP/1.1 connection they are the beginning of a head; an h2 connection carries more than heads,
     /// so there the idle limit bounds both.
-    fn received(&self) {
+    pub(super) fn received(&self) {
         if self.doing.load(Ordering::Relaxed) == IDLE && !self.multiplexed.load(Ordering::Relaxed) {
             self.doing.store(HEAD, Ordering::Relaxed);
             self.since.store(self.now(), Ordering::Relaxed);
@@ -293,64 +300,6 @@ impl Answering {
     pub(crate) fn asked(&self, is_ready: bool) {
         let since = if is_ready { self.now.load(Ordering::Relaxed) } else { 0 };
         self.waits.store(since, Ordering::Relaxed);
-    }
-}
-
-/// A stream that notes its progress.
-#[derive(Debug)]
-pub(super) struct Paced<T> {
-    stream: T,
-    pulse: Arc<Pulse>,
-}
-
-impl<T> Paced<T> {
-    pub(super) fn new(stream: T, pulse: Arc<Pulse>) -> Self {
-        Self { stream, pulse }
-    }
-
-    fn wrote<R>(&self, result: Poll<R>) -> Poll<R> {
-        let stalled = &self.pulse.stalled;
-        match &result {
-            Poll::Pending if stalled.load(Ordering::Relaxed) == 0 => stalled.store(self.pulse.now(), Ordering::Relaxed),
-            Poll::Ready(_) if stalled.load(Ordering::Relaxed) != 0 => stalled.store(0, Ordering::Relaxed),
-            _ => {}
-        }
-        result
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.pulse.received();
-        }
-        result
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(result)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[std::io::IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(result)
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod connect;
 mod http1;
 mod pool;
+mod pool_key;
 mod request;
 mod rules;
 
@@ -28,7 +29,8 @@ pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
 pub use check::check;
 use pool::{Due, NotSent};
-pub use pool::{PoolKey, PoolPlace, Pools, Returned};
+pub use pool::{PoolPlace, Pools, Returned};
+pub use pool_key::PoolKey;
 use request::Again;
 pub use request::{Outgoing, OutgoingBody};
 pub use rules::{Protocol, Proxy, UpstreamRules};

@@ -3,6 +3,9 @@
 //! It is shared between the way that runs, the connection that awaits its answer and the body that is being sent, so
 //! every field is set once, by the one stage that learns it, and read by those that come later.
 
+mod learned;
+mod stage;
+
 use std::any::Any;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -10,16 +13,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 pub use audit::Outcome;
-use exchange::{Caller, Dialect, ExchangeId, OperationIndex, Timestamp, TraceContext};
-use http::{HeaderValue, Method};
+use exchange::{Dialect, ExchangeId, Timestamp, TraceContext};
+use http::Method;
 use parking_lot::Mutex;
+
+pub use learned::{Authenticated, Calling, CrossOrigin, Lookup, Own, Refusal, Routed, ShownToProvider, Subjects, Told};
+pub use stage::Stage;
 
 use crate::admission::Measure;
 use crate::listener::Place;
 use crate::origin::Origin;
 use crate::service::{EService, Holds};
 use crate::snapshot::Listener;
-use crate::vouchers::VoucherSource;
 use crate::worker::Worker;
 
 /// An exchange under way. What it began with is read as if it were its own.
@@ -64,198 +69,8 @@ pub struct Exchange {
     held: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
-/// Where a request goes.
-pub struct Routed {
-    /// The e-service.
-    pub service: Arc<EService>,
-    /// The operation of its contract.
-    pub operation: OperationIndex,
-    /// Decoded path parameters; taken by the contract stage.
-    pub path_parameters: Mutex<Vec<(Arc<str>, String)>>,
-    /// Where the path below the base path begins in the request's path.
-    pub below: usize,
-    /// What the gateway answers itself, without asking anybody.
-    pub own: Option<Own>,
-}
-
-/// A request to an e-service that pages of other origins may call.
-pub struct CrossOrigin {
-    /// The e-service.
-    pub service: Arc<EService>,
-    /// The origin of the page that asks, if it is one that may.
-    pub origin: Option<HeaderValue>,
-}
-
-/// An answer of the gateway's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Own {
-    /// `/status`: it lives.
-    Status,
-    /// OPTIONS: what a path can be asked.
-    Options {
-        /// The methods, as `Allow` lists them.
-        allow: String,
-    },
-}
-
-/// What is told of who asks, by the names of claims.
-pub type Told = Vec<(Box<str>, Box<str>)>;
-
-/// Who calls, and in whose name the exchange happens.
-pub struct Authenticated {
-    /// The instance of the e-service that the voucher chose.
-    pub instance: usize,
-    /// The proven claims; empty for an open e-service.
-    pub caller: Arc<Caller>,
-    /// Whether anything was proven: strangers are recorded under a budget.
-    pub proven: bool,
-    /// How many seconds old the keys were that the voucher was held against, where newer ones should have come.
-    pub keys_age: Option<u64>,
-    /// The evidence that was verified, in the words of policy.
-    pub evidence: &'static [&'static str],
-    /// What others are shown when we call them: of outbound e-services.
-    pub calling: Option<Calling>,
-}
-
-/// What a department calls others with.
-pub struct Calling {
-    /// Where the voucher comes from that the provider is shown.
-    pub voucher: Arc<VoucherSource>,
-    /// What the provider is told of who asks, by the claims' names. Personal data: never in a record's clear part or a log line.
-    pub told: Told,
-    /// Whether it is a declared batch process that asks.
-    pub automated: bool,
-}
-
-/// What a provider is shown.
-pub struct ShownToProvider {
-    /// What the voucher says.
-    pub voucher: Arc<Caller>,
-    /// The patterns of ModI, in the words of the record.
-    pub patterns: &'static [&'static str],
-}
-
-/// Whom the data is about: how many, and how they are identified; never who.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Subjects {
-    /// How many.
-    pub count: u32,
-    /// `codice_fiscale`, `partita_iva` …
-    pub kind: Option<&'static str>,
-}
-
-/// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// From the upstream, asked by this exchange.
-    Miss,
-    /// From the cache.
-    Hit {
-        /// The exchange whose answer it is.
-        origin: ExchangeId,
-        /// Its age in seconds.
-        age: u64,
-    },
-    /// From the upstream: the operation is not cached, or the cache could not serve.
-    Bypass,
-}
-
-/// Why an exchange was refused, for the record and the metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The stage that refused.
-    pub stage: Stage,
-    /// The kind of the problem.
-    pub kind: String,
-    /// The detail for the log, which the caller does not get.
-    pub cause: String,
-    /// How the record calls it.
-    pub outcome: Outcome,
-}
-
 /// The kind of the refusal that there is no room in the log.
 pub const AUDIT_UNAVAILABLE: &str = "audit-unavailable";
-
-/// The stages, for refusals, times and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Stage {
-    /// Limits of the head, and which e-service.
-    Route,
-    /// Who calls.
-    Authenticate,
-    /// How much they may.
-    Admit,
-    /// The body.
-    Read,
-    /// What was signed.
-    Integrity,
-    /// The message becomes a call.
-    Dialect,
-    /// The call against the contract.
-    Contract,
-    /// May they.
-    Policy,
-    /// The cache.
-    Lookup,
-    /// The adapter, on the way down.
-    Adapt,
-    /// What the provider is shown.
-    Voucher,
-    /// The begin frame.
-    Begin,
-    /// The upstream, until its answer is whole or its head is here.
-    Upstream,
-    /// The way up.
-    Answer,
-    /// The record.
-    Record,
-}
-
-impl Stage {
-    /// How many there are.
-    pub const COUNT: usize = 15;
-
-    /// All of them, in the order of the way.
-    pub const ALL: [Self; Self::COUNT] = [
-        Self::Route,
-        Self::Authenticate,
-        Self::Admit,
-        Self::Read,
-        Self::Integrity,
-        Self::Dialect,
-        Self::Contract,
-        Self::Policy,
-        Self::Lookup,
-        Self::Adapt,
-        Self::Voucher,
-        Self::Begin,
-        Self::Upstream,
-        Self::Answer,
-        Self::Record,
-    ];
-
-    /// The word in records, metrics and the demo.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Route => "route",
-            Self::Authenticate => "authenticate",
-            Self::Admit => "admit",
-            Self::Read => "read",
-            Self::Integrity => "integrity",
-            Self::Dialect => "dialect",
-            Self::Contract => "contract",
-            Self::Policy => "policy",
-            Self::Lookup => "lookup",
-            Self::Adapt => "adapter",
-            Self::Voucher => "voucher",
-            Self::Begin => "begin",
-            Self::Upstream => "upstream",
-            Self::Answer => "answer",
-            Self::Record => "record",
-        }
-    }
-}
 
 /// What an exchange begins with.
 pub struct Opening {

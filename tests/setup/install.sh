@@ -37,6 +37,7 @@ if [ "$what" != --build ]; then
     wants openssl openssl
     wants strace strace
     [ -e /usr/lib/*/faketime/libfaketimeMT.so.1 ] || missing+=(libfaketime)
+    [ -e /usr/lib/*/libnss_wrapper.so ] || missing+=(libnss-wrapper)
     wants libxml2-utils xmllint
     wants nginx-light nginx
     wants tinyproxy-bin tinyproxy

@@ -1,8 +1,10 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::Message;
 
 /// A request that a [`Rest`] department received whole.
 #[derive(Clone, Debug)]
@@ -13,6 +15,15 @@ pub struct Asked {
     pub headers: HashMap<String, String>,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+impl From<&Message> for Asked {
+    fn from(message: &Message) -> Self {
+        let mut lines = message.head.lines();
+        let target = lines.next().and_then(|line| line.rsplit_once(' ')).expect("a request line").0.to_owned();
+        let header = |line: &str| line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+        Self { target, headers: lines.filter_map(header).collect(), body: message.body.clone() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,12 +54,12 @@ pub struct Rest {
 impl Rest {
     /// A department that answers 200 with this JSON text.
     pub fn start(body: &str) -> Self {
-        Self::at(0, body)
+        Self::at("127.0.0.1:0", body)
     }
 
-    /// The same on this port.
-    pub fn at(port: u16, body: &str) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a port");
+    /// The same at this address.
+    pub fn at(address: impl ToSocketAddrs, body: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let serving = shared.clone();

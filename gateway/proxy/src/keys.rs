@@ -208,6 +208,7 @@ async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
         headers: HeaderMap::new(),
         body: OutgoingBody::Held(Bytes::new()),
         repeatable: true,
+        renewal: None,
     };
     let (answer, _) = upstream.send(pools, Instant::now(), outgoing).await;
     let answer = answer.map_err(|error| error.to_string())?;

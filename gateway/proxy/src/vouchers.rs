@@ -232,8 +232,14 @@ impl VoucherSource {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Asking twice gives two vouchers, which does no harm.
-        let outgoing =
-            Outgoing { method: Method::POST, path_and_query: String::new(), headers, body: OutgoingBody::Held(form), repeatable: true };
+        let outgoing = Outgoing {
+            method: Method::POST,
+            path_and_query: String::new(),
+            headers,
+            body: OutgoingBody::Held(form),
+            repeatable: true,
+            renewal: None,
+        };
         let (answer, _) = server.upstream.send(&server.pools, Instant::now(), outgoing).await;
         let Arriving { head, body, .. } = answer.map_err(|error| {
             note(&error.to_string());

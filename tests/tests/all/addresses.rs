@@ -1,6 +1,7 @@
 //! An upstream at several addresses: who is asked, who is left alone, and who comes back.
 
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -70,7 +71,7 @@ fn one_that_went_away_comes_back() {
         assert!(answer.status == 200 || answer.status == 502, "{answer:?}");
         (standing(&gateway, "ejected") > 0.5).then_some(())
     });
-    let back = Rest::at(port, "{}");
+    let back = Rest::at(("127.0.0.1", port), "{}");
     eventually("it is asked again", || {
         assert_eq!(post(&gateway).status, 200);
         (asked(&back) > 0).then_some(())
@@ -134,6 +135,35 @@ fn the_busier_one_is_asked_less() {
         assert_eq!(asked(&slow), held, "while it has more under way than the other");
         slow.open();
         assert!(waiting.into_iter().all(|one| one.join().expect("it ends").status == 200));
+    });
+}
+
+/// A name that moves is followed as fast as connections grow old, without a reload; meanwhile nobody is refused.
+#[test]
+fn a_name_is_looked_up_again() {
+    let (site, here) = (Site::new(), Rest::start("{}"));
+    let port = here.address.port();
+    let there = Rest::at(("127.0.0.2", port), "{}");
+    let hosts = site.path().join("hosts");
+    // Renamed into place, as whoever writes such a file does: nobody reads half of it.
+    let names = |address: &str| {
+        std::fs::write(site.path().join("next"), format!("{address} cose.interno.example\n")).expect("a folder can be written to");
+        std::fs::rename(site.path().join("next"), &hosts).expect("likewise");
+    };
+    names("127.0.0.1");
+    // The system's resolver, told another file of names than the machine's.
+    let mut resolver = Command::new("env");
+    resolver.args(["LD_PRELOAD=libnss_wrapper.so", &format!("NSS_WRAPPER_HOSTS={}", hosts.display())]);
+    let yaml = Site::configuration("", "", &format!("http://cose.interno.example:{port}/api"), "    upstream: { max_age: 1s }\n");
+    let gateway = Gateway::start_under(site.path(), &yaml, resolver).expect("a gateway");
+    for _ in 0..5 {
+        assert_eq!(post(&gateway).status, 200);
+    }
+    assert_eq!((asked(&here), asked(&there)), (5, 0));
+    names("127.0.0.2");
+    eventually("the other address is asked", || {
+        assert_eq!(post(&gateway).status, 200);
+        (asked(&there) > 0).then_some(())
     });
 }
 

@@ -1,10 +1,12 @@
 //! Who asks, for providers that want to know: told by the department, signed by the gateway, and bound to the voucher (AUDIT_REST_02);
 //! and the signature over the message (INTEGRITY_REST_02). A provider written in Python, with PyJWT, looks at what arrives.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 use tests::{
-    Answer, Asked, Gateway, LUCIA, Rest, Scene, Site, assert_problem, assert_says_nothing_internal, curl, hashed, lookup, python,
-    repository,
+    Answer, Asked, Connection, Gateway, LUCIA, Rest, Scene, Site, Witness, assert_problem, assert_says_nothing_internal, curl, hashed,
+    lookup, python, repository,
 };
 
 use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration};
@@ -143,6 +145,52 @@ fn who_asks_is_told_or_nobody_is_asked() {
         );
     }
     assert_eq!((outbound.tokens(), provider.asked().len()), (0, 0));
+}
+
+/// A provider that took a message and broke the connection may have seen its tokens, which it takes once only: what is declared to do no
+/// harm is signed anew before it is sent again, with the same content.
+#[test]
+fn what_is_sent_again_is_signed_again() {
+    let (scene, site) = (Scene::new(), Site::new());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let provider = Witness::new(move |stream| {
+        let mut wire = Connection::over(stream);
+        while let Some(request) = wire.request() {
+            let times = {
+                let mut seen = noted.lock().expect("no test panics in here");
+                seen.push(request);
+                seen.len()
+            };
+            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+            if times % 2 == 1 || wire.send(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let yaml = asking(&configuration(&scene, &site, "cose.yaml", &provider.url(), ""), "INTEGRITY_REST_02, AUDIT_REST_02")
+        .replace("    consumers:", "    operations: { crea: { idempotent: true } }\n    consumers:");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let outbound = Outbound::of(scene, site, gateway);
+    let answer = post(&outbound, &[&[SOCIALE][..], &WHO].concat(), r#"{"nome":"città"}"#);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let asked: Vec<Asked> = seen.lock().expect("no test panics in here").iter().map(Asked::from).collect();
+    let found: Vec<Value> = asked.iter().map(|asked| found(&outbound, asked)).collect();
+    assert_eq!((found.len(), outbound.tokens()), (2, 2));
+    assert!(found.iter().all(|found| found["faults"] == json!([])), "{found:?}");
+    for token in ["evidence", "signature", "voucher"] {
+        assert_ne!(found[0][token]["jti"], found[1][token]["jti"], "{token}");
+    }
+    assert_eq!(asked[0].body, asked[1].body);
+    let record = outbound.record_of(&answer);
+    assert_eq!((&record["ad"]["attempts"], &record["pdnd"]["jti"]), (&json!(2), &found[1]["voucher"]["jti"]), "the voucher that was taken");
+
+    // What nothing declares harmless is not sent again, signed or not.
+    let url = outbound.gateway.url("reparti", "/r/registra");
+    let who: Vec<&str> = WHO.iter().flat_map(|header| ["-H", header]).collect();
+    let answer = curl(&[&["-H", SOCIALE, "-H", "content-type: application/json", "-d", "{}"], &who[..], &[&url]].concat());
+    assert_problem(&answer, 502, "bad-upstream-answer");
+    assert_eq!(seen.lock().expect("no test panics in here").len(), 3);
 }
 
 /// A process is nobody: it says what it is, whatever its caller sends, and the record says that nobody asked.

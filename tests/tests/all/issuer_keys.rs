@@ -98,7 +98,7 @@ fn a_key_server_that_is_down_at_the_start_comes_back_by_itself() {
     assert_eq!((ready_now.status, String::from_utf8_lossy(&ready_now.body).trim()), (503, "no keys of sandbox"));
     assert_eq!(scene.sandbox.department.accesses().total(), 0);
 
-    let keys = tests::Rest::at(port, &scene.sandbox.pdnd.jwks().to_string());
+    let keys = tests::Rest::at(("127.0.0.1", port), &scene.sandbox.pdnd.jwks().to_string());
     ready(&gateway);
     assert_eq!(search(&gateway, &voucher).status, 200);
     assert_eq!(keys.asked().len(), 1);

@@ -46,8 +46,8 @@ pub struct Exchange {
     pub channel: OnceLock<String>,
     /// What policy said.
     pub decision: OnceLock<policy::Decision>,
-    /// What the provider is shown: set by `voucher`, when all of it is in the request.
-    pub shown: OnceLock<ShownToProvider>,
+    /// What the provider is shown: set by `voucher`, when all of it is in the request, and once more with each repetition.
+    shown: Mutex<Option<Arc<ShownToProvider>>>,
     /// Where the answer came from.
     pub lookup: OnceLock<Lookup>,
     /// How often the upstream was asked.
@@ -118,7 +118,7 @@ impl Exchange {
             subjects: OnceLock::new(),
             channel: OnceLock::new(),
             decision: OnceLock::new(),
-            shown: OnceLock::new(),
+            shown: Mutex::default(),
             lookup: OnceLock::new(),
             attempts: AtomicU32::new(0),
             request_bytes: AtomicU64::new(0),
@@ -202,6 +202,16 @@ impl Exchange {
     /// Who calls, which every stage below `authenticate` may rely on.
     pub fn authenticated(&self) -> &Authenticated {
         self.caller.get().expect("the authenticate stage stands above and sets it")
+    }
+
+    /// What the provider is shown, the last of it.
+    pub fn shown(&self) -> Option<Arc<ShownToProvider>> {
+        self.shown.lock().clone()
+    }
+
+    /// The provider is shown this.
+    pub fn show(&self, shown: ShownToProvider) {
+        *self.shown.lock() = Some(Arc::new(shown));
     }
 
     /// Keeps something until the exchange has ended, its answer's body included.

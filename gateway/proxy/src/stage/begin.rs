@@ -50,7 +50,8 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     record.delegate = instance.and_then(|instance| instance.delegate.as_ref()).map(Tenant::name);
     record.department = authenticated.caller.department.as_deref();
     record.operation = Some(&routed.service.operations[routed.operation]);
-    record.caller = Some(exchange.shown.get().map_or(&authenticated.caller, |shown| &shown.voucher));
+    let shown = exchange.shown();
+    record.caller = Some(shown.as_ref().map_or(&authenticated.caller, |shown| &shown.voucher));
     record.trace = Some(exchange.trace);
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
     let mut bytes = exchange.worker.scratch();

@@ -189,6 +189,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     });
     let mut obligations: Vec<&str> = Vec::new();
     let mut withheld: Vec<String> = Vec::new();
+    let shown;
     if let Some(authenticated) = exchange.caller.get() {
         let instance = definition.instances.get(authenticated.instance);
         record.tenant = instance.map(|instance| instance.tenant.name());
@@ -198,12 +199,12 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         record.environment = issuer.map(|issuer| &*issuer.name);
         if authenticated.proven {
             // What was prepared for a provider who was then not asked was shown to nobody.
-            let shown = exchange.shown.get().filter(|_| exchange.attempts.load(Ordering::Relaxed) > 0);
+            shown = exchange.shown().filter(|_| exchange.attempts.load(Ordering::Relaxed) > 0);
             record.keys_age = authenticated.keys_age;
-            record.caller = Some(shown.map_or(&authenticated.caller, |shown| &shown.voucher));
-            let patterns = match (definition.direction, shown) {
+            record.caller = Some(shown.as_ref().map_or(&authenticated.caller, |shown| &shown.voucher));
+            let patterns = match (definition.direction, &shown) {
                 (Direction::Inbound, _) => &["ID_AUTH_REST_01"][..],
-                (Direction::Outbound, shown) => shown.map_or(&[][..], |shown| shown.patterns),
+                (Direction::Outbound, shown) => shown.as_ref().map_or(&[][..], |shown| shown.patterns),
             };
             record.modi = ModiUse { patterns: Strings::Slices(patterns), audit_bound: None };
         }

@@ -1,18 +1,32 @@
 //! The upstream: the end of the way down.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::exchange::Stage;
+use crate::exchange::{Exchange, Stage};
 use crate::listener::TRACEPARENT;
 use crate::message::{Request, RequestBody, RequestMessage, Response, ResponseBody};
 use crate::rejection::Rejection;
-use crate::upstream::{Outgoing, OutgoingBody};
+use crate::upstream::{Outgoing, OutgoingBody, Renewal};
+
+/// A message that is signed for the provider.
+struct Signing {
+    exchange: Arc<Exchange>,
+    body: Bytes,
+}
+
+impl Renewal for Signing {
+    fn renew(&self, headers: HeaderMap) -> BoxFuture<'_, Option<HeaderMap>> {
+        Box::pin(super::voucher::sign_again(&self.exchange, headers, self.body.clone()))
+    }
+}
 
 /// Asks the upstream and waits for the head of its answer.
 pub async fn upstream(request: Request) -> Result<Response, Rejection> {
@@ -36,19 +50,19 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
         (UpstreamBody::AsReceived, RequestBody::Unread(body)) if body.is_empty() => OutgoingBody::Held(Bytes::new()),
         (UpstreamBody::AsReceived, RequestBody::Unread(body)) => OutgoingBody::Streamed(body),
     };
-    let outgoing = Outgoing {
-        method: asked.method,
-        path_and_query: asked.path_and_query,
-        headers,
-        body,
-        // What is signed for one exchange may be taken once only.
-        repeatable: (rules.safe || rules.idempotent) && service.definition.modi.is_none(),
+    let repeatable = rules.safe || rules.idempotent;
+    let renewal = match &body {
+        OutgoingBody::Held(body) if repeatable && service.definition.modi.is_some() => {
+            Some(Box::new(Signing { exchange: exchange.clone(), body: body.clone() }) as Box<dyn Renewal>)
+        }
+        _ => None,
     };
+    let outgoing = Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable, renewal };
     let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
     if answer.head.status == StatusCode::UNAUTHORIZED
-        && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown.get())
+        && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown())
     {
         calling.voucher.refused(&shown.voucher);
     }

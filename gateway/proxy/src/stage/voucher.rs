@@ -16,7 +16,7 @@ use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::clock;
 use crate::config::{ClientRules, ModiRules};
-use crate::exchange::{ShownToProvider, Stage, Told};
+use crate::exchange::{Exchange, ShownToProvider, Stage, Told};
 use crate::message::{Request, RequestBody};
 use crate::rejection::{IntegrityError, Rejection};
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
@@ -40,14 +40,14 @@ pub fn voucher(mut request: Request) -> Checked {
     }
     let source = calling.voucher.clone();
     if exchange.service().definition.modi.is_some() {
-        return Checked::later(signed(request, source));
+        return Checked::later(signed(request));
     }
     if let Some(held) = source.at_hand() {
-        return show(&mut request, &held.voucher, PLAIN).map(|()| request).into();
+        return headers(&mut request).map(|headers| show(&exchange, headers, &held.voucher, PLAIN)).map(|()| request).into();
     }
     Checked::later(async move {
         let held = source.get().await?;
-        show(&mut request, &held.voucher, PLAIN)?;
+        show(&exchange, headers(&mut request)?, &held.voucher, PLAIN);
         Ok(request)
     })
 }
@@ -56,29 +56,40 @@ pub fn voucher(mut request: Request) -> Checked {
 const PLAIN: &[&str] = &["ID_AUTH_REST_01"];
 
 /// Shows the voucher, after what else there is: from here on all of it is in the request.
-fn show(request: &mut Request, shown: &Shown, patterns: &'static [&'static str]) -> Result<(), Rejection> {
-    headers(request)?.insert(SHOWN_IN, shown.header.clone());
-    let _ = request.exchange.shown.set(ShownToProvider { voucher: shown.claims.clone(), patterns });
-    Ok(())
+fn show(exchange: &Exchange, headers: &mut HeaderMap, shown: &Shown, patterns: &'static [&'static str]) {
+    headers.insert(SHOWN_IN, shown.header.clone());
+    exchange.show(ShownToProvider { voucher: shown.claims.clone(), patterns });
 }
 
 fn headers(request: &mut Request) -> Result<&mut HeaderMap, Rejection> {
     Ok(&mut request.upstream.as_mut().ok_or(Rejection::Internal)?.headers)
 }
 
-/// Evidence, then the voucher that may be bound to it, then the signature over the message, which lives shortest.
-async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Request, Rejection> {
+async fn signed(mut request: Request) -> Result<Request, Rejection> {
     let exchange = request.exchange.clone();
+    let body = outgoing(&request)?;
+    sign_all(&exchange, headers(&mut request)?, body).await?;
+    Ok(request)
+}
+
+/// Signs anew what is sent once more: what was signed may have been taken, and is taken once only. `None` where that fails.
+pub(super) async fn sign_again(exchange: &Exchange, mut headers: HeaderMap, body: Bytes) -> Option<HeaderMap> {
+    sign_all(exchange, &mut headers, body).await.ok().map(|()| headers)
+}
+
+/// Evidence, then the voucher that may be bound to it, then the signature over the message, which lives shortest.
+async fn sign_all(exchange: &Exchange, headers: &mut HeaderMap, body: Bytes) -> Result<(), Rejection> {
     let (Some(rules), Some(calling)) = (&exchange.service().definition.modi, &exchange.authenticated().calling) else {
         return Err(Rejection::Internal);
     };
+    let source = &calling.voucher;
     // Whether it was right has been looked at; what is sent is another message.
-    headers(&mut request)?.remove(DIGEST);
+    headers.remove(DIGEST);
     let mut digest = None;
     if let Some(evidence) = &rules.evidence {
-        let token = track(rules, evidence.bound, &calling.told, &source).await?;
+        let token = track(rules, evidence.bound, &calling.told, source).await?;
         digest = evidence.bound.then(|| trust::evidence_digest(&token));
-        headers(&mut request)?.insert(EVIDENCE, value(&token)?);
+        headers.insert(EVIDENCE, value(&token)?);
     }
     let (own, held);
     let shown = match digest {
@@ -95,13 +106,12 @@ async fn signed(mut request: Request, source: Arc<VoucherSource>) -> Result<Requ
         }
     };
     // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
-    let body = if rules.integrity { outgoing(&request)? } else { Bytes::new() };
-    let is_signed = !body.is_empty();
+    let is_signed = rules.integrity && !body.is_empty();
     if is_signed {
-        integrity(&mut request, rules, source.client(), body).await?;
+        integrity(headers, rules, source.client(), body).await?;
     }
-    show(&mut request, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)))?;
-    Ok(request)
+    show(exchange, headers, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
+    Ok(())
 }
 
 /// The patterns that the provider is shown, in the words of the record.
@@ -116,13 +126,18 @@ fn patterns(is_signed: bool, bound: Option<bool>) -> &'static [&'static str] {
     }
 }
 
-/// The bytes that will be sent, which are held because they are signed.
+/// The bytes that will be sent, held where they are signed; none where nobody has to know them.
 fn outgoing(request: &Request) -> Result<Bytes, Rejection> {
     match (&request.upstream.as_ref().ok_or(Rejection::Internal)?.body, &request.body) {
         (UpstreamBody::Bytes(bytes), _) | (UpstreamBody::AsReceived, RequestBody::Held(bytes)) => Ok(bytes.clone()),
         (UpstreamBody::AsReceived, RequestBody::Unread(body)) if body.is_empty() => Ok(Bytes::new()),
+        (UpstreamBody::AsReceived, RequestBody::Unread(_)) if !signs(&request.exchange) => Ok(Bytes::new()),
         (UpstreamBody::AsReceived, RequestBody::Unread(_)) => Err(Rejection::Internal),
     }
+}
+
+fn signs(exchange: &Exchange) -> bool {
+    exchange.service().definition.modi.as_ref().is_some_and(|rules| rules.integrity)
 }
 
 async fn track(rules: &ModiRules, bound: bool, told: &Told, source: &VoucherSource) -> Result<String, Rejection> {
@@ -138,8 +153,7 @@ async fn track(rules: &ModiRules, bound: bool, told: &Told, source: &VoucherSour
     .await
 }
 
-async fn integrity(request: &mut Request, rules: &ModiRules, client: &Arc<ClientRules>, body: Bytes) -> Result<(), Rejection> {
-    let headers = headers(request)?;
+async fn integrity(headers: &mut HeaderMap, rules: &ModiRules, client: &Arc<ClientRules>, body: Bytes) -> Result<(), Rejection> {
     // What is sent is what is signed: one value, as text.
     let text = |name: HeaderName| {
         let mut values = headers.get_all(name).iter();

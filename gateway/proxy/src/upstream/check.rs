@@ -57,6 +57,7 @@ async fn asks(upstream: &Upstream, pools: &Pools, checks: &CheckRules) -> Result
         headers: HeaderMap::new(),
         body: OutgoingBody::Held(Bytes::new()),
         repeatable: false,
+        renewal: None,
     };
     let (answer, _) = upstream.send(pools, Instant::now(), outgoing).await;
     let answer = answer.map_err(|error| error.to_string())?;

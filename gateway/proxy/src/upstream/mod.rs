@@ -32,7 +32,7 @@ use pool::{Due, NotSent};
 pub use pool::{PoolPlace, Pools, Returned};
 pub use pool_key::PoolKey;
 use request::Again;
-pub use request::{Outgoing, OutgoingBody};
+pub use request::{Outgoing, OutgoingBody, Renewal};
 pub use rules::{Protocol, Proxy, UpstreamRules};
 
 /// What is counted of an upstream over all workers; it outlives a reload.
@@ -149,7 +149,7 @@ impl Upstream {
         &self,
         pools: &Pools,
         mut now: Instant,
-        outgoing: Outgoing,
+        mut outgoing: Outgoing,
         attempts: &mut u32,
     ) -> Result<Arriving, UpstreamError> {
         let rules = &self.rules;
@@ -158,7 +158,7 @@ impl Upstream {
         };
         let deadline = now + rules.total_timeout;
         self.state.budget.deposit();
-        let repeatable = outgoing.repeatable;
+        let (repeatable, renewal) = (outgoing.repeatable, outgoing.renewal.take());
         let mut request = outgoing.into_request(rules)?;
         let mut tried = Tried::new(self);
         loop {
@@ -188,11 +188,15 @@ impl Upstream {
             let error = broken.and_then(|broken| broken.cause()).map_or(error, UpstreamError::CallerBody);
             self.count_failure(passage, &error, at);
             match again {
-                Some(again) if is_transient(&error) && self.state.budget.withdraw() => {
-                    (now, request) = (Instant::now(), again.into_request(rules)?);
-                }
+                Some(again) if is_transient(&error) && self.state.budget.withdraw() => request = again.into_request(rules)?,
                 _ => return Err(error),
             }
+            if let Some(renewal) = &renewal {
+                let renewed = tokio::time::timeout_at(deadline.into(), renewal.renew(std::mem::take(request.headers_mut()))).await;
+                let Ok(Some(headers)) = renewed else { return Err(error) };
+                *request.headers_mut() = headers;
+            }
+            now = Instant::now();
         }
     }
 

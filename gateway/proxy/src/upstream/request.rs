@@ -1,6 +1,9 @@
 //! What an upstream is asked: made into a request, and noted so that it can be sent once more.
 
+use std::fmt;
+
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Uri};
@@ -21,6 +24,20 @@ pub struct Outgoing {
     pub body: OutgoingBody,
     /// Whether sending it twice does no harm: declared safe or idempotent.
     pub repeatable: bool,
+    /// What has to be made anew for that.
+    pub renewal: Option<Box<dyn Renewal>>,
+}
+
+/// Makes anew what may be taken once only, before a request is sent again.
+pub trait Renewal: Send + Sync {
+    /// The headers for the next time, from those of the last; `None` where there are none to be had.
+    fn renew(&self, headers: HeaderMap) -> BoxFuture<'_, Option<HeaderMap>>;
+}
+
+impl fmt::Debug for dyn Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewal")
+    }
 }
 
 /// The body of an outgoing request.
@@ -37,7 +54,7 @@ pub(super) type Request = Box<http::Request<UpstreamRequestBody>>;
 
 impl Outgoing {
     pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
-        let Self { method, path_and_query, mut headers, body, repeatable: _ } = self;
+        let Self { method, path_and_query, mut headers, body, repeatable: _, renewal: _ } = self;
         headers.remove(CONTENT_LENGTH);
         let target = match (path_and_query.as_str(), rules.base_path.as_str()) {
             ("", "") => "/".to_owned(),

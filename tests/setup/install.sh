@@ -42,6 +42,7 @@ if [ "$what" != --build ]; then
     wants nginx-light nginx
     wants tinyproxy-bin tinyproxy
     wants haproxy haproxy
+    wants systemd systemd-analyze
     wants openjdk-17-jdk-headless javac java
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.

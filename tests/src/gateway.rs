@@ -66,7 +66,7 @@ impl Gateway {
             .spawn()
             .map_err(|error| error.to_string())?;
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let expected = yaml.matches("address:").count();
+        let expected = yaml.matches("address:").count() + yaml.matches("metrics:").count();
         let mut addresses = HashMap::new();
         let mut listening = Vec::new();
         let mut said = String::new();

@@ -66,7 +66,7 @@ pub(crate) fn status(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn print_status(status: &Status) {
     let readiness = if status.missing.is_empty() { "ready".to_owned() } else { format!("NOT READY: {}", status.missing.join(", ")) };
-    println!("{} (varco {}): {readiness}", status.installation, status.version);
+    println!("{} at {} (varco {}): {readiness}", status.installation, status.node, status.version);
     println!("  configuration {}", status.configuration);
     println!("  audit log {}, {} bytes waiting; {} bytes of bodies held", status.log, status.log_queue, status.buffered);
     for ListenerStatus { name, addresses, free } in &status.listeners {

@@ -69,6 +69,9 @@ fn tell(running: &Running) {
     if let Some(admin) = &running.admin {
         let _ = writeln!(out, "listening admin {admin}");
     }
+    if let Some(metrics) = running.metrics {
+        let _ = writeln!(out, "listening metrics {metrics}");
+    }
 }
 
 /// What ends the gateway from outside.

@@ -4,7 +4,6 @@
 //! at [`gateway`], which shows the whole way of a request.
 
 mod admin;
-mod admin_status;
 mod admission;
 mod body;
 mod budget;
@@ -35,7 +34,7 @@ mod watch;
 mod worker;
 
 pub use admin::fault_json;
-pub use admin_status::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
+pub use admin::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
 pub use exchange::Stage;
 pub use plan::{Action, Change, Part, Plan};
 pub use reload::{ReloadError, Reloader};

@@ -159,9 +159,10 @@ fn named<const N: usize>(same: [(&'static str, bool); N]) -> Vec<Word> {
 
 /// What is made once a process: the log, the threads, what bounds them together.
 fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
-    let address = |configuration: &Configuration| configuration.admin.as_ref().map(|admin| admin.address.clone());
+    let address = |configuration: &Configuration| configuration.admin.as_ref().map(|admin| (admin.address.clone(), admin.metrics));
     named([
         ("installation", old.installation == new.installation),
+        ("node", old.node == new.node),
         ("workers", old.workers == new.workers || !new.workers_written),
         ("limits.buffered_bytes", old.buffered_bytes == new.buffered_bytes),
         ("limits.cache_bytes", old.cache_bytes == new.cache_bytes),

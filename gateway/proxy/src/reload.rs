@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin_status::ListenerStatus;
+use crate::admin::ListenerStatus;
 use crate::clock;
 use crate::config::{self, Configuration};
 use crate::keys::Issuer;
@@ -132,7 +132,7 @@ impl Prepared {
 
     /// Which configuration is in force is a record of its own, so that every later decision can be traced to its text.
     pub(crate) fn note(&self, log: &store::WorkerLog) -> Result<(), ReloadError> {
-        let mut record = Record::new(Event::ConfigLoaded, &self.snapshot.common.installation, clock::now());
+        let mut record = Record::new(Event::ConfigLoaded, &self.snapshot.common.node, clock::now());
         record.configuration = Some(&self.snapshot.common.hash);
         let mut bytes = Vec::new();
         let written = record.to_jcs(&mut bytes).map_err(|error| error.to_string());

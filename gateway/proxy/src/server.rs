@@ -4,8 +4,7 @@
 //! committer thread is the audit log's own. Nothing is shared between workers but what [`State`] holds.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -17,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::{self, Admin};
-use crate::config::{AdminAddress, Configuration};
+use crate::admin::AdminSockets;
+use crate::config::Configuration;
 use crate::gateway::gateway;
 use crate::listener::{self, BindError, Pulses, Serving, Told};
 use crate::metrics::CommitObserver;
@@ -68,6 +67,8 @@ type Workers = Vec<JoinHandle<bool>>;
 pub struct Running {
     /// Where the admin listener listens: an address and port, or a path.
     pub admin: Option<String>,
+    /// Where its metrics listen for the network, if they do.
+    pub metrics: Option<SocketAddr>,
     /// What is shared: for tests and the demo.
     pub state: Arc<State>,
     /// The configuration in force.
@@ -83,7 +84,7 @@ pub struct Running {
 /// Starts a gateway: the log, the sockets, the threads.
 pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let configuration = Arc::new(configuration);
-    let mut options = store::Options::new(configuration.audit.origin.clone(), configuration.installation.to_string());
+    let mut options = store::Options::new(configuration.audit.origin.clone(), configuration.node.to_string());
     options.queue_bytes = configuration.audit.queue_bytes as usize;
     options.queue_reserve = options.queue_bytes / 4;
     let observer = Arc::new(CommitObserver::default());
@@ -93,8 +94,8 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let state = Arc::new(State::new(&configuration, audit, control.handle().clone()));
     observer.attach(&state.metrics);
     let first = Prepared::first(&configuration, &state)?;
-    let admin = configuration.admin.as_ref().map(|rules| AdminSocket::open(&rules.address)).transpose()?;
-    let admin_address = admin.as_ref().map(AdminSocket::name);
+    let admin = configuration.admin.as_ref().map(AdminSockets::open).transpose()?;
+    let (admin_address, metrics_address) = admin.as_ref().map(AdminSockets::names).unzip();
     first.recall(None, &state)?;
     let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
     let (workers, doors) = spawn_workers(&configuration, &state, &ending)?;
@@ -102,6 +103,7 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let control_thread = control_thread(control, reloader.clone(), state.clone(), admin, stopping.clone())?;
     Ok(Running {
         admin: admin_address,
+        metrics: metrics_address.flatten(),
         state,
         reloader,
         ending,
@@ -158,7 +160,7 @@ fn control_thread(
     runtime: Runtime,
     reloader: Arc<Reloader>,
     state: Arc<State>,
-    admin: Option<AdminSocket>,
+    admin: Option<AdminSockets>,
     stop: CancellationToken,
 ) -> Result<JoinHandle<()>, StartError> {
     let run = move || {
@@ -168,10 +170,7 @@ fn control_thread(
             tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0]));
             let serving = async {
                 match admin {
-                    Some(admin) => {
-                        let routes = admin::routes(Admin { state, reloader, is_guarded: admin.is_guarded() });
-                        admin.serve(routes).await
-                    }
+                    Some(admin) => admin.serve(state, reloader).await,
                     None => std::future::pending().await,
                 }
             };
@@ -184,59 +183,6 @@ fn control_thread(
         runtime.shutdown_background();
     };
     Ok(std::thread::Builder::new().name("varco-control".into()).spawn(run)?)
-}
-
-/// The admin listener's socket.
-enum AdminSocket {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener, PathBuf),
-}
-
-impl AdminSocket {
-    fn open(address: &AdminAddress) -> Result<Self, BindError> {
-        Self::bind(address).map_err(|source| BindError { address: address.to_string(), source })
-    }
-
-    fn bind(address: &AdminAddress) -> std::io::Result<Self> {
-        match address {
-            AdminAddress::Tcp(address) => {
-                let socket = std::net::TcpListener::bind(address)?;
-                socket.set_nonblocking(true)?;
-                Ok(Self::Tcp(socket))
-            }
-            AdminAddress::Socket(path) => {
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder)?;
-                }
-                // One that a killed gateway left behind; that no other uses the data folder was made sure of before.
-                let _ = std::fs::remove_file(path);
-                let socket = std::os::unix::net::UnixListener::bind(path)?;
-                // Whoever may write to it may reload: the owner and the group, whatever the umask.
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-                socket.set_nonblocking(true)?;
-                Ok(Self::Unix(socket, path.clone()))
-            }
-        }
-    }
-
-    /// Whether the system says who may ask: the rights of a socket's folder do, a port of the loopback is anybody's on the machine.
-    fn is_guarded(&self) -> bool {
-        matches!(self, Self::Unix(..))
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Tcp(socket) => socket.local_addr().map(|address| address.to_string()).unwrap_or_default(),
-            Self::Unix(_, path) => path.display().to_string(),
-        }
-    }
-
-    async fn serve(self, routes: axum::Router) -> std::io::Result<()> {
-        match self {
-            Self::Tcp(socket) => axum::serve(tokio::net::TcpListener::from_std(socket)?, routes).await,
-            Self::Unix(socket, _) => axum::serve(tokio::net::UnixListener::from_std(socket)?, routes).await,
-        }
-    }
 }
 
 impl Running {

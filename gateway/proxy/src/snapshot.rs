@@ -31,8 +31,10 @@ pub struct Snapshot {
 
 /// What every exchange of a snapshot needs, whatever its listener.
 pub struct Common {
-    /// The name of the installation: `node` of a record.
+    /// The name of the installation.
     pub installation: Arc<str>,
+    /// The name of this process: `node` of a record.
+    pub node: Arc<str>,
     /// SHA-256 of the configuration.
     pub hash: Fixed,
     /// What a problem's kind is appended to.
@@ -87,6 +89,7 @@ impl Snapshot {
         let portals: Vec<_> = configuration.portals.iter().map(|portal| state.issuer(&portal.issuer)).collect();
         let common = Arc::new(Common {
             installation: configuration.installation.clone(),
+            node: configuration.node.clone(),
             hash: Fixed::digest(&configuration.hash),
             problem_base: configuration.problem_base.clone(),
         });

@@ -1,12 +1,108 @@
 //! What stands in `deploy/` beside the binary.
 
 use std::collections::HashSet;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
-use tests::{Connection, Gateway, Rest, Scene, Site, eventually, repository};
+use tests::{Connection, Gateway, Rest, Scene, Site, eventually, repository, varco};
 
+use crate::authority::Authority;
 use crate::outbound::{Outbound, SOCIALE, configuration};
+
+/// Runs a program of the tests' Python environment, or of the system, at the top of the repository.
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let ours = repository().join(".work/venv/bin").join(program);
+    let program = if ours.is_file() { ours.as_os_str() } else { program.as_ref() };
+    Command::new(program).args(arguments).current_dir(repository()).output().expect("tests/setup/install.sh has installed it")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The configuration that stands under all of them can be used, once what it names is there.
+#[test]
+fn the_example_is_a_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (root, path) = (repository().display().to_string(), folder.path());
+    let example = std::fs::read_to_string(repository().join("deploy/etc/varco.yaml")).expect("the example");
+    std::fs::copy(repository().join("deploy/etc/anagrafe.cedar"), path.join("anagrafe.cedar")).expect("its policy");
+    for (folder, name) in [("tls", "server"), ("keys", "pdnd")] {
+        std::fs::create_dir(path.join(folder)).expect("a folder");
+        Authority::new(&path.join(folder), "ca").sign(&path.join(folder), name, &["localhost"]);
+    }
+    let key = run("openssl", &["genpkey", "-algorithm", "RSA", "-out", &path.join("keys/pdnd.pem").display().to_string()]);
+    assert!(key.status.success());
+    let example = example.replace("/usr/share/varco", &root).replace("/run/varco", "run").replace("/var/lib/varco", "data");
+    std::fs::write(path.join("varco.yaml"), &example).expect("a folder can be written to");
+    assert!(text(&varco(path, &["check", "-c", "varco.yaml"])).contains("`env:VARCO_NODE` is no name of a node"), "it has no name yet");
+    std::fs::write(path.join("varco.yaml"), example.replace("env:VARCO_NODE", "varco-0")).expect("a folder can be written to");
+    let said = text(&varco(path, &["check", "-c", "varco.yaml"]));
+    assert!(said.contains("the configuration can be used") && !said.contains("warning"), "{said}");
+}
+
+#[test]
+fn the_container_file_keeps_to_the_linters_rules() {
+    let said = run("hadolint", &["deploy/Containerfile"]);
+    assert!(said.status.success(), "{}", text(&said));
+}
+
+/// 1.6 of 10, where 0 is a service that can do nothing at all.
+#[test]
+fn the_unit_is_as_closed_as_systemd_can_tell() {
+    let said = run("systemd-analyze", &["security", "--offline=true", "--threshold=16", "deploy/varco.service"]);
+    assert!(said.status.success(), "{}", text(&said));
+}
+
+/// Helm makes of the chart what Kubernetes takes: the example as it is, one log a pod, nothing that could be written to but that.
+#[test]
+fn the_chart_makes_what_kubernetes_takes() {
+    const GIVEN: [&str; 6] = [
+        "--set",
+        "image.repository=registry.example/varco",
+        "--set-file",
+        "config=deploy/etc/varco.yaml",
+        "--set-file",
+        "files.anagrafe\\.cedar=deploy/etc/anagrafe.cedar",
+    ];
+    const SECRET: &str = r#"secrets=[{"name":"tls","items":[{"key":"tls.crt","path":"tls/server.pem"}]}]"#;
+    let helm = |arguments: &[&str]| run("helm", &[arguments, &GIVEN].concat());
+    let said = helm(&["lint", "--strict", "deploy/chart"]);
+    assert!(said.status.success(), "{}", text(&said));
+    for more in [&["--set", "replicas=3", "--set-json", SECRET][..], &["--set", "openshift=true"]] {
+        let made = helm(&[&["template", "prova", "deploy/chart"], more].concat());
+        assert!(made.status.success(), "{}", text(&made));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("made.yaml").display().to_string();
+        std::fs::write(&file, &made.stdout).expect("a folder can be written to");
+        for version in ["1.27", "1.37"] {
+            let said = run("kubernetes-validate", &["--strict", "-k", version, &file]);
+            assert!(said.status.success(), "{}", text(&said));
+        }
+        let read = "import json, sys, yaml; print(json.dumps([one for one in yaml.safe_load_all(open(sys.argv[1])) if one]))";
+        let objects: Value = serde_json::from_slice(&run("python", &["-c", read, &file]).stdout).expect("JSON");
+        let of = |kind: &str| objects.as_array().expect("objects").iter().find(|object| object["kind"] == kind).expect("it is made");
+        let example = std::fs::read_to_string(repository().join("deploy/etc/varco.yaml")).expect("the example");
+        assert_eq!(of("ConfigMap")["data"]["varco.yaml"], example.as_str());
+        let spec = &of("StatefulSet")["spec"];
+        let (pod, container) = (&spec["template"]["spec"], &spec["template"]["spec"]["containers"][0]);
+        assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(spec["volumeClaimTemplates"][0]["metadata"]["name"], "audit");
+        assert_eq!(pod["securityContext"].get("runAsUser").is_none(), more.contains(&"openshift=true"), "OpenShift chooses the user");
+        let written: Vec<&Value> = container["volumeMounts"]
+            .as_array()
+            .expect("mounts")
+            .iter()
+            .filter(|mount| mount["readOnly"] != true)
+            .map(|mount| &mount["mountPath"])
+            .collect();
+        assert_eq!(written, ["/var/lib/varco", "/run/varco"]);
+    }
+    let without = run("helm", &["template", "prova", "deploy/chart", "--set", "image.repository=r"]);
+    assert!(!without.status.success() && text(&without).contains("give the configuration"), "{}", text(&without));
+    let misspelt = helm(&["template", "prova", "deploy/chart", "--set", "replica=3"]);
+    assert!(!misspelt.status.success() && text(&misspelt).contains("replica"), "{}", text(&misspelt));
+}
 
 /// The bill of materials names what is built and nothing that only tests need, holds each to the lock file's checksum, and is closed.
 #[test]

@@ -1,6 +1,7 @@
 //! What an operator sees: metrics, liveness, readiness, log lines.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use serde_json::Value;
 use tests::{Gateway, LUCIA, Rest, Scene, Site, Witness, curl, eventually, lookup, varco};
@@ -115,7 +116,7 @@ fn the_status_says_what_is_missing_and_an_exchange_is_found_by_its_id() {
     let text = String::from_utf8_lossy(&fresh.stdout).into_owned();
     assert!(fresh.status.success(), "{fresh:?}");
     for line in [
-        "prova (varco ",
+        "prova at prova (varco ",
         ": ready",
         "audit log open",
         "listener web at 127.0.0.1:",
@@ -138,6 +139,46 @@ fn the_status_says_what_is_missing_and_an_exchange_is_found_by_its_id() {
     assert_eq!(asked("qualunque").status, 400);
     gateway.stop();
     assert!(!status(&[]).status.success(), "nobody is there to be asked");
+}
+
+/// The network may see metrics and whether it lives, and nothing else; and several under one configuration have names and logs of their own.
+#[test]
+fn the_network_reads_metrics_and_nothing_else() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let yaml = Site::configuration("", "", &format!("http://{}", upstream.address), "")
+        .replace("admin: { address: \"127.0.0.1:0\" }", "admin: { address: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\nnode: \"env:NODO\"")
+        .replace("prova.example/log", "\"prova.example/{node}\"");
+    let mut named = Command::new("env");
+    named.arg("NODO=varco-1");
+    let mut gateway = Gateway::start_under(site.path(), &yaml, named).expect("a gateway");
+    for (path, status) in [
+        ("/metrics", 200),
+        ("/live", 200),
+        ("/ready", 200),
+        ("/status", 404),
+        ("/reload", 404),
+        ("/plan", 404),
+        ("/openapi.yaml", 404),
+        ("/exchanges/01a20330-913e-729f-88da-52621d474dd3", 404),
+    ] {
+        assert_eq!(curl(&[&gateway.url("metrics", path)]).status, status, "{path}");
+    }
+    assert_eq!(curl(&[&gateway.url("web", "/c/v1/cose")]).status, 200);
+    assert_eq!(site.record(|record| record["ev"] == "exchange")["node"], "varco-1");
+    gateway.stop();
+    let log = site.path().join("audit");
+    let segments = std::fs::read_dir(log).expect("a log").filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
+    let is_named = |bytes: &Vec<u8>| bytes.windows(21).any(|part| part == b"prova.example/varco-1");
+    assert!(segments.filter(|bytes| bytes.len() > 1000).all(|bytes| is_named(&bytes)), "each log has a name of its own");
+    let good = yaml.replace("env:NODO", "nodo-1");
+    site.assert_faults(
+        &good,
+        &[
+            ("nodo-1", "nodo 1", "`nodo 1` is no name of a node"),
+            ("nodo-1", "env:NESSUNO", "`env:NESSUNO` is no name of a node"),
+            ("metrics: \"127.0.0.1:0\"", "metrics: ovunque", "not an address and port"),
+        ],
+    );
 }
 
 /// Over a port of the loopback only who shows the token may look at more than how it goes.

@@ -16,6 +16,8 @@ pub struct AdminRules {
     pub address: AdminAddress,
     /// What whoever wants to change something over it has to show.
     pub token: Option<Token>,
+    /// Where the network may read metrics, and whether it lives; nothing else of it.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A secret that is shown to prove who one is; never printed.
@@ -65,7 +67,14 @@ const SHORTEST_TOKEN: usize = 16;
 pub(super) fn compile(main: &Section<'_>) -> Option<AdminRules> {
     let section = main.section("admin")?;
     let token = section.text("token").and_then(|text| admin_token(&section, text));
-    Some(AdminRules { address: admin_address(&section)?, token })
+    let metrics = section.text("metrics").and_then(|text| match text.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            section.report(Fault::error(section.place("metrics"), "not an address and port").hint("such as `0.0.0.0:9091`"));
+            None
+        }
+    });
+    Some(AdminRules { address: admin_address(&section)?, token, metrics })
 }
 
 /// A line end at the end of a file is not the secret's.

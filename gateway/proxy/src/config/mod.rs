@@ -62,6 +62,8 @@ pub struct Configuration {
     pub path: PathBuf,
     /// The name of the installation: also the implicit tenant.
     pub installation: Arc<str>,
+    /// The name of this process among those of the installation, in its records.
+    pub node: Arc<str>,
     /// What a problem's kind is appended to.
     pub problem_base: String,
     /// How many worker threads.
@@ -181,6 +183,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     }
     let main = roots.pop()?;
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
+    let node = node(&main).unwrap_or_else(|| installation.clone());
     let network = network::compile(main.section("network").as_ref());
     let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section, &network)).collect();
     let portals: Vec<PortalConfig> =
@@ -222,11 +225,12 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
         time_zone: time_zone(&main),
-        audit: audit(&main, &installation),
+        audit: audit(&main, &node),
         admin: admin::compile(&main),
         watch: watch(&main),
         hash: files.hash(),
         installation,
+        node,
         tenants: if tenants.is_empty() { vec![implicit] } else { tenants },
         issuers: issuers.clone(),
         portals: portals.clone(),
@@ -271,13 +275,33 @@ pub(crate) fn identifier(section: &Section<'_>, key: &str, text: &str) -> Option
     found
 }
 
-fn audit(main: &Section<'_>, installation: &str) -> AuditRules {
+/// What is different of each process under one configuration: its name, which the environment may tell.
+fn node(main: &Section<'_>) -> Option<Arc<str>> {
+    let text = main.text("node")?;
+    let name = match text.strip_prefix("env:") {
+        None => Some(text.to_owned()),
+        Some(variable) => std::env::var(variable).ok().filter(|name| !name.is_empty()),
+    };
+    let name =
+        name.filter(|name| name.len() <= LONGEST_NODE && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)));
+    if name.is_none() {
+        let fault = Fault::error(main.place("node"), format!("`{text}` is no name of a node"));
+        main.report(fault.hint("letters, digits, `-`, `.` and `_`; or `env:NAME`, a variable that is set"));
+    }
+    name.map(Into::into)
+}
+
+/// The longest name of a node.
+const LONGEST_NODE: usize = 128;
+
+fn audit(main: &Section<'_>, node: &str) -> AuditRules {
     let section = main.required("audit").and_then(|_| main.section("audit"));
     let Some(section) = section else {
         return AuditRules { store: PathBuf::new(), origin: String::new(), queue_bytes: 0, strangers: 0 };
     };
     let store = section.required_text("store").map(|text| files::resolve(&section, text)).unwrap_or_default();
-    let origin = section.text("origin").map_or_else(|| format!("{installation}/log"), str::to_owned);
+    // Two logs of one name would pass for one that was told differently to different people.
+    let origin = section.text("origin").unwrap_or("{node}/log").replace("{node}", node);
     AuditRules {
         store,
         origin,

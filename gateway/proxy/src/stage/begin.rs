@@ -42,7 +42,7 @@ fn append(exchange: &Exchange) -> Result<Ticket, Rejection> {
     let routed = exchange.routed();
     let definition = &routed.service.definition;
     let authenticated = exchange.authenticated();
-    let mut record = Record::new(Event::Begun, &exchange.listener.common.installation, exchange.seen);
+    let mut record = Record::new(Event::Begun, &exchange.listener.common.node, exchange.seen);
     record.id = Some(exchange.id);
     record.direction = Some(definition.direction);
     let instance = definition.instances.get(authenticated.instance);

@@ -150,7 +150,7 @@ fn note_unawaited(exchange: &Exchange, response: &Response) {
 
 /// Builds the record of an exchange, out of borrowed parts, and hands it to whoever writes it.
 fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record<'_>) -> T) -> T {
-    let mut record = Record::new(Event::Exchange, &exchange.listener.common.installation, exchange.seen);
+    let mut record = Record::new(Event::Exchange, &exchange.listener.common.node, exchange.seen);
     record.id = Some(exchange.id);
     // By the clock that the exchange began with, so that the two instants cannot contradict the durations.
     let total = exchange.entered(Stage::Record);
@@ -309,7 +309,7 @@ pub(crate) fn answer_body(exchange: &Arc<Exchange>, body: ResponseBody) -> Answe
             let closed = move |closing: Closing| {
                 let closed = Closed {
                     id,
-                    node: &common.installation,
+                    node: &common.node,
                     t1: clock::now(),
                     bytes: closing.bytes,
                     digest: Some(closing.digest),

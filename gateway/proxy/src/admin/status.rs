@@ -17,6 +17,8 @@ use crate::upstream::Standing;
 pub struct Status {
     /// The name of the installation.
     pub installation: String,
+    /// The name of this process.
+    pub node: String,
     /// Its version.
     pub version: String,
     /// SHA-256 of the configuration in force, as its record has it.
@@ -100,6 +102,7 @@ pub fn status(state: &State, reloader: &Reloader) -> Status {
     };
     Status {
         installation: snapshot.common.installation.to_string(),
+        node: snapshot.common.node.to_string(),
         version: env!("CARGO_PKG_VERSION").into(),
         configuration: format!("sha256:{}", hex::encode(snapshot.configuration.hash)),
         missing: missing(state, &snapshot, now),

@@ -1,5 +1,8 @@
 //! The admin listener: metrics, liveness, readiness, reload. On loopback or a socket only, and never in the way of an exchange.
 
+mod socket;
+mod status;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State as Shared};
@@ -13,7 +16,9 @@ use document::{Fault, Severity};
 use exchange::ExchangeId;
 use serde_json::{Value, json};
 
-use crate::admin_status::{self, Status};
+pub use socket::AdminSockets;
+pub use status::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
+
 use crate::clock;
 use crate::plan::Plan;
 use crate::reload::{ReloadError, Reloader};
@@ -35,16 +40,20 @@ pub struct Admin {
 pub fn routes(admin: Admin) -> Router {
     let guarded = Router::new()
         .route("/plan", get(plan))
-        .route("/status", get(status))
+        .route("/status", get(how_it_does))
         .route("/exchanges/{id}", get(exchange))
         .route("/reload", post(reload))
         .route_layer(middleware::from_fn_with_state(admin.clone(), guard));
-    let open = Router::new()
-        .route("/metrics", get(metrics))
-        .route("/openapi.yaml", get(document))
-        .route("/live", get(live))
-        .route("/ready", get(ready));
-    open.merge(guarded).with_state(admin)
+    open().route("/openapi.yaml", get(document)).merge(guarded).with_state(admin)
+}
+
+/// What the network may see of it: for Prometheus, and for whoever looks whether the process lives.
+pub fn metrics_routes(admin: Admin) -> Router {
+    open().with_state(admin)
+}
+
+fn open() -> Router<Admin> {
+    Router::new().route("/metrics", get(metrics)).route("/live", get(live)).route("/ready", get(ready))
 }
 
 async fn guard(Shared(admin): Shared<Admin>, request: Request, next: Next) -> Response {
@@ -93,7 +102,7 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
 
 /// What this listener can be asked.
 async fn document() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/yaml")], include_str!("../../../specs/varco-admin/openapi.yaml"))
+    ([(CONTENT_TYPE, "application/yaml")], include_str!("../../../../specs/varco-admin/openapi.yaml"))
 }
 
 /// The process runs.
@@ -103,13 +112,13 @@ async fn live() -> &'static str {
 
 /// The process can serve: it does not drain, its log takes records, its issuers' keys are there.
 async fn ready(Shared(admin): Shared<Admin>) -> (StatusCode, String) {
-    let missing = admin_status::missing(&admin.state, &admin.reloader.current(), clock::now());
+    let missing = status::missing(&admin.state, &admin.reloader.current(), clock::now());
     if missing.is_empty() { (StatusCode::OK, "ready\n".into()) } else { (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n") }
 }
 
 /// How it does.
-async fn status(Shared(admin): Shared<Admin>) -> Json<Status> {
-    Json(admin_status::status(&admin.state, &admin.reloader))
+async fn how_it_does(Shared(admin): Shared<Admin>) -> Json<Status> {
+    Json(status::status(&admin.state, &admin.reloader))
 }
 
 /// The records of one exchange: its own, what became of its stream, or that it is an orphan.

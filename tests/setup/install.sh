@@ -43,6 +43,7 @@ if [ "$what" != --build ]; then
     wants tinyproxy-bin tinyproxy
     wants haproxy haproxy
     wants systemd systemd-analyze
+    wants prometheus promtool
     wants openjdk-17-jdk-headless javac java
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.

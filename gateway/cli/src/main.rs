@@ -4,6 +4,7 @@
 //! was asked about is not (a fault in a configuration, a failed case, a log that does not verify), 2 the command line is
 //! wrong, 3 the gateway could not start, 4 it ended with exchanges cut, 5 the disk under the audit log failed.
 
+mod asking;
 mod audit;
 mod check;
 mod configured;
@@ -13,7 +14,9 @@ mod reload;
 mod run;
 mod sandbox;
 mod shell;
+mod status;
 mod test;
+mod top;
 
 use std::process::ExitCode;
 
@@ -39,11 +42,13 @@ enum Command {
     /// Prove a configuration without running it: every fault with its file, line and column.
     Check(check::Arguments),
     /// Show what a reload would change in the gateway that runs with a configuration.
-    Plan(reload::Arguments),
+    Plan(asking::Questioned),
     /// Have the gateway that runs with a configuration read it again: all of it comes into force, or nothing.
-    Reload(reload::Arguments),
+    Reload(asking::Questioned),
     /// Show how the gateway that runs with a configuration does: what is full, refused, missing or left alone.
-    Status(reload::Arguments),
+    Status(asking::Questioned),
+    /// Watch the gateway that runs with a configuration: what is slow, refused, full or about to end, every few seconds.
+    Top(top::Arguments),
     /// Run the policy cases that stand beside the policies of a configuration.
     Test(test::Arguments),
     /// Start a sandbox and a gateway, send exchanges of every kind, show each one's way, and verify the log.
@@ -64,7 +69,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => reload::plan(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
-        Command::Status(arguments) => reload::status(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),

@@ -34,7 +34,7 @@ mod watch;
 mod worker;
 
 pub use admin::fault_json;
-pub use admin::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
+pub use admin::{EServiceStatus, ExpiryStatus, IssuerStatus, ListenerStatus, Status};
 pub use exchange::Stage;
 pub use plan::{Action, Change, Part, Plan};
 pub use reload::{ReloadError, Reloader};

@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use trust::TokenFault;
 
 use crate::clock;
-use crate::config::Definition;
+use crate::config::{Definition, Expiry};
 use crate::exchange::{Outcome, Stage};
 use crate::upstream::{Standing, Upstream};
 
@@ -28,6 +28,8 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     exchanges: Family<ExchangeLabels, Counter>,
     tenants: Family<TenantLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+    expires: Family<ExpiryLabels, Gauge>,
     stages: Family<StageLabels, Times, PerWorker>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
@@ -61,6 +63,21 @@ struct ExchangeLabels {
 struct TenantLabels {
     tenant: String,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    /// Empty where it is not known yet.
+    eservice: String,
+    stage: &'static str,
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExpiryLabels {
+    of: String,
+    what: &'static str,
+    file: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -137,6 +154,8 @@ impl Metrics {
         let metrics = Self {
             exchanges: Family::default(),
             tenants: Family::default(),
+            refusals: Family::default(),
+            expires: Family::default(),
             stages: Family::new_with_constructor(PerWorker(workers)),
             cache: Family::default(),
             connections: Gauge::default(),
@@ -155,6 +174,12 @@ impl Metrics {
         };
         registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
         registry.register("tenant_exchanges", "Exchanges that ended in a tenant's name, by outcome", metrics.tenants.clone());
+        registry.register("refusals", "Exchanges refused or failed, by stage and kind of the problem", metrics.refusals.clone());
+        registry.register(
+            "expires_timestamp_seconds",
+            "When a certificate or a list of withdrawn ones ends, in seconds since 1970",
+            metrics.expires.clone(),
+        );
         registry.register("stage_seconds", "Time spent in a stage", metrics.stages.clone());
         registry.register("lookups", "Look-ups of the cache, by what they found", metrics.cache.clone());
         registry.register("connections", "Callers' connections now", metrics.connections.clone());
@@ -207,6 +232,19 @@ impl Metrics {
             idle: self.idle.get_or_create_owned(&labels),
             opened: self.opened.get_or_create_owned(&labels),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
+        }
+    }
+
+    /// An exchange was refused or failed. The kinds are a closed list of words.
+    pub fn refused(&self, eservice: &str, stage: Stage, kind: &str) {
+        self.refusals.get_or_create(&RefusalLabels { eservice: eservice.into(), stage: stage.name(), kind: kind.into() }).inc();
+    }
+
+    /// What ends, and when: what was told before is forgotten.
+    pub fn expires<'a>(&self, expiries: impl Iterator<Item = (&'a str, &'a Expiry)>) {
+        self.expires.clear();
+        for (of, Expiry { what, file, at }) in expiries {
+            self.expires.get_or_create(&ExpiryLabels { of: of.into(), what, file: file.to_string() }).set(*at);
         }
     }
 

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use audit::Fixed;
 use tokio::sync::Semaphore;
 
-use crate::config::{Configuration, ListenerRules};
+use crate::config::{Configuration, Expiry, ListenerRules};
 use crate::keys::Issuer;
 use crate::service::{Binding, EService};
 use crate::state::State;
@@ -76,6 +76,14 @@ impl Snapshot {
     /// All its e-services.
     pub fn services(&self) -> impl Iterator<Item = &Arc<EService>> {
         self.listeners.iter().flat_map(|listener| &listener.services)
+    }
+
+    /// What of its certificates ends, with the listener or e-service that shows or believes it.
+    pub fn expiries(&self) -> impl Iterator<Item = (&str, &Expiry)> {
+        let listeners = self.listeners.iter().map(|listener| &listener.rules).filter_map(|rules| Some((&*rules.name, rules.tls.as_ref()?)));
+        let listeners = listeners.flat_map(|(name, tls)| tls.expires.iter().map(move |one| (name, one)));
+        let upstreams = self.services().filter_map(|service| Some((&*service.definition.name, service.definition.upstream.tls.as_ref()?)));
+        listeners.chain(upstreams.flat_map(|(name, upstream)| upstream.tls.expires.iter().map(move |one| (name, one))))
     }
 
     /// Whoever's keys are kept fresh: environments and portals.

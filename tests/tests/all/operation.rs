@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::{Gateway, LUCIA, Rest, Scene, Site, Witness, curl, eventually, lookup, varco};
@@ -139,6 +140,51 @@ fn the_status_says_what_is_missing_and_an_exchange_is_found_by_its_id() {
     assert_eq!(asked("qualunque").status, 400);
     gateway.stop();
     assert!(!status(&[]).status.success(), "nobody is there to be asked");
+}
+
+/// `varco top` shows what happened between two looks; a certificate that is about to end is told there, in the status and the metrics.
+#[test]
+fn top_tells_what_happens_now() {
+    let (site, upstream) = (Site::new(), Rest::start("{}"));
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a host name");
+    params.not_after = (std::time::SystemTime::now() + Duration::from_hours(10 * 24 - 1)).into();
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    std::fs::write(site.path().join("local.pem"), certificate.pem()).expect("a folder can be written to");
+    std::fs::write(site.path().join("local.key"), key.serialize_pem()).expect("a folder can be written to");
+    let tls = "tls: [{ certificate: local.pem, key: local.key }]";
+    let yaml = Site::configuration("", &format!(", {tls}"), &format!("http://{}", upstream.address), "")
+        .replace("admin: { address: \"127.0.0.1:0\" }", "admin: { socket: varco.sock, metrics: \"127.0.0.1:0\" }");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let ca = site.path().join("local.pem").display().to_string();
+    let ask = |path: &str| curl(&["--cacert", &ca, &gateway.tls_url("web", path)]).status;
+    let top = std::thread::scope(|scope| {
+        let top = scope.spawn(|| varco(site.path(), &["top", "-c", "varco.yaml", "--every", "100ms", "-n", "40", "--json"]));
+        while !top.is_finished() {
+            assert_eq!((ask("/c/v1/cose"), ask("/nulla")), (200, 404));
+        }
+        top.join().expect("it ends")
+    });
+    assert!(top.status.success(), "{top:?}");
+    let pages: Vec<Value> = top.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!(pages.len(), 40);
+    let busy = pages.iter().find(|page| page["eservices"][0]["rate"].as_f64() > Some(0.0)).expect("a page that saw exchanges");
+    assert!(busy["eservices"][0]["mean_seconds"].as_f64() > Some(0.0) && busy["log_seconds_p99"].as_f64() > Some(0.0), "{busy}");
+    assert!(pages.iter().any(|page| page["refusals"][0]["stage"] == "route"), "{busy}");
+    assert_eq!(busy["expiring"][0], "certificate local.pem of web ENDS IN 9 DAYS");
+    let status = varco(site.path(), &["status", "-c", "varco.yaml"]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("certificate local.pem of web ENDS IN 9 DAYS"), "{status:?}");
+    let metrics = String::from_utf8(curl(&[&gateway.url("metrics", "/metrics")]).body).expect("text");
+    assert!(metrics.contains("varco_expires_timestamp_seconds{of=\"web\",what=\"certificate\",file=\"local.pem\"} "), "{metrics}");
+    let text = varco(site.path(), &["top", "-c", "varco.yaml", "--every", "100ms", "-n", "1"]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("E-SERVICE"), "{text:?}");
+    assert!(!varco(site.path(), &["top", "-c", "varco.yaml", "--every", "1ms"]).status.success());
+
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a host name");
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    std::fs::write(site.path().join("local.pem"), params.self_signed(&key).expect("a certificate").pem()).expect("likewise");
+    let said = varco(site.path(), &["check", "-c", "varco.yaml"]);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("warning: what `local.pem` holds ended on Jan  1 00:00:00 2021"), "{said:?}");
 }
 
 /// The network may see metrics and whether it lives, and nothing else; and several under one configuration have names and logs of their own.

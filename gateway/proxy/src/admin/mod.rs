@@ -17,7 +17,7 @@ use exchange::ExchangeId;
 use serde_json::{Value, json};
 
 pub use socket::AdminSockets;
-pub use status::{EServiceStatus, IssuerStatus, ListenerStatus, Status};
+pub use status::{EServiceStatus, ExpiryStatus, IssuerStatus, ListenerStatus, Status};
 
 use crate::clock;
 use crate::plan::Plan;
@@ -94,9 +94,11 @@ async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
     let metrics = &admin.state.metrics;
     metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
     metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
-    for service in admin.reloader.current().services() {
+    let snapshot = admin.reloader.current();
+    for service in snapshot.services() {
         service.metrics.read(&service.upstream);
     }
+    metrics.expires(snapshot.expiries());
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::Admission;
 
 use crate::clock;
+use crate::config::Expiry;
 use crate::reload::Reloader;
 use crate::snapshot::Snapshot;
 use crate::state::State;
@@ -35,8 +36,23 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// Environments of PDND and portals.
     pub issuers: Vec<IssuerStatus>,
+    /// What ends by itself, the soonest first.
+    pub expires: Vec<ExpiryStatus>,
     /// Its e-services.
     pub eservices: Vec<EServiceStatus>,
+}
+
+/// A certificate, or a list of withdrawn ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiryStatus {
+    /// The listener or e-service that it is used by.
+    pub of: String,
+    /// `certificate` or `crl`.
+    pub what: String,
+    /// Where it was read from.
+    pub file: String,
+    /// Seconds until it ends; negative: it has.
+    pub seconds: i64,
 }
 
 /// A listener.
@@ -114,8 +130,21 @@ pub fn status(state: &State, reloader: &Reloader) -> Status {
             .keyed()
             .map(|issuer| IssuerStatus { name: issuer.name.to_string(), ready: issuer.is_ready(now), overdue: issuer.keys_overdue(now) })
             .collect(),
+        expires: expires(&snapshot, now),
         eservices: snapshot.services().map(|service| eservice(service)).collect(),
     }
+}
+
+fn expires(snapshot: &Snapshot, now: Timestamp) -> Vec<ExpiryStatus> {
+    let told = |(of, Expiry { what, file, at }): (&str, &Expiry)| ExpiryStatus {
+        of: of.to_owned(),
+        what: (*what).to_owned(),
+        file: file.to_string(),
+        seconds: at.saturating_sub(now.seconds()),
+    };
+    let mut expires: Vec<ExpiryStatus> = snapshot.expiries().map(told).collect();
+    expires.sort_by_key(|one| one.seconds);
+    expires
 }
 
 fn eservice(service: &crate::service::EService) -> EServiceStatus {

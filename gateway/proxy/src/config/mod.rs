@@ -53,7 +53,7 @@ pub use portal::PortalConfig;
 pub use proxies::{Nets, TrustedProxies};
 pub use selector::{ChannelSource, LONGEST_CHANNEL, Selector};
 pub use tenant::{ClientRules, Roles, TenantRules};
-pub use tls::{Tls, UpstreamTls};
+pub use tls::{Expiry, Tls, UpstreamTls};
 
 /// What a configuration means.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use webpki::{BorrowedCertRevocationList, CertRevocationList};
+use x509_parser::time::ASN1Time;
 
 use super::secret;
 
@@ -19,7 +20,20 @@ use super::secret;
 pub struct Tls<T> {
     /// What rustls takes.
     pub config: Arc<T>,
+    /// What of it ends, and when.
+    pub expires: Vec<Expiry>,
     identity: [u8; 32],
+}
+
+/// Something that ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// A `certificate`, or a `crl`.
+    pub what: &'static str,
+    /// Where it was read from, as the configuration says it.
+    pub file: Box<str>,
+    /// When: seconds since 1970, negative before.
+    pub at: i64,
 }
 
 impl<T> Tls<T> {
@@ -52,13 +66,13 @@ pub struct UpstreamTls {
     pub name: ServerName<'static>,
 }
 
-/// What one side of TLS is made of, as it is read.
+/// What one side of TLS is made of, as it is read, and what of it ends.
 #[derive(Clone)]
-struct Made(Context);
+struct Made(Context, Vec<Expiry>);
 
 impl Made {
     fn of(kind: &str) -> Self {
-        let mut made = Self(Context::new(&SHA256));
+        let mut made = Self(Context::new(&SHA256), Vec::new());
         made.with(kind.as_bytes());
         made
     }
@@ -75,8 +89,24 @@ impl Made {
         digest
     }
 
-    fn into_tls<T>(self, config: T) -> Tls<T> {
-        Tls { config: Arc::new(config), identity: self.digest() }
+    /// A certificate ends with the last second that it names (RFC 5280 §4.1.2.5). What has ended already is told.
+    fn ends(&mut self, section: &Section<'_>, key: &str, what: &'static str, file: &str, at: Option<ASN1Time>) {
+        let Some(at) = at else { return };
+        if at < ASN1Time::now() {
+            let fault = Fault::warning(section.place(key), format!("what `{file}` holds ended on {at}"));
+            section.report(fault.hint("whoever looks will refuse it: renew it, and a reload takes the new one"));
+        }
+        self.1.push(Expiry { what, file: file.into(), at: at.timestamp() });
+    }
+
+    fn certificate_ends(&mut self, section: &Section<'_>, file: &str, chain: &[CertificateDer<'_>]) {
+        let read = chain.first().and_then(|first| x509_parser::parse_x509_certificate(first).ok());
+        self.ends(section, "certificate", "certificate", file, read.map(|(_, certificate)| certificate.validity().not_after));
+    }
+
+    fn into_tls<T>(mut self, config: T) -> Tls<T> {
+        let expires = std::mem::take(&mut self.1);
+        Tls { config: Arc::new(config), expires, identity: self.digest() }
     }
 }
 
@@ -109,6 +139,7 @@ fn server_config(section: &Section<'_>, http2: bool, shown: &mut Made) -> Option
     // Read in any case, so that its faults are told together with those of the certificates.
     let verifier = client_verifier(section, shown);
     made.with(&shown.clone().digest());
+    made.1.append(&mut shown.1);
     let (_, first, _) = pairs.first()?;
     let default = first.clone();
     let mut by_name = ResolvesServerCertUsingSni::new();
@@ -148,12 +179,14 @@ impl ResolvesServerCert for ByName {
 }
 
 fn certified_key(section: &Section<'_>, made: &mut Made) -> Option<Arc<CertifiedKey>> {
-    let certificate = section.required_text("certificate").and_then(|text| secret::read(section, "certificate", text, true));
+    let file = section.required_text("certificate");
+    let certificate = file.and_then(|text| secret::read(section, "certificate", text, true));
     let key = section.required_text("key").and_then(|text| secret::read(section, "key", text, true));
     let (certificate, key) = (certificate?, key?);
     made.with(&certificate);
     made.with(&key);
     let chain = certificates(section, "certificate", &certificate)?;
+    made.certificate_ends(section, file.unwrap_or_default(), &chain);
     let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
     let Ok(key) = provider().key_provider.load_private_key(key) else { return report(section, "key", "the private key cannot be used") };
     let pair = CertifiedKey::new(chain, key);
@@ -217,6 +250,7 @@ fn crls(section: &Section<'_>, made: &mut Made) -> Option<Vec<CertificateRevocat
     for (text, place) in section.texts("crls") {
         let bytes = secret::read(section, "crls", text, true)?;
         made.with(&bytes);
+        let from = crls.len();
         let pem: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
         match pem {
             Ok(pem) if !pem.is_empty() => crls.extend(pem),
@@ -226,6 +260,10 @@ fn crls(section: &Section<'_>, made: &mut Made) -> Option<Vec<CertificateRevocat
                 section.report(Fault::error(place, format!("`{text}` holds no list of withdrawn certificates, in PEM or DER")));
                 return None;
             }
+        }
+        for crl in &crls[from..] {
+            let read = x509_parser::parse_x509_crl(crl).ok();
+            made.ends(section, "crls", "crl", text, read.and_then(|(_, list)| list.next_update()));
         }
     }
     let mut issuers: Vec<Vec<u8>> = Vec::new();
@@ -305,6 +343,7 @@ pub(super) fn client(section: Option<&Section<'_>>, common: &CommonRoots, alpn: 
             made.with(&certificate);
             made.with(&key);
             let chain = certificates(section, "certificate", &certificate)?;
+            made.certificate_ends(section, section.text("certificate").unwrap_or_default(), &chain);
             let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
             match builder.with_client_auth_cert(chain, key) {
                 Ok(config) => config,

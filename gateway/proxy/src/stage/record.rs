@@ -274,6 +274,8 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
 
 fn count(exchange: &Exchange, outcome: Outcome) {
     if let Some(refusal) = exchange.refusal.get() {
+        let eservice = exchange.routed.get().map_or("", |routed| &*routed.service.definition.name);
+        exchange.worker.state.metrics.refused(eservice, refusal.stage, &refusal.kind);
         // The cause may name what an upstream is or did; it goes to the log and never to the caller.
         match refusal.outcome {
             Outcome::Failed => {

@@ -7,6 +7,7 @@
 
 mod committer;
 mod disk;
+mod follow;
 mod log;
 mod options;
 pub mod read;
@@ -18,6 +19,7 @@ mod tests;
 mod worker;
 
 pub use disk::{Disk, Medium};
+pub use follow::{Cursor, Follower, Next};
 pub use log::{AuditLog, CloseError, OpenError, Poisoned};
 pub use options::{Clock, Commit, Observer, Options};
 pub use shared::{Admission, Stats};

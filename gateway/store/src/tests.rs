@@ -3,6 +3,7 @@
 mod crash;
 mod durable;
 mod faults;
+mod follow;
 mod full;
 mod read;
 mod refusals;

@@ -44,6 +44,8 @@ if [ "$what" != --build ]; then
     wants haproxy haproxy
     wants systemd systemd-analyze
     wants prometheus promtool
+    wants rsyslog rsyslogd
+    [ -e /usr/lib/*/rsyslog/lmnsd_gtls.so ] || missing+=(rsyslog-gnutls)
     wants openjdk-17-jdk-headless javac java
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.

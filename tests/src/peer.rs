@@ -55,6 +55,16 @@ impl Peer {
         Self::start(command, folder, "anpr.log")
     }
 
+    /// A collector of syslog over TLS, rsyslog, at this port or a free one, whose keys (`server`, `ca`) are in `folder`.
+    pub fn rsyslog(folder: &Path, port: Option<u16>) -> Self {
+        let mut command = Command::new("python3");
+        command.arg(repository().join("tests/peers/rsyslog/run.py")).arg("--folder").arg(folder);
+        if let Some(port) = port {
+            command.args(["--port", &port.to_string()]);
+        }
+        Self::start(command, folder, "rsyslog.log")
+    }
+
     /// HAProxy before a gateway's ports: its own hand connections on with a PROXY header of version 1, of version 2, and requests over TLS
     /// with the certificate that its caller showed, in this order. Its keys (`server`, `ca`) are in `folder`.
     pub fn haproxy(folder: &Path, balanced: u16, proxied: u16) -> Self {

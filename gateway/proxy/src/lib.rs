@@ -25,6 +25,7 @@ mod reload;
 mod respond;
 mod server;
 mod service;
+mod siem;
 mod snapshot;
 mod stage;
 mod state;

@@ -30,6 +30,8 @@ pub struct Metrics {
     tenants: Family<TenantLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     expires: Family<ExpiryLabels, Gauge>,
+    siem_connected: Family<CollectorLabels, Gauge>,
+    siem_records: Family<CollectorLabels, Counter>,
     stages: Family<StageLabels, Times, PerWorker>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
@@ -78,6 +80,20 @@ struct ExpiryLabels {
     of: String,
     what: &'static str,
     file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CollectorLabels {
+    collector: String,
+}
+
+/// What is counted of a collector of security events.
+#[derive(Clone, Debug)]
+pub struct SiemMetrics {
+    /// 1 while it is told.
+    pub connected: Gauge,
+    /// Records sent.
+    pub records: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -156,6 +172,8 @@ impl Metrics {
             tenants: Family::default(),
             refusals: Family::default(),
             expires: Family::default(),
+            siem_connected: Family::default(),
+            siem_records: Family::default(),
             stages: Family::new_with_constructor(PerWorker(workers)),
             cache: Family::default(),
             connections: Gauge::default(),
@@ -175,6 +193,8 @@ impl Metrics {
         registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
         registry.register("tenant_exchanges", "Exchanges that ended in a tenant's name, by outcome", metrics.tenants.clone());
         registry.register("refusals", "Exchanges refused or failed, by stage and kind of the problem", metrics.refusals.clone());
+        registry.register("siem_connected", "Whether the collector of security events is told", metrics.siem_connected.clone());
+        registry.register("siem_records", "Records sent to the collector of security events", metrics.siem_records.clone());
         registry.register(
             "expires_timestamp_seconds",
             "When a certificate or a list of withdrawn ones ends, in seconds since 1970",
@@ -246,6 +266,12 @@ impl Metrics {
         for (of, Expiry { what, file, at }) in expiries {
             self.expires.get_or_create(&ExpiryLabels { of: of.into(), what, file: file.to_string() }).set(*at);
         }
+    }
+
+    /// The handles of a collector of security events.
+    pub fn siem(&self, collector: String) -> SiemMetrics {
+        let labels = CollectorLabels { collector };
+        SiemMetrics { connected: self.siem_connected.get_or_create_owned(&labels), records: self.siem_records.get_or_create_owned(&labels) }
     }
 
     /// The handles of a tenant.

@@ -170,6 +170,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
         ("drain", old.drain == new.drain),
         ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
+        ("siem", old.siem == new.siem),
         ("admin", address(old) == address(new)),
     ])
 }

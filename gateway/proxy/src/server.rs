@@ -23,6 +23,7 @@ use crate::listener::{self, BindError, Pulses, Serving, Told};
 use crate::metrics::CommitObserver;
 use crate::plan::Plan;
 use crate::reload::{Prepared, ReloadError, Reloader};
+use crate::siem;
 use crate::state::{State, Way};
 use crate::worker::Worker;
 
@@ -168,6 +169,11 @@ fn control_thread(
             // The cryptographic library gathers entropy when it is first asked for any, which takes it a tenth of a second:
             // here, so that no worker stands still at its first handshake.
             tokio::task::spawn_blocking(|| aws_lc_rs::rand::fill(&mut [0]));
+            let configuration = reloader.current().configuration.clone();
+            if let Some(rules) = &configuration.siem {
+                let metrics = state.metrics.siem(format!("{}:{}", rules.host, rules.port));
+                tokio::spawn(siem::send(rules.clone(), configuration.audit.store.clone(), configuration.node.clone(), metrics));
+            }
             let serving = async {
                 match admin {
                     Some(admin) => admin.serve(state, reloader).await,

@@ -44,6 +44,7 @@ mod rest_upstream;
 mod routing;
 mod secrets;
 mod shutdown;
+mod siem;
 mod spyne;
 mod status;
 mod strangers;

@@ -23,6 +23,7 @@ mod portal;
 mod proxies;
 mod secret;
 mod selector;
+mod siem;
 mod tenant;
 mod tls;
 mod upstream;
@@ -52,6 +53,7 @@ pub use operation::{CacheRules, OperationRules};
 pub use portal::PortalConfig;
 pub use proxies::{Nets, TrustedProxies};
 pub use selector::{ChannelSource, LONGEST_CHANNEL, Selector};
+pub use siem::{SiemFormat, SiemRules};
 pub use tenant::{ClientRules, Roles, TenantRules};
 pub use tls::{Expiry, Tls, UpstreamTls};
 
@@ -94,6 +96,8 @@ pub struct Configuration {
     pub audit: AuditRules,
     /// The admin listener.
     pub admin: Option<AdminRules>,
+    /// Where records are sent besides.
+    pub siem: Option<SiemRules>,
     /// Folders that are watched.
     pub watch: WatchRules,
     /// SHA-256 over all files that were read.
@@ -227,6 +231,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         time_zone: time_zone(&main),
         audit: audit(&main, &node),
         admin: admin::compile(&main),
+        siem: siem::compile(&main, &network),
         watch: watch(&main),
         hash: files.hash(),
         installation,

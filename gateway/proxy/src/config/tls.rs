@@ -323,9 +323,14 @@ impl CommonRoots {
 }
 
 /// The client side of an upstream: its own roots (`roots: ca.pem`, or those of all), and a certificate of ours if asked.
-pub(super) fn client(section: Option<&Section<'_>>, common: &CommonRoots, alpn: &[u8], name: ServerName<'static>) -> Option<UpstreamTls> {
+pub(super) fn client(
+    section: Option<&Section<'_>>,
+    common: &CommonRoots,
+    alpn: Option<&[u8]>,
+    name: ServerName<'static>,
+) -> Option<UpstreamTls> {
     let mut made = Made::of("client");
-    made.with(alpn);
+    made.with(alpn.unwrap_or_default());
     let roots = match section {
         Some(section) if section.node("roots").is_some() => Arc::new(roots(section, "roots", &mut made)?),
         _ => {
@@ -351,6 +356,6 @@ pub(super) fn client(section: Option<&Section<'_>>, common: &CommonRoots, alpn: 
             }
         }
     };
-    config.alpn_protocols = vec![alpn.to_vec()];
+    config.alpn_protocols = alpn.map(<[u8]>::to_vec).into_iter().collect();
     Some(UpstreamTls { tls: made.into_tls(config), name })
 }

@@ -86,7 +86,7 @@ fn parse(
     let tls = if scheme == Scheme::HTTPS {
         let alpn: &[u8] = if protocol == Protocol::Http2 { b"h2" } else { b"http/1.1" };
         let Ok(name) = ServerName::try_from(server_name.unwrap_or(&host).to_owned()) else { return bad("the host is no server name") };
-        Some(tls::client(tls_section, network.roots(), alpn, name)?)
+        Some(tls::client(tls_section, network.roots(), Some(alpn), name)?)
     } else {
         None
     };

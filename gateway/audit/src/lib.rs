@@ -23,7 +23,7 @@ pub use jcs::Canonical;
 pub use leaf::{LeafView, orphaned};
 pub use record::{
     AdapterUse, CacheState, CacheUse, Closed, Commitments, Direction, Effect, Event, Fixed, Latencies, MAX_RECORD, ModiUse, Operation,
-    Outcome, PolicyUse, Record, RecordError, RefusalCount, RefusalsSummary, Seal, Strings, Suspension, is_safe_correlation,
+    Outcome, PolicyUse, Record, RecordError, RefusalCount, RefusalsSummary, Restored, Seal, Strings, Suspension, is_safe_correlation,
 };
 pub use recover::{Corrupt, OpenBegin, Recovered, recover};
 pub use verify::{Fault, FaultKind, Report, Verifier};

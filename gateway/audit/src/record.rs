@@ -9,7 +9,7 @@ mod write;
 use exchange::{Caller, ExchangeId, Timestamp, TraceContext};
 
 pub use correlation::is_safe_correlation;
-pub use events::{Closed, RefusalCount, RefusalsSummary, Suspension};
+pub use events::{Closed, RefusalCount, RefusalsSummary, Restored, Suspension};
 pub use fixed::Fixed;
 pub use parts::{
     AdapterUse, CacheState, CacheUse, Commitments, Direction, Effect, Event, Latencies, ModiUse, Operation, Outcome, PolicyUse, Seal,

@@ -21,6 +21,29 @@ pub struct SegmentHeader {
     pub previous: [u8; 32],
 }
 
+/// How an epoch is named: the second in which it began, `20261122T151627Z`.
+const EPOCH: usize = 16;
+
+/// The origin of a log that was restored from a backup and goes on from there. What was recorded after the backup went on from there too,
+/// so the two must not have one name: that of this one tells when it was restored.
+pub fn epoch_origin(base: &str, epoch: &str) -> String {
+    format!("{base}/e{epoch}")
+}
+
+/// Which epoch of a log an origin is of: the empty text is the first. `None` where it is another log.
+pub fn epoch_of<'a>(origin: &'a str, base: &str) -> Option<&'a str> {
+    let rest = origin.strip_prefix(base)?;
+    if rest.is_empty() {
+        return Some(rest);
+    }
+    let is_digit = |at: usize, byte: u8| match at {
+        8 => byte == b'T',
+        15 => byte == b'Z',
+        _ => byte.is_ascii_digit(),
+    };
+    rest.strip_prefix("/e").filter(|epoch| epoch.len() == EPOCH && epoch.bytes().enumerate().all(|(at, byte)| is_digit(at, byte)))
+}
+
 /// Why a sector is not the head of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -106,5 +129,16 @@ mod tests {
         assert_eq!(file_name(7), "00000000000000000007.log");
         assert!(file_name(99) < file_name(100));
         assert!(file_name(u64::MAX - 1) < file_name(u64::MAX));
+    }
+
+    #[test]
+    fn an_epoch_is_of_its_log_alone() {
+        let epoch = "20261122T151627Z";
+        let origin = epoch_origin("ente.example/log", epoch);
+        assert_eq!(epoch_of(&origin, "ente.example/log"), Some(epoch));
+        assert_eq!(epoch_of("ente.example/log", "ente.example/log"), Some(""));
+        for other in ["ente.example/logs", "ente.example/log/e2", "ente.example/log/e20261122T1516270", "altri.example/log"] {
+            assert_eq!(epoch_of(other, "ente.example/log"), None, "{other}");
+        }
     }
 }

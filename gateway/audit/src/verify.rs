@@ -9,7 +9,7 @@ use crate::frame::{Batch, Batches, Damage, DamageKind, Frame, Kind, SECTOR};
 use crate::jcs::{Canonical, JcsError};
 use crate::member;
 use crate::record::MAX_RECORD;
-use crate::segment::{HeaderError, SegmentHeader};
+use crate::segment::{HeaderError, SegmentHeader, epoch_of};
 use crate::tail::{Tail, classify};
 
 /// How many faults a report lists; the rest is only counted.
@@ -23,7 +23,9 @@ const LISTED: usize = 1000;
 pub struct Verifier {
     /// The chain value and the number that the next segment must follow.
     head: Option<([u8; 32], u64)>,
+    /// That of the first segment; later ones may be of a later epoch.
     origin: Option<String>,
+    epoch: String,
     open: HashMap<ExchangeId, OpenAt>,
     damaged: bool,
     report: Report,
@@ -51,6 +53,8 @@ pub struct Report {
     pub records: u64,
     /// Exchanges that were begun and have no end yet.
     pub open: u64,
+    /// How often the log was restored from a backup: what was recorded between that and the restoration is in another one.
+    pub restored: u64,
     /// Whether an unfinished write stands at the end: of a writer at work, or one that died.
     pub unfinished: bool,
     /// The chain value after the last whole batch.
@@ -177,8 +181,14 @@ impl Verifier {
 
     fn check_header(&mut self, name: &str, header: &SegmentHeader) {
         let first = self.origin.is_none();
-        if self.origin.get_or_insert_with(|| header.origin.clone()) != &header.origin {
-            self.fault(name, 0, None, FaultKind::Origin);
+        let base = self.origin.get_or_insert_with(|| header.origin.clone());
+        match epoch_of(&header.origin, base) {
+            Some(epoch) if epoch == self.epoch => {}
+            Some(epoch) if *epoch > *self.epoch => {
+                self.epoch = epoch.to_owned();
+                self.report.restored += 1;
+            }
+            _ => self.fault(name, 0, None, FaultKind::Origin),
         }
         match self.head {
             Some((chain, seq)) if chain != header.previous || seq != header.first_seq => {

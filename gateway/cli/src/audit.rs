@@ -8,7 +8,7 @@ use ::audit::{Fault, Report};
 use clap::{Args, Subcommand};
 use exchange::ExchangeId;
 use serde_json::{Value, json};
-use store::read::{self, Filter, Stored};
+use store::read::{self, Filter, Progress, Stored};
 
 /// What to do with the log.
 #[derive(Debug, Args)]
@@ -125,16 +125,17 @@ fn verify(log: &Log) -> anyhow::Result<ExitCode> {
 
 /// Verifies, telling how far it has come where somebody watches.
 fn verify_with_progress(folder: &Path) -> anyhow::Result<Report> {
-    let watched = std::io::stderr().is_terminal();
-    let report = read::verify(folder, |progress| {
-        if watched {
-            eprint!("\r\x1b[2Kverifying segment {} of {}", progress.number, progress.of);
+    Ok(read::verify(folder, |step| progress("verifying", step))?)
+}
+
+/// Says on which segment something is, where somebody watches; nothing is left of it after the last.
+pub(crate) fn progress(what: &str, step: Progress<'_>) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{what} segment {} of {}", step.number, step.of);
+        if step.number == step.of {
+            eprint!("\r\x1b[2K");
         }
-    })?;
-    if watched {
-        eprint!("\r\x1b[2K");
     }
-    Ok(report)
 }
 
 /// What a verification found, as JSON.
@@ -147,6 +148,7 @@ pub(crate) fn report_json(report: &Report) -> Value {
         "frames": report.frames,
         "records": report.records,
         "open": report.open,
+        "restored": report.restored,
         "unfinished": report.unfinished,
         "chain": hex::encode(report.chain),
         "fault_count": report.fault_count,
@@ -167,6 +169,9 @@ pub(crate) fn print_report(report: &Report) {
         report.segments,
         hex::encode(report.chain)
     );
+    if report.restored > 0 {
+        println!("it was restored from a backup {} times: records `log.restored` say what is missing", report.restored);
+    }
     if report.unfinished {
         println!("an unfinished write stands at the end: of a gateway at work, or of one that was cut short");
     }

@@ -6,6 +6,7 @@
 
 mod asking;
 mod audit;
+mod backup;
 mod check;
 mod configured;
 mod demo;
@@ -57,6 +58,10 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Read and verify an audit log; the gateway may be writing it.
     Audit(audit::Arguments),
+    /// Keep all that a gateway is in a folder: its configuration with keys and contracts, and its log; it may be running.
+    Backup(backup::Arguments),
+    /// Put a backup back. The log goes on in another epoch.
+    Restore(backup::RestoreArguments),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page.
@@ -75,6 +80,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man => shell::man(),
     };

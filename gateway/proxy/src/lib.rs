@@ -36,6 +36,7 @@ mod worker;
 
 pub use admin::fault_json;
 pub use admin::{EServiceStatus, ExpiryStatus, IssuerStatus, ListenerStatus, Status};
+pub use clock::now;
 pub use exchange::Stage;
 pub use plan::{Action, Change, Part, Plan};
 pub use reload::{ReloadError, Reloader};

@@ -6,6 +6,7 @@
 //! no answer is ever believed durable because an append returned: only because its ticket did.
 
 mod committer;
+mod copy;
 mod disk;
 mod follow;
 mod log;
@@ -18,9 +19,10 @@ mod strangers;
 mod tests;
 mod worker;
 
+pub use copy::{Copied, copy, put_back};
 pub use disk::{Disk, Medium};
 pub use follow::{Cursor, Follower, Next};
-pub use log::{AuditLog, CloseError, OpenError, Poisoned};
+pub use log::{AuditLog, CloseError, OpenError, Poisoned, begin_epoch};
 pub use options::{Clock, Commit, Observer, Options};
 pub use shared::{Admission, Stats};
 pub use strangers::{Budget, Refusal, Strangers};

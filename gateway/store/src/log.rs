@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit::segment::file_name;
-use audit::{Canonical, Corrupt, Kind, Recovered};
+use audit::segment::{epoch_origin, file_name};
+use audit::{Canonical, Corrupt, Kind, Recovered, Restored};
+use exchange::Timestamp;
 
 use crate::committer::Committer;
 use crate::disk::{Disk, Files};
@@ -164,17 +165,25 @@ impl Future for Poisoned {
 
 /// Brings a folder into a state that can be written to. It is the only way a log is ever opened, after a crash or not.
 fn recover(mut disk: Box<dyn Disk>, options: &Options) -> Result<Segments, OpenError> {
+    let Some((name, recovered)) = last_segment(disk.as_mut(), options)? else {
+        return Segments::begin(disk, options).map_err(open_failure);
+    };
+    let mut segments = Segments::resume(disk, options, &name, &recovered).map_err(|error| OpenError::Io("resuming", error))?;
+    write_orphans(&mut segments, &recovered, options)?;
+    Ok(segments)
+}
+
+/// The last segment of a log, read; `None` where there is none.
+fn last_segment(disk: &mut dyn Disk, options: &Options) -> Result<Option<(String, Recovered)>, OpenError> {
     let io = |step| move |error| OpenError::Io(step, error);
     let names = disk.list().map_err(io("listing"))?;
     for leftover in names.iter().filter(|name| name.ends_with(UNPUBLISHED)) {
         disk.remove(leftover).map_err(io("removing an unfinished segment of"))?;
     }
-    let Some(name) = names.iter().filter(|name| crate::read::is_segment(name)).max() else {
-        return Segments::begin(disk, options).map_err(open_failure);
-    };
+    let Some(name) = names.iter().filter(|name| crate::read::is_segment(name)).max() else { return Ok(None) };
     let bytes = disk.read(name).map_err(io("reading"))?;
     let recovered = audit::recover(&bytes).map_err(|reason| OpenError::Corrupt { segment: name.clone(), reason })?;
-    if recovered.header.origin != options.origin {
+    if audit::segment::epoch_of(&recovered.header.origin, &options.origin).is_none() {
         return Err(OpenError::Origin { found: recovered.header.origin, configured: options.origin.clone() });
     }
     if *name != file_name(recovered.header.first_seq) {
@@ -183,9 +192,48 @@ fn recover(mut disk: Box<dyn Disk>, options: &Options) -> Result<Segments, OpenE
     if recovered.torn {
         tracing::warn!(segment = name, at = recovered.durable, "cutting an unfinished batch off the audit log");
     }
-    let mut segments = Segments::resume(disk, options, name, &recovered).map_err(io("resuming"))?;
+    Ok(Some((name.clone(), recovered)))
+}
+
+/// Begins another epoch of a log that was restored from a backup, before anything else is written to it: what was recorded after the
+/// backup was told under the old name, so nothing else may be. Its first record says which backup it was and when that was made; the
+/// exchanges that were under way then are orphans.
+///
+/// # Errors
+/// There is no log in the folder, another process has it open, or it cannot be written.
+pub fn begin_epoch(folder: &Path, options: &Options, backup: Timestamp) -> Result<String, OpenError> {
+    options.check().map_err(OpenError::Options)?;
+    let files = Files::lock(folder).map_err(|error| OpenError::Io("opening the folder of", error))?;
+    let mut disk: Box<dyn Disk> = Box::new(files.ok_or_else(|| OpenError::Locked(folder.to_owned()))?);
+    let Some((name, recovered)) = last_segment(disk.as_mut(), options)? else {
+        return Err(OpenError::Io("finding", std::io::ErrorKind::NotFound.into()));
+    };
+    let now = options.clock.now();
+    let origin = epoch_origin(&options.origin, &epoch_name(now));
+    let restored = Restored {
+        node: &options.node,
+        at: now,
+        backup,
+        origin: &recovered.header.origin,
+        chain: recovered.chain,
+        seq: recovered.next_seq,
+    };
+    let mut note = Vec::new();
+    restored.to_jcs(&mut note).map_err(|error| OpenError::Io("telling of a restored", std::io::Error::other(error)))?;
+    let mut segments = Segments::resume(disk, options, &name, &recovered).map_err(|error| OpenError::Io("resuming", error))?;
+    // A segment without a batch gives its place, and its number, to the new one.
+    let is_empty = recovered.next_seq == recovered.header.first_seq;
+    let previous = if is_empty { recovered.header.previous } else { recovered.chain };
+    segments.begin_epoch(origin.clone(), previous, &note).map_err(open_failure)?;
     write_orphans(&mut segments, &recovered, options)?;
-    Ok(segments)
+    segments.trim().map_err(|error| OpenError::Io("closing", error))?;
+    Ok(origin)
+}
+
+/// `20261122T151627Z`
+fn epoch_name(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.chars().filter(char::is_ascii_alphanumeric).take(15).chain(['Z']).collect()
 }
 
 /// A crash in here leaves some orphans written; they are no longer open at the next start, which writes the others.

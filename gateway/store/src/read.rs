@@ -162,7 +162,7 @@ fn each_leaf(folder: &Path, name: &str, mut each: impl FnMut(Stored)) -> io::Res
 ///
 /// A file is not read at one instant: its beginning may be from before a batch and its end from after the next one, which looks
 /// like damage. A batch behind another proves that the first was whole by then, so reading again shows it whole.
-fn snapshot(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn snapshot(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
     let path = folder.join(name);
     let mut bytes = fs::read(&path)?;
     for _ in 1..ATTEMPTS {

@@ -69,7 +69,7 @@ impl Segments {
     pub(crate) fn begin(disk: Box<dyn Disk>, options: &Options) -> Result<Self, Failure> {
         let next = Next { origin: &options.origin, first_seq: 0, previous: [0; 32], segment_bytes: options.segment_bytes };
         let mut disk = disk;
-        let made = next.make(disk.as_mut(), Vec::new())?;
+        let made = next.make(disk.as_mut(), Vec::new(), None)?;
         Ok(Self {
             disk,
             medium: made.medium,
@@ -93,7 +93,7 @@ impl Segments {
         let mut segments = Self {
             disk,
             medium,
-            origin: options.origin.clone(),
+            origin: recovered.header.origin.clone(),
             segment_bytes: options.segment_bytes,
             disk_reserve: options.disk_reserve,
             durable: recovered.durable,
@@ -161,13 +161,18 @@ impl Segments {
 
     /// Begins the next segment. On [`Failure::Full`] the present one goes on.
     pub(crate) fn roll(&mut self) -> Result<(), Failure> {
-        let next = Next {
-            origin: &self.origin,
-            first_seq: self.batch.next_seq(),
-            previous: self.batch.chain(),
-            segment_bytes: self.segment_bytes,
-        };
-        let made = next.make(self.disk.as_mut(), self.open.in_order())?;
+        self.roll_with(self.batch.chain(), None)
+    }
+
+    /// Begins the first segment of another epoch, with the record that tells of it: both are there, or neither.
+    pub(crate) fn begin_epoch(&mut self, origin: String, previous: [u8; 32], note: &[u8]) -> Result<(), Failure> {
+        self.origin = origin;
+        self.roll_with(previous, Some(note))
+    }
+
+    fn roll_with(&mut self, previous: [u8; 32], note: Option<&[u8]>) -> Result<(), Failure> {
+        let next = Next { origin: &self.origin, first_seq: self.batch.next_seq(), previous, segment_bytes: self.segment_bytes };
+        let made = next.make(self.disk.as_mut(), self.open.in_order(), note)?;
         // What was allocated and not used is given back. Nothing depends on it: the zeros are legible too.
         let _ = self.medium.truncate(self.durable);
         self.medium = made.medium;
@@ -257,10 +262,10 @@ struct Made {
 impl Next<'_> {
     /// Makes the file under a name that is no segment's, with its head and the open begins, all durable; then gives it its name.
     /// A crash before that leaves a file that the next start removes, and the old segment as the last.
-    fn make(&self, disk: &mut dyn Disk, open: Vec<&[u8]>) -> Result<Made, Failure> {
+    fn make(&self, disk: &mut dyn Disk, open: Vec<&[u8]>, note: Option<&[u8]>) -> Result<Made, Failure> {
         let name = file_name(self.first_seq);
         let unpublished = format!("{name}{UNPUBLISHED}");
-        let made = self.write(disk, &unpublished, open);
+        let made = self.write(disk, &unpublished, open, note);
         let fail = |error: io::Error| if is_full(&error) { Failure::Full } else { Failure::Fatal("beginning a segment", error) };
         let made = made.map_err(|error| {
             // Gives the space back. If that fails too, the next attempt empties the file first.
@@ -271,11 +276,14 @@ impl Next<'_> {
         Ok(made)
     }
 
-    fn write(&self, disk: &mut dyn Disk, name: &str, open: Vec<&[u8]>) -> io::Result<Made> {
+    fn write(&self, disk: &mut dyn Disk, name: &str, open: Vec<&[u8]>, note: Option<&[u8]>) -> io::Result<Made> {
         let header = SegmentHeader { origin: self.origin.to_owned(), first_seq: self.first_seq, previous: self.previous };
         let mut batch = BatchWriter::new(header.chain(), self.first_seq);
         for payload in open {
             batch.push(Kind::Carried, payload);
+        }
+        if let Some(note) = note {
+            batch.push(Kind::Note, note);
         }
         let mut bytes = header.encode().to_vec();
         if !batch.is_empty() {

@@ -7,6 +7,7 @@ mod follow;
 mod full;
 mod read;
 mod refusals;
+mod restored;
 mod wakes;
 
 use std::collections::BTreeSet;

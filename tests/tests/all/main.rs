@@ -5,6 +5,7 @@ mod admission;
 mod anpr;
 mod answers;
 mod authority;
+mod backup;
 mod balancers;
 mod body_limits;
 mod cache;

@@ -134,3 +134,40 @@ impl Suspension<'_> {
         })
     }
 }
+
+/// The log was restored from a backup and goes on from there, under another origin: `log.restored`.
+#[derive(Clone, Debug)]
+pub struct Restored<'a> {
+    /// This node.
+    pub node: &'a str,
+    /// When it was restored.
+    pub at: Timestamp,
+    /// When the backup was made: what was recorded after that is not in this log.
+    pub backup: Timestamp,
+    /// The origin before.
+    pub origin: &'a str,
+    /// The chain value after the last batch of the backup.
+    pub chain: [u8; 32],
+    /// The number of the frame that followed it, in either log.
+    pub seq: u64,
+}
+
+impl Restored<'_> {
+    /// Appends the record's canonical bytes to `out`.
+    pub fn to_jcs<'o>(&self, out: &'o mut Vec<u8>) -> Result<Canonical<'o>, RecordError> {
+        finish(out, |out| {
+            let mut o = Object::open(out);
+            o.string(key!("ev"), Some("log.restored"));
+            o.string(key!("node"), Some(self.node));
+            o.object(key!("restored"), |o| {
+                hash(o, key!("chain"), Some(&self.chain));
+                o.string(key!("origin"), Some(self.origin));
+                o.integer(key!("seq"), Some(self.seq));
+                instant(o, key!("t"), Some(self.backup));
+            });
+            instant(&mut o, key!("t0"), Some(self.at));
+            o.integer(key!("v"), Some(VERSION));
+            Ok(o.close())
+        })
+    }
+}

@@ -201,7 +201,15 @@ fn the_log_s_own_records_are_canonical() {
     let counts = [RefusalCount { error: "voucher-missing", stage: "authenticate", count: 3 }];
     let summary = RefusalsSummary { node: "gw01", listener: "pdnd", from: at, to: at, counts: &counts };
     let suspension = Suspension { node: "gw01", error: "disk-full", from: at, to: None };
+    let restored = Restored { node: "gw01", at, backup: at, origin: "ente.example/log", chain: [2; 32], seq: 17 };
     for (bytes, expected) in [
+        (
+            restored.to_jcs(&mut out).expect("writable").bytes().to_vec(),
+            concat!(
+                r#"{"ev":"log.restored","node":"gw01","restored":{"chain":"sha256:0202020202020202020202020202020202020202020202020202020202020202","#,
+                r#""origin":"ente.example/log","seq":17,"t":"1970-01-01T00:00:01.000000000Z"},"t0":"1970-01-01T00:00:01.000000000Z","v":1}"#
+            ),
+        ),
         (
             closed.to_jcs(&mut out).expect("writable").bytes().to_vec(),
             concat!(

@@ -29,7 +29,7 @@ mod tls;
 mod upstream;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,6 +143,11 @@ pub fn load(path: &Path) -> Loaded {
     let faults = faults.into_inner();
     let configuration = configuration.filter(|_| !faults.has_errors());
     Loaded { configuration, faults: faults.sorted() }
+}
+
+/// Every file that a configuration is made of, as far as it names them.
+pub fn files(path: &Path) -> BTreeSet<PathBuf> {
+    Files::read(path, &RefCell::new(Faults::new())).named()
 }
 
 /// The parts of all files, gathered before any of them is compiled, because they may name each other across files.

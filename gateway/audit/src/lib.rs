@@ -18,7 +18,7 @@ mod tail;
 mod verify;
 
 pub use frame::{Frame, Kind};
-pub use hash::{commitment, leaf_hash};
+pub use hash::{Salts, commitment, leaf_hash};
 pub use jcs::Canonical;
 pub use leaf::{LeafView, orphaned};
 pub use record::{

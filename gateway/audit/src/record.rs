@@ -43,6 +43,8 @@ pub struct Record<'a> {
     pub delegate: Option<&'a str>,
     /// The department of ours that called, by its configured name (`department`).
     pub department: Option<&'a str>,
+    /// The commitment to the number of the department's case (`case`).
+    pub case: Option<[u8; 32]>,
     /// The citizen's channel (`chan`).
     pub channel: Option<&'a str>,
     /// When the request was seen (`t0`).
@@ -107,6 +109,7 @@ impl<'a> Record<'a> {
             tenant: None,
             delegate: None,
             department: None,
+            case: None,
             channel: None,
             t0,
             t1: None,

@@ -4,7 +4,10 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::audit::{Fault, Report};
+use ::audit::{Fault, LeafView, Report, Salts};
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use exchange::ExchangeId;
 use serde_json::{Value, json};
@@ -32,6 +35,12 @@ enum Command {
         /// Only those that ended like this: success, refused, failed, abandoned, unknown.
         #[arg(long)]
         outcome: Option<String>,
+        /// Only those of this case of a department, whose number records do not tell; needs `--commitments`.
+        #[arg(long, requires = "commitments")]
+        case: Option<String>,
+        /// The file of `audit.commitments`, by which records commit to what they do not tell.
+        #[arg(long, value_name = "FILE")]
+        commitments: Option<PathBuf>,
     },
     /// Every record of one exchange.
     Show {
@@ -60,9 +69,12 @@ struct Log {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::List { log, limit, since, outcome } => {
+        Command::List { log, limit, since, outcome, case, commitments } => {
             let filter = Filter { limit: Some(*limit), since: since.clone(), outcome: outcome.clone() };
-            list(log, &filter)
+            match (case, commitments) {
+                (Some(case), Some(file)) => list_case(log, &filter, case, file),
+                _ => list(log, &filter),
+            }
         }
         Command::Show { id, log } => show(log, id),
         Command::Verify { log } => verify(log),
@@ -72,6 +84,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn list(log: &Log, filter: &Filter) -> anyhow::Result<ExitCode> {
     for stored in read::list(&log.store, filter)? {
         if log.json { println!("{}", String::from_utf8_lossy(&stored.bytes)) } else { println!("{}", line(&stored)) }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The records that commit to the number of a case.
+fn list_case(log: &Log, filter: &Filter, case: &str, file: &Path) -> anyhow::Result<ExitCode> {
+    let secret = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let salts = Salts::new(secret.trim_ascii()).with_context(|| format!("{} is shorter than a secret of commitments", file.display()))?;
+    let limit = filter.limit.unwrap_or(usize::MAX);
+    // The number of records is that of those found, and not of those looked at.
+    let mut found = read::list(&log.store, &Filter { limit: None, ..filter.clone() })?;
+    found.retain(|stored| {
+        let leaf = LeafView::new(&stored.bytes);
+        let commits = |id| STANDARD.encode(salts.commitment("case", id, case.as_bytes()));
+        leaf.text("case").zip(leaf.id()).is_some_and(|(told, id)| told == commits(id))
+    });
+    for stored in &found[found.len().saturating_sub(limit)..] {
+        if log.json { println!("{}", String::from_utf8_lossy(&stored.bytes)) } else { println!("{}", line(stored)) }
     }
     Ok(ExitCode::SUCCESS)
 }

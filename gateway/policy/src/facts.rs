@@ -14,6 +14,8 @@ pub struct Facts<'a> {
     pub subject_type: Option<&'a str>,
     /// How the citizen's request came in.
     pub channel: Option<&'a str>,
+    /// The number of the department's case, or of its protocol.
+    pub case: Option<&'a str>,
     /// The evidence that was verified.
     pub evidence: &'a [&'a str],
     /// When the exchange began.
@@ -66,6 +68,9 @@ impl<'a> Facts<'a> {
         }
         if uses.channel {
             pairs.extend(self.channel.map(|value| ("channel".to_owned(), text(value))));
+        }
+        if uses.case {
+            pairs.extend(self.case.map(|value| ("case".to_owned(), text(value))));
         }
         if uses.evidence {
             pairs.push(("evidence".to_owned(), RestrictedExpression::new_set(self.evidence.iter().map(|name| text(name)))));

@@ -56,6 +56,6 @@ pub(crate) fn consumer(purpose: &str) -> Caller {
 pub(crate) fn decide(policies: &Policies, tenant: usize, operation: usize, caller: &Caller) -> Decision {
     let now = Timestamp::from_seconds(1_795_282_939);
     let evidence = &["AUDIT_REST_02"];
-    let facts = Facts { caller, subject_type: None, channel: Some("counter"), evidence, now };
+    let facts = Facts { caller, subject_type: None, channel: Some("counter"), case: Some("2026/17"), evidence, now };
     policies.decide(tenant, operation, &facts)
 }

@@ -12,13 +12,14 @@ pub(crate) struct Uses {
     pub(crate) consumer: bool,
     pub(crate) subject_type: bool,
     pub(crate) channel: bool,
+    pub(crate) case: bool,
     pub(crate) evidence: bool,
     pub(crate) time: bool,
 }
 
 impl Uses {
-    const NOTHING: Self = Self { consumer: false, subject_type: false, channel: false, evidence: false, time: false };
-    const CONTEXT: Self = Self { consumer: false, subject_type: true, channel: true, evidence: true, time: true };
+    const NOTHING: Self = Self { consumer: false, subject_type: false, channel: false, case: false, evidence: false, time: false };
+    const CONTEXT: Self = Self { consumer: false, subject_type: true, channel: true, case: true, evidence: true, time: true };
     pub(crate) const EVERYTHING: Self = Self { consumer: true, ..Self::CONTEXT };
 
     /// What a policy looks at; everything where that cannot be told.
@@ -31,6 +32,7 @@ impl Uses {
         match name {
             "subject_type" => Self { subject_type: true, ..Self::NOTHING },
             "channel" => Self { channel: true, ..Self::NOTHING },
+            "case" => Self { case: true, ..Self::NOTHING },
             "evidence" => Self { evidence: true, ..Self::NOTHING },
             "time" => Self { time: true, ..Self::NOTHING },
             _ => Self::EVERYTHING,
@@ -46,6 +48,7 @@ impl BitOr for Uses {
             consumer: self.consumer || other.consumer,
             subject_type: self.subject_type || other.subject_type,
             channel: self.channel || other.channel,
+            case: self.case || other.case,
             evidence: self.evidence || other.evidence,
             time: self.time || other.time,
         }
@@ -95,6 +98,7 @@ mod tests {
             ("principal.purpose == \"x\"", CONSUMER),
             ("principal has organisation", CONSUMER),
             ("context has channel && context.channel like \"w*\"", Uses { channel: true, ..Uses::NOTHING }),
+            ("context has case && context.case like \"2026/*\"", Uses { case: true, ..Uses::NOTHING }),
             ("context[\"\\u{74}ime\"] > datetime(\"2030-01-01\")", Uses { time: true, ..Uses::NOTHING }),
             ("context.evidence.isEmpty() || context has subject_type", Uses { evidence: true, subject_type: true, ..Uses::NOTHING }),
             ("{all: context}.all.time == context.time", Uses::EVERYTHING),

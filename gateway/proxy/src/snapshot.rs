@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use audit::Fixed;
 use tokio::sync::Semaphore;
 
-use crate::config::{Configuration, Expiry, ListenerRules};
+use crate::config::{Configuration, Expiry, ListenerRules, Secret};
 use crate::keys::Issuer;
 use crate::service::{Binding, EService};
 use crate::state::State;
@@ -35,6 +35,8 @@ pub struct Common {
     pub installation: Arc<str>,
     /// The name of this process: `node` of a record.
     pub node: Arc<str>,
+    /// What commitments in records are salted with.
+    pub commitments: Option<Arc<Secret>>,
     /// SHA-256 of the configuration.
     pub hash: Fixed,
     /// What a problem's kind is appended to.
@@ -98,6 +100,7 @@ impl Snapshot {
         let common = Arc::new(Common {
             installation: configuration.installation.clone(),
             node: configuration.node.clone(),
+            commitments: configuration.audit.commitments.clone(),
             hash: Fixed::digest(&configuration.hash),
             problem_base: configuration.problem_base.clone(),
         });

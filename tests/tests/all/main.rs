@@ -11,6 +11,7 @@ mod body_limits;
 mod cache;
 mod cache_sharing;
 mod callers;
+mod case_numbers;
 mod check;
 mod connection_limits;
 mod corpora;

@@ -13,6 +13,7 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         let o = &mut members;
         adapter(o, record.adapter.as_ref());
         cache(o, record.cache.as_ref());
+        commitment(o, key!("case"), record.case.as_ref());
         fixed(o, key!("cfg"), record.configuration);
         o.string(key!("chan"), record.channel);
         commitments(o, &record.commitments);
@@ -123,6 +124,15 @@ fn cache(o: &mut Object<'_>, cache: Option<&CacheUse>) {
     });
 }
 
+fn commitment(o: &mut Object<'_>, name: &'static str, value: Option<&[u8; 32]>) {
+    let Some(value) = value else { return };
+    let mut text = [0; 44];
+    // 32 bytes are always 44 characters, so there is room.
+    if STANDARD.encode_slice(value, &mut text).is_ok() {
+        o.plain(name, |out| out.extend_from_slice(&text));
+    }
+}
+
 fn commitments(o: &mut Object<'_>, commitments: &Commitments) {
     let parts = [(key!("req"), commitments.request), (key!("res"), commitments.answer), (key!("subj"), commitments.subject)];
     if parts.iter().all(|(_, value)| value.is_none()) {
@@ -130,13 +140,7 @@ fn commitments(o: &mut Object<'_>, commitments: &Commitments) {
     }
     o.object(key!("com"), |o| {
         for (name, value) in parts {
-            if let Some(value) = value {
-                let mut text = [0; 44];
-                // 32 bytes are always 44 characters, so there is room.
-                if STANDARD.encode_slice(value, &mut text).is_ok() {
-                    o.plain(name, |out| out.extend_from_slice(&text));
-                }
-            }
+            commitment(o, name, value.as_ref());
         }
     });
 }

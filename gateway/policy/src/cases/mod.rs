@@ -51,6 +51,8 @@ pub struct Case {
     pub subject_type: Option<Arc<str>>,
     /// The channel.
     pub channel: Option<Arc<str>>,
+    /// The number of the department's case.
+    pub number: Option<Arc<str>>,
     /// The evidence that was verified.
     pub evidence: Vec<Arc<str>>,
     /// When.

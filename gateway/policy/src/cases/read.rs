@@ -38,6 +38,7 @@ fn one(section: &Section<'_>, target: &PolicyTarget<'_>) -> Option<Case> {
     let max_cache_age = section.duration("max_cache_age");
     let subject_type = section.text("subject_type").map(Into::into);
     let channel = section.text("channel").map(Into::into);
+    let number = section.text("case").map(Into::into);
     let evidence = texts(section, "evidence");
     if section.faults().borrow().len() > before {
         return None;
@@ -45,7 +46,7 @@ fn one(section: &Section<'_>, target: &PolicyTarget<'_>) -> Option<Case> {
     let (name, place) = (name?.into(), section.here());
     let expect = Expected { effect: effect?, reasons, withhold, max_cache_age };
     let (tenant, operation, caller) = (tenant?, operation?, caller?);
-    Some(Case { name, place, tenant, operation, caller, subject_type, channel, evidence, at: at?, expect })
+    Some(Case { name, place, tenant, operation, caller, subject_type, channel, number, evidence, at: at?, expect })
 }
 
 fn texts(section: &Section<'_>, key: &'static str) -> Vec<Arc<str>> {

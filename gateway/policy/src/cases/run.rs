@@ -14,6 +14,7 @@ fn outcome(policies: &Policies, case: &Case) -> Outcome {
         caller: &case.caller,
         subject_type: case.subject_type.as_deref(),
         channel: case.channel.as_deref(),
+        case: case.number.as_deref(),
         evidence: &evidence,
         now: case.at,
     };

@@ -67,7 +67,8 @@ fn decides_by_the_policies() {
 fn a_forbid_outweighs_permits_and_obliges_to_nothing() {
     let policies = Trial::new().policies(POLICIES);
     let caller = Caller { consumer: Some("org-2".into()), ..consumer("tributi") };
-    let facts = Facts { caller: &caller, subject_type: None, channel: Some("counter"), evidence: &[], now: Timestamp::from_seconds(0) };
+    let facts =
+        Facts { caller: &caller, subject_type: None, channel: Some("counter"), case: None, evidence: &[], now: Timestamp::from_seconds(0) };
     let decision = policies.decide(0, 0, &facts);
     assert_eq!((decision.effect, decision.error), (Effect::Deny, false));
     assert_eq!(decision.reasons.join(" "), "mai-a-org-2 senza-prove");
@@ -119,6 +120,7 @@ struct Question {
     caller: Caller,
     subject_type: Option<&'static str>,
     channel: Option<&'static str>,
+    case: Option<&'static str>,
     evidence: Vec<&'static str>,
     seconds: i64,
 }
@@ -132,13 +134,14 @@ fn question() -> impl Strategy<Value = Question> {
     let evidence = proptest::sample::subsequence(vec!["AUDIT_REST_02", "INTEGRITY_REST_02"], 0..=2);
     let seconds = prop_oneof![0..4_000_000_000_i64, Just(i64::MAX), Just(i64::MIN)];
     let place = (0..TENANTS.len(), 0..OPERATIONS.len());
-    (place, caller, some(&["codice_fiscale", "partita_iva"]), some(&["counter", "web"]), evidence, seconds).prop_map(
-        |((tenant, operation), caller, subject_type, channel, evidence, seconds)| Question {
+    (place, caller, some(&["codice_fiscale", "partita_iva"]), some(&["counter", "web"]), some(&["2026/1"]), evidence, seconds).prop_map(
+        |((tenant, operation), caller, subject_type, channel, case, evidence, seconds)| Question {
             tenant,
             operation,
             caller,
             subject_type,
             channel,
+            case,
             evidence,
             seconds,
         },
@@ -175,6 +178,7 @@ fn policy() -> impl Strategy<Value = String> {
         "unless { principal.purpose == \"p1\" }",
         "unless { principal has organisation && principal.organisation == \"o1\" }",
         "when { context has channel && context.channel == \"web\" }",
+        "when { context has case && context.case like \"2026/*\" }",
         "unless { context has subject_type && context.subject_type == \"partita_iva\" }",
         "when { context.evidence.containsAll([\"AUDIT_REST_02\", \"INTEGRITY_REST_02\"]) }",
         "when { context has channel && context.channel == \"counter\" && 9223372036854775807 + 1 > 5 }",
@@ -221,6 +225,7 @@ fn facts(question: &Question) -> Facts<'_> {
         caller: &question.caller,
         subject_type: question.subject_type,
         channel: question.channel,
+        case: question.case,
         evidence: &question.evidence,
         now: Timestamp::from_seconds(question.seconds),
     }

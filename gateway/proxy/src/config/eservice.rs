@@ -17,7 +17,7 @@ use super::adapter::{Adapted, Standing};
 use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
-use super::selector::{ChannelSource, Selector};
+use super::selector::{ChannelSource, Selector, TextSource};
 use super::{Departments, LimitRules, Scope, files, inbound, limits};
 use crate::upstream::UpstreamRules;
 
@@ -50,6 +50,8 @@ pub struct Definition {
     pub subject: Vec<Selector>,
     /// Where the channel is told.
     pub channel: Option<ChannelSource>,
+    /// Where the number of the department's case is told.
+    pub case: Option<TextSource>,
     /// Its limits.
     pub limits: LimitRules,
     /// What is signed for the provider: of outbound ones.
@@ -151,6 +153,11 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let policies = policies(section, &name, contract.as_ref(), &instances, needs_policy);
     let subject = super::selector::list(section, "subject");
     let channel = ChannelSource::read(section, portal.is_some());
+    let case = TextSource::case(section, portal.is_some());
+    if case.is_some() && !scope.has_commitments {
+        let fault = Fault::warning(section.place("case"), "the number of the case reaches policy, and no record");
+        section.report(fault.hint("`audit.commitments: \"file:commitments.key\"` has records commit to it"));
+    }
     let limits = limits::limits(section.section("limits"));
     let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
@@ -213,6 +220,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         policy_file,
         subject,
         channel,
+        case,
         limits,
         modi,
         portal,

@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::audit::Salts;
 use document::{Fault, Faults, Key, Place, Section};
 use jiff::tz::TimeZone;
 use trust::Uuid;
@@ -52,7 +53,7 @@ pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_
 pub use operation::{CacheRules, OperationRules};
 pub use portal::PortalConfig;
 pub use proxies::{Nets, TrustedProxies};
-pub use selector::{ChannelSource, LONGEST_CHANNEL, Selector};
+pub use selector::{ChannelSource, LONGEST_CASE, LONGEST_CHANNEL, Selector, TextSource};
 pub use siem::{SiemFormat, SiemRules};
 pub use tenant::{ClientRules, Roles, TenantRules};
 pub use tls::{Expiry, Tls, UpstreamTls};
@@ -115,7 +116,25 @@ pub struct AuditRules {
     pub queue_bytes: u64,
     /// Refusals of strangers that are recorded one by one, a second.
     pub strangers: u64,
+    /// What commitments in records are salted with.
+    pub commitments: Option<Arc<Secret>>,
 }
+
+/// A secret that salts are made of.
+#[derive(Debug)]
+pub struct Secret {
+    /// The salts.
+    pub salts: Salts,
+    digest: [u8; 32],
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Secret {}
 
 /// Folders whose changes are put in force by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +192,8 @@ pub(crate) struct Scope<'a> {
     listeners: &'a [ListenerRules],
     /// In whose name exchanges happen where no tenant is named.
     implicit: Arc<TenantRules>,
+    /// Whether records can commit to what they do not tell.
+    has_commitments: bool,
 }
 
 fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
@@ -209,6 +230,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         portals: &portals,
         listeners: &listeners,
         implicit: implicit.clone(),
+        has_commitments: main.node("audit").is_some_and(|audit| audit.get("commitments").is_some()),
     };
     let eservices: Vec<Arc<Definition>> = std::mem::take(&mut parts.eservices)
         .into_iter()
@@ -307,7 +329,7 @@ const LONGEST_NODE: usize = 128;
 fn audit(main: &Section<'_>, node: &str) -> AuditRules {
     let section = main.required("audit").and_then(|_| main.section("audit"));
     let Some(section) = section else {
-        return AuditRules { store: PathBuf::new(), origin: String::new(), queue_bytes: 0, strangers: 0 };
+        return AuditRules { store: PathBuf::new(), origin: String::new(), queue_bytes: 0, strangers: 0, commitments: None };
     };
     let store = section.required_text("store").map(|text| files::resolve(&section, text)).unwrap_or_default();
     // Two logs of one name would pass for one that was told differently to different people.
@@ -317,7 +339,20 @@ fn audit(main: &Section<'_>, node: &str) -> AuditRules {
         origin,
         queue_bytes: section.bytes("queue").unwrap_or(16 << 20),
         strangers: section.rate("strangers").map_or(100, |(count, per)| (count / per.as_secs().max(1)).max(1)),
+        commitments: section.text("commitments").and_then(|text| commitments(&section, text)).map(Arc::new),
     }
+}
+
+/// A line end at the end of a file is not the secret's.
+fn commitments(section: &Section<'_>, text: &str) -> Option<Secret> {
+    let read = secret::read(section, "commitments", text, false)?;
+    let read = read.trim_ascii();
+    let Some(salts) = Salts::new(read) else {
+        let message = format!("a secret of less than {} bytes can be guessed", Salts::SHORTEST);
+        section.report(Fault::error(section.place("commitments"), message).hint("such as the output of `openssl rand -hex 32`"));
+        return None;
+    };
+    Some(Secret { salts, digest: fingerprint(read) })
 }
 
 fn time_zone(main: &Section<'_>) -> TimeZone {

@@ -52,39 +52,67 @@ pub(super) fn list(section: &Section<'_>, key: &'static str) -> Vec<Selector> {
     section.texts(key).into_iter().filter_map(read).collect()
 }
 
-/// Where the channel of a request is told.
+/// Where a department tells something of its request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChannelSource {
-    /// Always this one: `batch`.
-    Constant(Box<str>),
+pub enum TextSource {
     /// In a header: `header:X-Canale`.
     Header(http::HeaderName),
     /// In the token of the portal at which somebody signed in: `claim:canale`.
     Claim(Box<str>),
 }
 
-/// The longest channel that is taken from a caller: it stands in the clear in records.
-pub const LONGEST_CHANNEL: usize = 32;
-
-impl ChannelSource {
-    pub(super) fn read(section: &Section<'_>, has_portal: bool) -> Option<Self> {
-        let text = section.text("channel")?;
+impl TextSource {
+    /// Reads `header:…` or `claim:…`; `None` where it is neither, or a fault that has been told.
+    fn read(section: &Section<'_>, key: &'static str, text: &str, has_portal: bool) -> Option<Self> {
         if let Some(claim) = text.strip_prefix("claim:") {
             if !has_portal {
-                let fault = Fault::error(section.place("channel"), format!("`{claim}` is told by a portal, and the e-service has none"));
+                let fault = Fault::error(section.place(key), format!("`{claim}` is told by a portal, and the e-service has none"));
                 section.report(fault.hint("name it with `portal`"));
             }
             return Some(Self::Claim(claim.into()));
         }
-        let Some(name) = text.strip_prefix("header:") else { return Some(Self::Constant(text.into())) };
-        match http::HeaderName::from_bytes(name.as_bytes()) {
-            Ok(name) if !is_reserved(&name) => Some(Self::Header(name)),
-            _ => {
-                let fault = Fault::error(section.place("channel"), format!("`{name}` is no header for a channel"));
-                section.report(fault.hint("such as `header:X-Canale`"));
-                None
-            }
+        let name = text.strip_prefix("header:")?;
+        let header = http::HeaderName::from_bytes(name.as_bytes()).ok().filter(|name| !is_reserved(name));
+        if header.is_none() {
+            let fault = Fault::error(section.place(key), format!("`{name}` is no header for this"));
+            section.report(fault.hint("such as `header:X-Canale`, in letters, digits and hyphens"));
         }
+        header.map(Self::Header)
+    }
+
+    /// Where the number of the department's case is told.
+    pub(super) fn case(section: &Section<'_>, has_portal: bool) -> Option<Self> {
+        let text = section.text("case")?;
+        if !text.starts_with("header:") && !text.starts_with("claim:") {
+            let fault = Fault::error(section.place("case"), format!("`{text}` would be the case of every request"));
+            section.report(fault.hint("`header:X-Pratica`, or a claim of a portal's token: `claim:pratica`"));
+            return None;
+        }
+        Self::read(section, "case", text, has_portal)
+    }
+}
+
+/// Where the channel of a request is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelSource {
+    /// Always this one: `batch`.
+    Constant(Box<str>),
+    /// By whoever asks.
+    Told(TextSource),
+}
+
+/// The longest channel that is taken from a caller: it stands in the clear in records.
+pub const LONGEST_CHANNEL: usize = 32;
+/// The longest number of a case.
+pub const LONGEST_CASE: usize = 128;
+
+impl ChannelSource {
+    pub(super) fn read(section: &Section<'_>, has_portal: bool) -> Option<Self> {
+        let text = section.text("channel")?;
+        if text.starts_with("header:") || text.starts_with("claim:") {
+            return TextSource::read(section, "channel", text, has_portal).map(Self::Told);
+        }
+        Some(Self::Constant(text.into()))
     }
 }
 

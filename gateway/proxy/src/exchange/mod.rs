@@ -44,6 +44,8 @@ pub struct Exchange {
     pub subjects: OnceLock<Subjects>,
     /// The channel that the citizen's request came in by: set by `policy`.
     pub channel: OnceLock<String>,
+    /// The number of the department's case, likewise; personal data for all we know: only its commitment is recorded.
+    pub case: OnceLock<String>,
     /// What policy said.
     pub decision: OnceLock<policy::Decision>,
     /// What the provider is shown: set by `voucher`, when all of it is in the request, and once more with each repetition.
@@ -117,6 +119,7 @@ impl Exchange {
             measure: OnceLock::new(),
             subjects: OnceLock::new(),
             channel: OnceLock::new(),
+            case: OnceLock::new(),
             decision: OnceLock::new(),
             shown: Mutex::default(),
             lookup: OnceLock::new(),

@@ -6,8 +6,8 @@ use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
 use crate::config::{
-    ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CHANNEL, LONGEST_TOLD, Security,
-    is_plain,
+    ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CASE, LONGEST_CHANNEL, LONGEST_TOLD,
+    Security, TextSource, is_plain,
 };
 use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;
@@ -35,6 +35,9 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
         {
             let _ = exchange.channel.set(channel);
         }
+        if let Some(case) = case(service, &request.headers, token.as_ref()) {
+            let _ = exchange.case.set(case);
+        }
         let purpose = purpose(known, &request.headers)?;
         let told = told(known, service, &request.headers, token.as_ref())?;
         Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some() }))
@@ -53,8 +56,16 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
 
 /// The channel, where the portal's token tells it.
 fn channel(service: &EService, token: Option<&PortalToken>) -> Option<String> {
-    let Some(ChannelSource::Claim(claim)) = &service.definition.channel else { return None };
+    let Some(ChannelSource::Told(TextSource::Claim(claim))) = &service.definition.channel else { return None };
     token?.text(claim).filter(|text| is_plain(text, LONGEST_CHANNEL)).map(str::to_owned)
+}
+
+/// The number of the department's case.
+fn case(service: &EService, headers: &HeaderMap, token: Option<&PortalToken>) -> Option<String> {
+    match service.definition.case.as_ref()? {
+        TextSource::Claim(claim) => token?.text(claim).filter(|text| is_plain(text, LONGEST_CASE)).map(str::to_owned),
+        TextSource::Header(name) => super::policy::told(headers, name, LONGEST_CASE),
+    }
 }
 
 /// What was shown and verified, in the words of policy.
@@ -76,6 +87,9 @@ fn consume(headers: &mut HeaderMap, service: &EService) {
         headers.remove(name);
     }
     for header in asked(service).into_iter().flat_map(EvidenceRules::headers) {
+        headers.remove(header);
+    }
+    if let Some(TextSource::Header(header)) = &service.definition.case {
         headers.remove(header);
     }
     if let Some(portal) = &service.portal {

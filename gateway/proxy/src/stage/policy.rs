@@ -7,7 +7,9 @@ use exchange::json;
 
 use super::layer::{Answering, Next, at_once};
 use crate::coding::forget_bytes;
-use crate::config::{ChannelSource, LONGEST_CHANNEL, is_plain};
+use http::header::{HeaderMap, HeaderName};
+
+use crate::config::{ChannelSource, LONGEST_CASE, LONGEST_CHANNEL, TextSource, is_plain};
 use crate::exchange::{Exchange, Stage, Subjects};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
@@ -25,6 +27,12 @@ pub fn policy(request: Request, next: &Next) -> Answering {
     if let Some(channel) = channel(exchange, &request) {
         let _ = exchange.channel.set(channel);
     }
+    // A department of ours has told it already, and its header does not leave the house.
+    if let Some(TextSource::Header(name)) = &definition.case
+        && let Some(case) = told(&request.call().headers, name, LONGEST_CASE)
+    {
+        let _ = exchange.case.set(case);
+    }
     if definition.policies.is_none() { next.run(request) } else { decide(request, next) }
 }
 
@@ -36,6 +44,7 @@ fn decide(request: Request, next: &Next) -> Answering {
         caller: &authenticated.caller,
         subject_type: exchange.subjects.get().and_then(|subjects| subjects.kind),
         channel: exchange.channel.get().map(String::as_str),
+        case: exchange.case.get().map(String::as_str),
         evidence: authenticated.evidence,
         now: exchange.seen,
     };
@@ -79,13 +88,17 @@ fn channel(exchange: &Exchange, request: &Request) -> Option<String> {
     }
     match exchange.service().definition.channel.as_ref()? {
         ChannelSource::Constant(channel) => Some(channel.to_string()),
-        ChannelSource::Header(name) => {
-            let told = request.call().headers.get(name).and_then(|value| value.to_str().ok());
-            told.filter(|text| is_plain(text, LONGEST_CHANNEL)).map(str::to_owned)
-        }
+        ChannelSource::Told(TextSource::Header(name)) => told(&request.call().headers, name, LONGEST_CHANNEL),
         // Set when the token was verified.
-        ChannelSource::Claim(_) => None,
+        ChannelSource::Told(TextSource::Claim(_)) => None,
     }
+}
+
+/// What somebody tells in a header, once and in plain text.
+pub(super) fn told(headers: &HeaderMap, name: &HeaderName, most: usize) -> Option<String> {
+    let mut values = headers.get_all(name).iter();
+    let (first, None) = (values.next()?, values.next()) else { return None };
+    first.to_str().ok().map(str::trim).filter(|text| is_plain(text, most)).map(str::to_owned)
 }
 
 /// Whom the data is about: counted and classified by the form of the identifier, never kept.

@@ -187,6 +187,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
         version: None,
         attempts: Some(u64::from(exchange.attempts.load(Ordering::Relaxed))),
     });
+    let commitments = exchange.listener.common.commitments.as_ref();
+    record.case = exchange.case.get().zip(commitments).map(|(case, secret)| secret.salts.commitment("case", exchange.id, case.as_bytes()));
     let mut obligations: Vec<&str> = Vec::new();
     let mut withheld: Vec<String> = Vec::new();
     let shown;

@@ -1,4 +1,5 @@
-//! The admin listener: metrics, liveness, readiness, reload. On loopback or a socket only, and never in the way of an exchange.
+//! The admin listener: metrics, liveness, readiness, status, reload. On loopback or a socket, never in the way of an exchange; of it the
+//! network may see metrics, and whether the process lives.
 
 mod socket;
 mod status;

@@ -12,10 +12,15 @@ pub fn remove_hops(headers: &mut HeaderMap) {
     remove(headers, |name| is_hop_by_hop(name) || is_said_by_proxies(name));
 }
 
-/// Removes of a request each header with an underscore in its name, but for these: servers in the manner of CGI read `X_Ente` as
-/// `X-Ente`, so what is forged in one spelling is forged in the other.
-pub fn remove_underscored(headers: &mut HeaderMap, kept: &[HeaderName]) {
-    let goes = |name: &HeaderName| name.as_str().contains('_') && !kept.contains(name);
+/// Whether a name is of letters, digits and hyphens. Of others servers in the manner of CGI read `X_Ente` as `X-Ente`, and some
+/// `X.Ente`, so what is forged in one spelling is forged in the other.
+pub fn is_plain(name: &HeaderName) -> bool {
+    name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Removes of a request each header whose name is not plain, but for these.
+pub fn remove_unusual(headers: &mut HeaderMap, kept: &[HeaderName]) {
+    let goes = |name: &HeaderName| !is_plain(name) && !kept.contains(name);
     if !headers.keys().any(goes) {
         return;
     }
@@ -68,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn removes_underscores_that_no_document_knows() {
-        let mut before = headers(&[("x_ente", "1"), ("x_noto", "2"), ("x-ente", "3"), ("x_forwarded_for", "1.1.1.1")]);
-        remove_underscored(&mut before, &[HeaderName::from_static("x_noto")]);
+    fn removes_unusual_names_that_no_document_knows() {
+        let mut before = headers(&[("x_ente", "1"), ("x_noto", "2"), ("x-ente", "3"), ("x_forwarded_for", "1.1.1.1"), ("x.ente", "4")]);
+        remove_unusual(&mut before, &[HeaderName::from_static("x_noto")]);
         assert_eq!(before, headers(&[("x_noto", "2"), ("x-ente", "3")]));
     }
 }

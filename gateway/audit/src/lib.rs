@@ -26,4 +26,5 @@ pub use record::{
     Outcome, PolicyUse, Record, RecordError, RefusalCount, RefusalsSummary, Restored, Seal, Strings, Suspension, is_safe_correlation,
 };
 pub use recover::{Corrupt, OpenBegin, Recovered, recover};
+pub use tail::is_torn;
 pub use verify::{Fault, FaultKind, Report, Verifier};

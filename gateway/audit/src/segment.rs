@@ -21,8 +21,11 @@ pub struct SegmentHeader {
     pub previous: [u8; 32],
 }
 
-/// How an epoch is named: the second in which it began, `20261122T151627Z`.
-const EPOCH: usize = 16;
+/// How an epoch is named: the second in which it began and four random bytes, `20261122T151627Z9f3c01ab`.
+pub const EPOCH: usize = 24;
+
+/// The longest origin of a log whose epochs have origins too.
+pub const LONGEST_BASE: usize = MAX_ORIGIN - EPOCH - 2;
 
 /// The origin of a log that was restored from a backup and goes on from there. What was recorded after the backup went on from there too,
 /// so the two must not have one name: that of this one tells when it was restored.
@@ -39,6 +42,7 @@ pub fn epoch_of<'a>(origin: &'a str, base: &str) -> Option<&'a str> {
     let is_digit = |at: usize, byte: u8| match at {
         8 => byte == b'T',
         15 => byte == b'Z',
+        16.. => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
         _ => byte.is_ascii_digit(),
     };
     rest.strip_prefix("/e").filter(|epoch| epoch.len() == EPOCH && epoch.bytes().enumerate().all(|(at, byte)| is_digit(at, byte)))
@@ -133,11 +137,17 @@ mod tests {
 
     #[test]
     fn an_epoch_is_of_its_log_alone() {
-        let epoch = "20261122T151627Z";
+        let epoch = "20261122T151627Z9f3c01ab";
         let origin = epoch_origin("ente.example/log", epoch);
         assert_eq!(epoch_of(&origin, "ente.example/log"), Some(epoch));
         assert_eq!(epoch_of("ente.example/log", "ente.example/log"), Some(""));
-        for other in ["ente.example/logs", "ente.example/log/e2", "ente.example/log/e20261122T1516270", "altri.example/log"] {
+        for other in [
+            "ente.example/logs",
+            "ente.example/log/e2",
+            "ente.example/log/e20261122T151627Z9F3C01AB",
+            "ente.example/log/e20261122T151627Z",
+            "altri.example/log",
+        ] {
             assert_eq!(epoch_of(other, "ente.example/log"), None, "{other}");
         }
     }

@@ -11,6 +11,11 @@ pub(crate) enum Tail {
     Corrupt,
 }
 
+/// Whether the end of a segment's bytes is a write that was never finished, hence never acknowledged, and no damage.
+pub fn is_torn(bytes: &[u8], batches: &Batches<'_>, damage: &Damage) -> bool {
+    classify(bytes, batches, damage) == Tail::Torn
+}
+
 /// Tells a torn write from damage. `batches` stands before the batch in which `damage` was found.
 ///
 /// A batch is written where there are only zeros, and nothing is written behind it before it is durable. So

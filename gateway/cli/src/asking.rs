@@ -1,5 +1,7 @@
 //! Asks the running gateway over its admin listener.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
@@ -14,6 +16,9 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 
 use crate::configured::Configured;
+
+/// How long an answer may take: a reload compiles everything before it answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which gateway to ask.
 #[derive(Debug, Args)]
@@ -49,7 +54,12 @@ impl Asking {
 
     /// What it answers.
     pub(crate) fn ask(&self, method: Method, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-        self.runtime.block_on(send(&self.admin, method, path)).with_context(|| format!("asking {}", self.admin.address))
+        let asked = async {
+            tokio::time::timeout(PATIENCE, send(&self.admin, method, path))
+                .await
+                .context("it does not answer: is it stopped, or its machine?")?
+        };
+        self.runtime.block_on(asked).with_context(|| format!("asking {}", self.admin.address))
     }
 }
 

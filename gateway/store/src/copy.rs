@@ -6,7 +6,10 @@ use std::path::Path;
 
 use audit::frame::{Batches, SECTOR};
 use audit::segment::SegmentHeader;
+use exchange::Timestamp;
 
+use crate::Options;
+use crate::log::begin_epoch;
 use crate::read::{self, Progress, segment_names};
 
 /// What was copied.
@@ -34,8 +37,8 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(Progress<'_>)) -> i
             match batches.next_batch() {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
-                // What is just being written is not part of the copy.
-                Err(_) if is_last => break,
+                // What is just being written is not part of the copy; what was damaged is nothing to be left out in silence.
+                Err(damage) if is_last && audit::is_torn(&bytes, &batches, &damage) => break,
                 Err(damage) => {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} at byte {}: {}", damage.offset, damage.kind)));
                 }
@@ -51,15 +54,32 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(Progress<'_>)) -> i
     Ok(copied)
 }
 
-/// Puts a copy where a log is to be: into an empty folder, or one that is not there yet.
-pub fn put_back(copy: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    if !segment_names(to)?.is_empty() {
+/// Puts a copy where a log is to be, in another epoch (see [`begin_epoch`](crate::begin_epoch)): whole, or not at all. Where it is made meanwhile, what
+/// an earlier attempt left is begun anew. Gives the origin under which it goes on.
+///
+/// # Errors
+/// There is a log already, or the copy cannot be made.
+pub fn put_back(copy: &Path, to: &Path, options: &Options, backup: Timestamp) -> io::Result<String> {
+    if to.is_dir() && !segment_names(to)?.is_empty() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("there is a log in {} already", to.display())));
     }
-    for name in segment_names(copy)? {
-        fs::copy(copy.join(&name), to.join(&name))?;
-        File::open(to.join(&name))?.sync_all()?;
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let making = parent.join(format!(".{}.restoring", to.file_name().and_then(|name| name.to_str()).unwrap_or("log")));
+    if making.exists() {
+        fs::remove_dir_all(&making)?;
     }
-    File::open(to)?.sync_all()
+    fs::create_dir_all(&making)?;
+    for name in segment_names(copy)? {
+        fs::copy(copy.join(&name), making.join(&name))?;
+        File::open(making.join(&name))?.sync_all()?;
+    }
+    let origin = begin_epoch(&making, options, backup).map_err(io::Error::other)?;
+    File::open(&making)?.sync_all()?;
+    if to.is_dir() {
+        // An empty one gives its place; one that is not keeps what it has.
+        fs::remove_dir(to)?;
+    }
+    fs::rename(&making, to)?;
+    File::open(parent)?.sync_all()?;
+    Ok(origin)
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit::segment::{epoch_origin, file_name};
+use audit::segment::{MAX_ORIGIN, epoch_of, epoch_origin, file_name};
 use audit::{Canonical, Corrupt, Kind, Recovered, Restored};
 use exchange::Timestamp;
 
@@ -183,7 +183,7 @@ fn last_segment(disk: &mut dyn Disk, options: &Options) -> Result<Option<(String
     let Some(name) = names.iter().filter(|name| crate::read::is_segment(name)).max() else { return Ok(None) };
     let bytes = disk.read(name).map_err(io("reading"))?;
     let recovered = audit::recover(&bytes).map_err(|reason| OpenError::Corrupt { segment: name.clone(), reason })?;
-    if audit::segment::epoch_of(&recovered.header.origin, &options.origin).is_none() {
+    if epoch_of(&recovered.header.origin, &options.origin).is_none() {
         return Err(OpenError::Origin { found: recovered.header.origin, configured: options.origin.clone() });
     }
     if *name != file_name(recovered.header.first_seq) {
@@ -209,7 +209,11 @@ pub fn begin_epoch(folder: &Path, options: &Options, backup: Timestamp) -> Resul
         return Err(OpenError::Io("finding", std::io::ErrorKind::NotFound.into()));
     };
     let now = options.clock.now();
-    let origin = epoch_origin(&options.origin, &epoch_name(now));
+    let last = epoch_of(&recovered.header.origin, &options.origin).unwrap_or_default();
+    let origin = epoch_origin(&options.origin, &epoch_name(now, last)?);
+    if origin.len() > MAX_ORIGIN {
+        return Err(OpenError::Options("the origin is too long for another epoch"));
+    }
     let restored = Restored {
         node: &options.node,
         at: now,
@@ -230,10 +234,28 @@ pub fn begin_epoch(folder: &Path, options: &Options, backup: Timestamp) -> Resul
     Ok(origin)
 }
 
-/// `20261122T151627Z`
-fn epoch_name(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.chars().filter(char::is_ascii_alphanumeric).take(15).chain(['Z']).collect()
+/// The name of an epoch that begins now, later than the last one's whatever the clock says, and like no other's that begins now.
+fn epoch_name(now: Timestamp, last: &str) -> Result<String, OpenError> {
+    let second = |at: Timestamp| -> String { at.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).chain(['Z']).collect() };
+    let mut name = second(now);
+    if let Some(last) = last.get(..16).filter(|last| *name <= **last) {
+        let (date, time) = last.split_at(8);
+        let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
+        let written = format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            part(date, 0, 4),
+            part(date, 4, 6),
+            part(date, 6, 8),
+            part(time, 1, 3),
+            part(time, 3, 5),
+            part(time, 5, 7)
+        );
+        let last = Timestamp::parse(&written).ok_or(OpenError::Options("the last epoch has no time"))?;
+        name = second(Timestamp::from_seconds(last.seconds() + 1));
+    }
+    let mut random = [0; 4];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| OpenError::Options("the system gives no random bytes"))?;
+    Ok(name + &hex::encode(random))
 }
 
 /// A crash in here leaves some orphans written; they are no longer open at the next start, which writes the others.

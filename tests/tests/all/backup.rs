@@ -49,7 +49,8 @@ fn what_was_kept_is_put_back_and_the_log_says_so() {
     let after = ask(&gateway);
     gateway.kill();
 
-    assert!(!run(&["restore", &backup]).status.success(), "a log is not overwritten");
+    let over = run(&["restore", &backup]);
+    assert!(String::from_utf8_lossy(&over.stderr).contains("a log is never overwritten"), "{over:?}");
     std::fs::rename(site.path().join("audit"), kept.path().join("burned")).expect("it is gone");
     std::fs::write(site.path().join("cose.yaml"), "openapi: 3.0.3").expect("somebody tries to mend it");
     let refused = run(&["restore", &backup]);
@@ -100,6 +101,7 @@ fn what_is_not_what_was_kept_is_not_put_back() {
     for (path, now, was, said) in [
         (&manifest, whole.replace("\"format\": 1", "\"format\": 2").into_bytes(), whole.clone().into_bytes(), "is of the format 2"),
         (&manifest, whole.replace("files/0000", "../files/0000").into_bytes(), whole.clone().into_bytes(), "is no name in a backup"),
+        (&manifest, whole.replace("cose.yaml\",", "../cose.yaml\",").into_bytes(), whole.clone().into_bytes(), "is no place of a file"),
         (&contract, b"openapi: 3.1.0".to_vec(), text, "is not what"),
         (&log, damaged, segment, "is not the one that was copied"),
     ] {
@@ -115,4 +117,32 @@ fn what_is_not_what_was_kept_is_not_put_back() {
     assert!(elsewhere.join("varco.yaml").is_file() && elsewhere.join("audit").is_dir());
     std::fs::remove_file(&manifest).expect("it is there");
     assert!(String::from_utf8_lossy(&restore().stderr).contains("a backup is whole once it is there"));
+}
+
+/// Links are links again and lead to what they led to; one that was never started is put back too; what cannot be written stops it before
+/// anything is there; and it can be done again.
+#[test]
+fn a_restoration_that_breaks_off_can_be_done_again() {
+    let (site, kept) = (Site::new(), tempfile::tempdir().expect("a folder"));
+    std::fs::create_dir(site.path().join("vero")).expect("a folder");
+    std::fs::rename(site.path().join("cose.yaml"), site.path().join("vero/cose.yaml")).expect("it is moved");
+    std::os::unix::fs::symlink("vero/cose.yaml", site.path().join("cose.yaml")).expect("a link");
+    std::fs::create_dir(site.path().join("audit")).expect("a folder as systemd makes it");
+    std::fs::write(site.path().join("varco.yaml"), Site::configuration("", "", "http://127.0.0.1:1", "")).expect("it is written");
+    let backup = kept.path().join("copia").display().to_string();
+    let made = varco(site.path(), &["backup", "-c", "varco.yaml", "--to", &backup]);
+    assert!(String::from_utf8_lossy(&made.stdout).contains("3 files, no log yet"), "{made:?}");
+    for name in ["cose.yaml", "vero/cose.yaml", "varco.yaml"] {
+        std::fs::remove_file(site.path().join(name)).expect("it is gone");
+    }
+    // A folder in the place of a file: nothing can be written there.
+    std::fs::create_dir(site.path().join(".varco.yaml.restored")).expect("something in the way");
+    assert!(!varco(site.path(), &["restore", &backup]).status.success());
+    assert!(!site.path().join("cose.yaml").exists() && !site.path().join("varco.yaml").exists(), "nothing is there yet");
+    std::fs::remove_dir(site.path().join(".varco.yaml.restored")).expect("it is gone");
+    let restored = varco(site.path(), &["restore", &backup]);
+    assert!(restored.status.success(), "{restored:?}");
+    assert_eq!(std::fs::read_link(site.path().join("cose.yaml")).expect("a link"), Path::new("vero/cose.yaml"));
+    let said = varco(site.path(), &["check", "-c", "varco.yaml"]);
+    assert!(said.status.success(), "{said:?}");
 }

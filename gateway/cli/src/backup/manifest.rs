@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -25,6 +26,8 @@ pub(super) struct Manifest {
     pub(super) node: String,
     /// When it was begun: what was recorded later may be missing.
     pub(super) made: String,
+    /// Folders, with whose they were: those that are missing are made so.
+    pub(super) folders: Vec<(PathBuf, Owned)>,
     pub(super) files: Vec<KeptFile>,
     /// The audit log, if there was one yet.
     pub(super) log: Option<KeptLog>,
@@ -38,8 +41,33 @@ pub(super) struct KeptFile {
     /// Where it is in the backup.
     pub(super) stored: String,
     pub(super) sha256: String,
-    /// Its rights.
+    pub(super) owned: Owned,
+    /// Where it leads, if it is a symbolic link.
+    pub(super) link: Option<PathBuf>,
+}
+
+/// Whose something is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Owned {
+    pub(super) user: u32,
+    pub(super) group: u32,
+    /// The rights of owner, group and others.
     pub(super) mode: u32,
+}
+
+impl Owned {
+    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
+        let found = fs::metadata(path)?;
+        Ok(Self { user: found.uid(), group: found.gid(), mode: found.mode() & 0o777 })
+    }
+
+    /// Makes it so, as far as this user may.
+    pub(super) fn apply(self, path: &Path) -> std::io::Result<()> {
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(path, Some(self.user), Some(self.group))?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(self.mode & 0o777))
+    }
 }
 
 /// The audit log.
@@ -70,7 +98,13 @@ impl Manifest {
             }
             None => bail!("{} is no manifest of a backup", path.display()),
         }
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+        let manifest: Self = serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+        let places = manifest.files.iter().map(|file| &file.path).chain(manifest.folders.iter().map(|(path, _)| path));
+        let leads_out = |path: &&PathBuf| !path.is_absolute() || path.components().any(|part| part == std::path::Component::ParentDir);
+        if let Some(path) = places.chain(manifest.log.iter().map(|log| &log.folder)).find(leads_out) {
+            bail!("`{}` in the backup is no place of a file", path.display());
+        }
+        Ok(manifest)
     }
 
     /// Writes it, which makes the backup whole.

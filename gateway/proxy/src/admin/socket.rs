@@ -1,6 +1,7 @@
 //! Where the admin listener listens, and what of it the network may see.
 
-use std::net::{SocketAddr, TcpListener};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::{Admin, metrics_routes, routes};
@@ -40,7 +42,7 @@ impl AdminSockets {
         let admin = Admin { state, reloader, is_guarded: self.own.is_guarded() };
         let metrics = async {
             match self.metrics {
-                Some(socket) => serve_network(tokio::net::TcpListener::from_std(socket)?, metrics_routes(admin.clone())).await,
+                Some(socket) => serve_tcp(tokio::net::TcpListener::from_std(socket)?, metrics_routes(admin.clone())).await,
                 None => std::future::pending().await,
             }
         };
@@ -54,20 +56,54 @@ fn tcp(address: &SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket)
 }
 
-/// The most connections at a time of those who read metrics over the network; more wait in the system's backlog.
-const MOST: usize = 64;
+/// The most connections at a time over TCP; more wait in the system's backlog.
+const MOST: usize = 256;
+/// The most of them from one address; more are closed, so that nobody takes the places of all.
+const MOST_OF_ONE: usize = 16;
 /// How long a head may take to come.
-const HEAD: Duration = Duration::from_secs(5);
-/// How long a connection lives, whatever is asked over it.
+const HEAD: Duration = Duration::from_secs(3);
+/// How long a connection lives, whatever is asked over it: a reload takes its time.
 const LIFE: Duration = Duration::from_mins(1);
 
-/// Strangers can reach it: each gets little, and few get anything.
-async fn serve_network(socket: tokio::net::TcpListener, routes: axum::Router) -> std::io::Result<()> {
-    let places = Arc::new(Semaphore::new(MOST));
+/// How many connections each address has.
+type Callers = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// One connection of an address, until it is dropped.
+struct Caller(Callers, IpAddr);
+
+impl Caller {
+    fn enter(callers: &Callers, address: IpAddr) -> Option<Self> {
+        let mut counts = callers.lock();
+        let count = counts.entry(address).or_default();
+        (*count < MOST_OF_ONE).then(|| {
+            *count += 1;
+            Self(callers.clone(), address)
+        })
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut counts = self.0.lock();
+        if let Some(count) = counts.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// Strangers can reach it: each gets one answer a connection, and a few connections.
+async fn serve_tcp(socket: tokio::net::TcpListener, routes: axum::Router) -> std::io::Result<()> {
+    let (places, callers) = (Arc::new(Semaphore::new(MOST)), Callers::default());
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
-        let stream = match socket.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, caller) = match socket.accept().await {
+            Ok((stream, peer)) => match Caller::enter(&callers, peer.ip().to_canonical()) {
+                Some(caller) => (stream, caller),
+                None => continue,
+            },
             Err(error) => {
                 tracing::warn!(%error, "a connection for metrics could not be accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -75,11 +111,12 @@ async fn serve_network(socket: tokio::net::TcpListener, routes: axum::Router) ->
             }
         };
         let service = TowerToHyperService::new(routes.clone());
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).serve_connection(TokioIo::new(stream), service);
+        let mut builder = http1::Builder::new();
+        let builder = builder.timer(TokioTimer::new()).header_read_timeout(HEAD).keep_alive(false);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
             let _ = tokio::time::timeout(LIFE, connection).await;
-            drop(place);
+            drop((place, caller));
         });
     }
 }
@@ -127,7 +164,7 @@ impl AdminSocket {
 
     async fn serve(self, routes: axum::Router) -> std::io::Result<()> {
         match self {
-            Self::Tcp(socket) => axum::serve(tokio::net::TcpListener::from_std(socket)?, routes).await,
+            Self::Tcp(socket) => serve_tcp(tokio::net::TcpListener::from_std(socket)?, routes).await,
             Self::Unix(socket, _) => axum::serve(tokio::net::UnixListener::from_std(socket)?, routes).await,
         }
     }

@@ -60,8 +60,8 @@ pub struct Definition {
     pub portal: Option<usize>,
     /// What turns its calls into upstream requests.
     pub adapter: Arc<dyn Adapter>,
-    /// The headers with an underscore in their names that its document lists: no others are let in.
-    pub underscored: Box<[HeaderName]>,
+    /// The headers that its document lists whose names have more than letters, digits and hyphens: no others of that kind are let in.
+    pub unusual_headers: Box<[HeaderName]>,
     /// Headers in which the upstream is told the verified identity, for the adapter's documentation in `varco check`.
     pub identity_headers: Vec<HeaderName>,
     /// Which pages of other origins may call.
@@ -193,8 +193,10 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     };
     let contract = contract?;
     let listened = scope.listeners.iter().find(|known| Some(&known.name) == listener.as_ref());
-    let underscored = super::headers::underscored(section, &contract, |name| {
+    let told: Vec<&HeaderName> = case.iter().chain(channel.iter().filter_map(ChannelSource::told)).filter_map(TextSource::header).collect();
+    let unusual_headers = super::headers::unusual(section, &contract, |name| {
         identity_headers.contains(name)
+            || told.contains(&name)
             || portal.and_then(|at| scope.portals.get(at)).is_some_and(|portal| portal.header == name)
             || modi.as_ref().and_then(|rules| rules.evidence.as_ref()).is_some_and(|rules| rules.headers().any(|header| header == name))
             || listened.is_some_and(|listener| listener.trusted.certificate.as_ref() == Some(name))
@@ -226,7 +228,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         portal,
         adapter,
         identity_headers,
-        underscored,
+        unusual_headers,
         tells_origin,
         cors,
         upstream: Arc::new(upstream),

@@ -31,20 +31,20 @@ const RESERVED: [HeaderName; 23] = [
     HeaderName::from_static("tracestate"),
 ];
 
-/// Whether this is one of them, or a token of ModI; or has an underscore, in which spelling no header is told apart from another's.
+/// Whether this is one of them, or a token of ModI; or is not plain, in which spelling no header is told apart from another's.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
     let text = name.as_str();
-    RESERVED.contains(name) || text.contains('_') || text.starts_with("agid-jwt-") || adapter_http::is_said_by_proxies(text)
+    RESERVED.contains(name) || !adapter_http::is_plain(name) || text.starts_with("agid-jwt-") || adapter_http::is_said_by_proxies(text)
 }
 
-/// The headers with an underscore that a document lists: they alone pass. `is_own` says which others mean something here; a server in
-/// the manner of CGI could not tell them apart.
-pub(super) fn underscored(section: &Section<'_>, contract: &Contract, is_own: impl Fn(&HeaderName) -> bool) -> Box<[HeaderName]> {
-    let mut names: Vec<HeaderName> = contract.request_headers().filter(|name| name.as_str().contains('_')).cloned().collect();
+/// The headers that a document lists whose names are not plain: they alone pass. `is_own` says which others mean something here; a server
+/// in the manner of CGI could not tell them apart.
+pub(super) fn unusual(section: &Section<'_>, contract: &Contract, is_own: impl Fn(&HeaderName) -> bool) -> Box<[HeaderName]> {
+    let mut names: Vec<HeaderName> = contract.request_headers().filter(|name| !adapter_http::is_plain(name)).cloned().collect();
     names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     names.dedup();
     for name in &names {
-        let read_as = name.as_str().replace('_', "-").parse::<HeaderName>().ok();
+        let read_as = name.as_str().replace(|symbol: char| !symbol.is_ascii_alphanumeric(), "-").parse::<HeaderName>().ok();
         if let Some(read_as) = read_as.filter(|read_as| is_reserved(read_as) || is_own(read_as)) {
             let message = format!("the header `{name}` of the document is read as `{read_as}` by many servers, which says something else");
             section.report(Fault::error(section.place("contract"), message).hint("give it another name in the document"));

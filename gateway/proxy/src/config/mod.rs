@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::audit::Salts;
+use ::audit::segment::LONGEST_BASE;
 use document::{Fault, Faults, Key, Place, Section};
 use jiff::tz::TimeZone;
 use trust::Uuid;
@@ -314,8 +315,11 @@ fn node(main: &Section<'_>) -> Option<Arc<str>> {
         None => Some(text.to_owned()),
         Some(variable) => std::env::var(variable).ok().filter(|name| !name.is_empty()),
     };
-    let name =
-        name.filter(|name| name.len() <= LONGEST_NODE && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)));
+    let name = name.filter(|name| {
+        !name.starts_with('.')
+            && name.len() <= LONGEST_NODE
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    });
     if name.is_none() {
         let fault = Fault::error(main.place("node"), format!("`{text}` is no name of a node"));
         main.report(fault.hint("letters, digits, `-`, `.` and `_`; or `env:NAME`, a variable that is set"));
@@ -334,6 +338,10 @@ fn audit(main: &Section<'_>, node: &str) -> AuditRules {
     let store = section.required_text("store").map(|text| files::resolve(&section, text)).unwrap_or_default();
     // Two logs of one name would pass for one that was told differently to different people.
     let origin = section.text("origin").unwrap_or("{node}/log").replace("{node}", node);
+    if origin.len() > LONGEST_BASE {
+        let fault = Fault::error(section.place("origin"), format!("a log's name has at most {LONGEST_BASE} bytes"));
+        section.report(fault.hint("a URL without its scheme, such as `varco.comune-x.example/{node}`"));
+    }
     AuditRules {
         store,
         origin,

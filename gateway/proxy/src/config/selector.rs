@@ -80,6 +80,14 @@ impl TextSource {
         header.map(Self::Header)
     }
 
+    /// The header, if it is one.
+    pub fn header(&self) -> Option<&http::HeaderName> {
+        match self {
+            Self::Header(name) => Some(name),
+            Self::Claim(_) => None,
+        }
+    }
+
     /// Where the number of the department's case is told.
     pub(super) fn case(section: &Section<'_>, has_portal: bool) -> Option<Self> {
         let text = section.text("case")?;
@@ -107,6 +115,14 @@ pub const LONGEST_CHANNEL: usize = 32;
 pub const LONGEST_CASE: usize = 128;
 
 impl ChannelSource {
+    /// Where it is told, if it is.
+    pub fn told(&self) -> Option<&TextSource> {
+        match self {
+            Self::Constant(_) => None,
+            Self::Told(source) => Some(source),
+        }
+    }
+
     pub(super) fn read(section: &Section<'_>, has_portal: bool) -> Option<Self> {
         let text = section.text("channel")?;
         if text.starts_with("header:") || text.starts_with("claim:") {

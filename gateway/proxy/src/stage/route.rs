@@ -28,7 +28,7 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
     stays_http(&request.headers)?;
     let (service, below) = found.ok_or(RouteError::NoService)?;
     // Before anybody reads them: no stage has to know that there are two spellings.
-    adapter_http::remove_underscored(&mut request.headers, &service.definition.underscored);
+    adapter_http::remove_unusual(&mut request.headers, &service.definition.unusual_headers);
     let path = request.uri.path();
     let routed = if is_preflight { preflight(service, path, below)? } else { operation(service, &request.method, path, below)? };
     let _ = exchange.routed.set(routed);

@@ -52,6 +52,20 @@ impl Follower {
         Self { folder: folder.to_owned(), cursor: from }
     }
 
+    /// Whether a cursor is one of this log: behind a whole batch of it, or in a segment that is there no more while later ones are. One from
+    /// another log, or from the future of one that was restored, would wait for ever for what comes next. Reads a segment to there.
+    pub fn is_of(folder: &Path, cursor: &Cursor) -> io::Result<bool> {
+        let names = segment_names(folder)?;
+        if !names.contains(&cursor.segment) {
+            return Ok(names.iter().any(|name| *name > cursor.segment));
+        }
+        let bytes = crate::read::snapshot(folder, &cursor.segment)?;
+        let Ok(header) = SegmentHeader::decode(&bytes) else { return Ok(false) };
+        let mut batches = Batches::new(&bytes, SECTOR, header.chain(), header.first_seq);
+        while (batches.offset() as u64) < cursor.offset && matches!(batches.next_batch(), Ok(Some(_))) {}
+        Ok((batches.offset() as u64, batches.chain(), batches.next_seq()) == (cursor.offset, cursor.chain, cursor.seq))
+    }
+
     /// How far it has come; `None` where there was nothing yet.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()

@@ -100,6 +100,16 @@ fn the_chart_makes_what_kubernetes_takes() {
     }
     let without = run("helm", &["template", "prova", "deploy/chart", "--set", "image.repository=r"]);
     assert!(!without.status.success() && text(&without).contains("give the configuration"), "{}", text(&without));
+    for (set, said) in [
+        ("metricsPort=8080", "is that of the metrics"),
+        ("ports.metrics.port=1", "metrics"),
+        ("files.varco\\.yaml=x", "varco.yaml"),
+        ("env[0].name=VARCO_NODE", "env"),
+        ("storage.size=", "storage"),
+    ] {
+        let refused = helm(&["template", "prova", "deploy/chart", "--set", set]);
+        assert!(!refused.status.success() && text(&refused).contains(said), "{set}: {}", text(&refused));
+    }
     let misspelt = helm(&["template", "prova", "deploy/chart", "--set", "replica=3"]);
     assert!(!misspelt.status.success() && text(&misspelt).contains("replica"), "{}", text(&misspelt));
 }

@@ -377,19 +377,25 @@ fn underscores_in_names_are_let_in_where_the_document_lists_them() {
     let identity = |yaml: String| yaml.replace("\" } }\n", "\", identity: { tenant: X-Ente } } }\n");
     let yaml = identity(Site::configuration("", "", &format!("http://{}", upstream.address), ""));
     let gateway = Gateway::start(site.path(), &yaml);
-    let sent = ["-H", "X_Pratica: 7", "-H", "X_Ente: forged", "-H", "X_Altro: 1"];
+    let sent = ["-H", "X_Pratica: 7", "-H", "X_Ente: forged", "-H", "X_Altro: 1", "-H", "X.Ente: forged", "-H", "X~Ente: forged"];
     assert_eq!(ask(&gateway, "/flussi", &sent).status, 200);
     let found = asked(&upstream).headers;
-    let underscored: Vec<&str> = found.keys().map(String::as_str).filter(|name| name.contains('_')).collect();
+    let underscored: Vec<&str> = found.keys().map(String::as_str).filter(|name| name.contains(['_', '.', '~'])).collect();
     assert_eq!((underscored, found["x_pratica"].as_str(), found["x-ente"].as_str()), (vec!["x_pratica"], "7", "prova"));
     assert_problem(&ask(&gateway, "/flussi", &["-H", "X_Pratica: sette"]), 400, "contract-violation");
 
-    for (name, read_as) in
-        [("X_Ente", "x-ente"), ("X_Api_Key", "x-api-key"), ("X_Forwarded_For", "x-forwarded-for"), ("Client_Cert", "client-cert")]
-    {
+    for (name, read_as) in [
+        ("X_Ente", "x-ente"),
+        ("X_Api_Key", "x-api-key"),
+        ("X_Forwarded_For", "x-forwarded-for"),
+        ("Client_Cert", "client-cert"),
+        ("X_Canale", "x-canale"),
+        ("X.Caso", "x-caso"),
+    ] {
         listing(name);
         let proxied = ", trusted_proxies: { addresses: [127.0.0.1], certificate: Client-Cert }";
-        let said = site.check(&identity(Site::configuration("", proxied, "http://127.0.0.1:1", "")));
+        let told = "    channel: \"header:X-Canale\"\n    case: \"header:X-Caso\"\n";
+        let said = site.check(&identity(Site::configuration("", proxied, "http://127.0.0.1:1", told)));
         assert!(said.contains(&format!("is read as `{read_as}` by many servers")) && said.contains("cannot be used"), "{said}");
     }
 }

@@ -209,6 +209,10 @@ fn the_network_reads_metrics_and_nothing_else() {
     ] {
         assert_eq!(curl(&[&gateway.url("metrics", path)]).status, status, "{path}");
     }
+    // One caller that takes all it can get takes nothing from others.
+    let idle: Vec<_> = (0..300).filter_map(|_| std::net::TcpStream::connect(gateway.address("metrics")).ok()).collect();
+    assert_eq!(curl(&["--interface", "127.0.0.2", &gateway.url("metrics", "/live")]).status, 200);
+    drop(idle);
     assert_eq!(curl(&[&gateway.url("web", "/c/v1/cose")]).status, 200);
     assert_eq!(site.record(|record| record["ev"] == "exchange")["node"], "varco-1");
     gateway.stop();

@@ -127,3 +127,25 @@ fn an_impostor_is_told_nothing() {
         ],
     );
 }
+
+/// A cursor of another log, a damaged one, or one that cannot be written, keeps nobody from being told, nor has all told for ever.
+#[test]
+fn a_cursor_that_cannot_be_used_has_all_told_again() {
+    let watched = Watched::new();
+    let collector = Peer::rsyslog(watched.site.path(), None);
+    let store = watched.site.path().join("audit");
+    std::fs::create_dir(&store).expect("a folder");
+    let of_another = r#"{"format":1,"segment":"00000000000000009000.log","offset":512,"chain":"CHAIN","seq":9000}"#;
+    std::fs::write(store.join("siem.cursor"), of_another.replace("CHAIN", &"0".repeat(64))).expect("it is written");
+    std::fs::create_dir(store.join("siem.cursor.next")).expect("in the way of what would be written");
+    let gateway = watched.gateway(collector.ports[0], "");
+    ask(&gateway, 3);
+    eventually("it is told of all", || {
+        let (records, lines) = (watched.records(), collector.log());
+        (records.len() > 3 && records.iter().all(|record| lines.iter().any(|line| line.ends_with(record.as_str())))).then_some(())
+    });
+    eventually("it is said", || gateway.stderr().contains("cannot be kept").then_some(()));
+    assert!(gateway.stderr().contains("is of another log"));
+    let first = watched.records().remove(0);
+    assert_eq!(collector.log().iter().filter(|line| line.ends_with(&first)).count(), 1, "and told once");
+}

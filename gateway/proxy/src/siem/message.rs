@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use audit::LeafView;
+use exchange::Timestamp;
 use serde_json::Value;
 
 use crate::config::SiemFormat;
@@ -72,7 +73,8 @@ fn cef(record: &Value) -> String {
         ("cs6", "department", text("/department")),
     ];
     let plain = [
-        ("rt", text("/t1").or(text("/t0")).map(str::to_owned)),
+        // Milliseconds since 1970: the one way of writing it that no time zone changes.
+        ("rt", text("/t1").or(text("/t0")).and_then(Timestamp::parse).map(|at| (at.nanos() / 1_000_000).to_string())),
         ("externalId", text("/id").map(str::to_owned)),
         ("dvchost", text("/node").map(str::to_owned)),
         ("outcome", outcome.map(str::to_owned)),
@@ -126,7 +128,7 @@ mod tests {
         assert_eq!(unframed(RECORD, SiemFormat::Json), expected);
         let cef = concat!(
             "<109>1 2026-11-21T17:12:20.000000Z gw01 varco - exchange - ",
-            r"CEF:0|Varco|varco|0.1.0|exchange|exchange refused voucher\|refused|5|rt=2026-11-21T17:12:20.000000001Z ",
+            r"CEF:0|Varco|varco|0.1.0|exchange|exchange refused voucher\|refused|5|rt=1795281140000 ",
             "externalId=019ab1c2-7d3e-7a10-9c55-3f2b8e6d1a04 dvchost=gw01 outcome=refused reason=voucher|refused deviceDirection=1 act=leggi ",
             r"requestMethod=POST in=212 cs1Label=tenant cs1=comune-x cs3Label=purpose cs3=1cafea11 cs6Label=department cs6=a\=b"
         );

@@ -57,6 +57,18 @@ fn goes_on_from_where_it_had_come_to() {
         cursor = follower.cursor().cloned();
     }
     assert_eq!(seen, expected);
+    let whole = cursor.clone().expect("it has come somewhere");
+    assert!(Follower::is_of(folder.path(), &whole).expect("the log can be read"));
+    for (of, is_of) in [
+        (Cursor { offset: whole.offset + 4096, ..whole.clone() }, false),
+        (Cursor { offset: whole.offset - 512, ..whole.clone() }, false),
+        (Cursor { chain: [0; 32], ..whole.clone() }, false),
+        (Cursor { seq: whole.seq + 1, ..whole.clone() }, false),
+        (Cursor { segment: "00000000000000009000.log".into(), ..whole.clone() }, false),
+        (Cursor { segment: "00000000000000000001.log".into(), ..whole.clone() }, true),
+    ] {
+        assert_eq!(Follower::is_of(folder.path(), &of).expect("the log can be read"), is_of, "{of:?}");
+    }
     let gone = Cursor { segment: "00000000000000000000.log".into(), ..cursor.expect("it has come somewhere") };
     std::fs::remove_file(folder.path().join(&gone.segment)).expect("an archived segment");
     let after = rest(&mut Follower::new(folder.path(), Some(gone)));

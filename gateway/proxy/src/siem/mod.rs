@@ -103,7 +103,8 @@ async fn deliver(rules: &SiemRules, store: &Path, node: &str, metrics: &SiemMetr
     let mut follower = Follower::new(store, aside(move || begin_at(known, &folder)).await??);
     metrics.connected.set(1);
     tracing::info!(host = %rules.host, port = rules.port, "the collector of security events is told what is recorded");
-    let mut settling: Option<(Instant, Cursor)> = None;
+    let mut written = 0;
+    let mut settling: Option<Settling> = None;
     loop {
         let next;
         (follower, next) = aside(move || {
@@ -115,6 +116,7 @@ async fn deliver(rules: &SiemRules, store: &Path, node: &str, metrics: &SiemMetr
             Next::Records(records) => {
                 let bytes: Vec<u8> = records.iter().flat_map(|stored| framed(&stored.bytes, node, rules.format)).collect();
                 write(&mut wire, &bytes).await?;
+                written += bytes.len() as u64;
                 metrics.records.inc_by(records.len() as u64);
             }
             Next::Damaged { segment } => {
@@ -122,26 +124,43 @@ async fn deliver(rules: &SiemRules, store: &Path, node: &str, metrics: &SiemMetr
             }
             Next::Nothing => is_open(&mut wire).await?,
         }
-        match (settling.take(), follower.cursor()) {
-            (Some((written, cursor)), _) if written.elapsed() >= SETTLES && unacknowledged(ends)? == 0 => {
-                told.settles(store, cursor).await?;
+        match (&mut settling, follower.cursor()) {
+            (Some(waits), _) if waits.looked.elapsed() >= SETTLES => {
+                // What was not taken is of the last that was written; TLS makes it more than it was, never less.
+                if aside(move || unacknowledged(ends)).await?? <= written - waits.written {
+                    let Some(Settling { cursor, .. }) = settling.take() else { continue };
+                    told.settles(store, cursor).await?;
+                } else {
+                    waits.looked = Instant::now();
+                }
             }
-            (None, Some(cursor)) if told.cursor.as_ref() != Some(cursor) => settling = Some((Instant::now(), cursor.clone())),
-            (waits, _) => settling = waits,
+            (None, Some(cursor)) if told.cursor.as_ref() != Some(cursor) => {
+                settling = Some(Settling { looked: Instant::now(), written, cursor: cursor.clone() });
+            }
+            _ => {}
         }
     }
+}
+
+/// A cursor that is not believed yet.
+struct Settling {
+    /// When it was looked at last whether it may be.
+    looked: Instant,
+    /// How many bytes had been written to the connection when it was behind all of them.
+    written: u64,
+    cursor: Cursor,
 }
 
 /// The two ends of a connection.
 type Ends = (SocketAddr, SocketAddr);
 
 /// Bytes that were written and that the other machine has not taken: what the kernel says of the connection (`tx_queue` of proc(5)'s
-/// `net/tcp`), since no safe call tells.
+/// `net/tcp`), since no safe call tells. None where it says nothing: then only time tells.
 fn unacknowledged(ends: Ends) -> io::Result<u64> {
     let gone = || io::Error::new(io::ErrorKind::NotConnected, "the connection is there no more");
     let file = if ends.0.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
     let (local, remote) = (in_hexadecimal(ends.0), in_hexadecimal(ends.1));
-    let text = std::fs::read_to_string(file)?;
+    let Ok(text) = std::fs::read_to_string(file) else { return Ok(0) };
     let line = text.lines().map(|line| line.split_ascii_whitespace().skip(1)).find_map(|mut parts| {
         (parts.next()? == local && parts.next()? == remote).then_some(())?;
         parts.nth(1)

@@ -4,6 +4,7 @@
 //! reads no clock and never sees the proxy or the log. Connections, deadlines and retries belong to the proxy.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -31,6 +32,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// The name that a record carries as `ad.name`: `http`, `soap`.
     fn name(&self) -> &'static str;
+
+    /// The files that it was compiled from, each once: what a backup has to keep.
+    fn files(&self) -> &[PathBuf] {
+        &[]
+    }
 }
 
 /// Which bodies an adapter must have whole.

@@ -1,3 +1,6 @@
+use std::fmt;
+use std::path::PathBuf;
+
 use adapter_api::{
     Adapter, AdapterError, Answer, AnswerBody, Body, Call, ForwardedHeaders, Json, JsonLimits, Needs, OperationIndex, Problem,
     UpstreamAnswer, UpstreamBody, UpstreamRequest,
@@ -14,17 +17,30 @@ use crate::read::{ReadError, Reading, read_answer};
 use crate::write::envelope;
 
 /// An adapter to a SOAP service.
-#[derive(Debug)]
 pub struct SoapAdapter {
     plan: Plan,
     /// By the contract's index; none for one that the gateway answers itself.
     operations: Vec<Option<Operation>>,
     exposed: Exposed,
+    files: Vec<PathBuf>,
+}
+
+/// What it does, which a digest is made of: where its files lay is no part of that.
+impl fmt::Debug for SoapAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plan, operations, exposed, files: _ } = self;
+        f.debug_struct("SoapAdapter").field("plan", plan).field("operations", operations).field("exposed", exposed).finish()
+    }
 }
 
 impl SoapAdapter {
     pub(crate) fn new(plan: Plan, operations: Vec<Option<Operation>>, exposed: Exposed) -> Self {
-        Self { plan, operations, exposed }
+        Self { plan, operations, exposed, files: Vec::new() }
+    }
+
+    /// The same, knowing its files.
+    pub(crate) fn compiled_from(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self }
     }
 
     /// The plan and the first operation's content, for tests that draw values of it.
@@ -123,6 +139,10 @@ impl Adapter for SoapAdapter {
 
     fn name(&self) -> &'static str {
         "soap"
+    }
+
+    fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 

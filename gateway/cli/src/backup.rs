@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut files = Vec::new();
     // Where a name leads is kept as well as the name.
-    let mut paths: VecDeque<PathBuf> = arguments.configured.files().into_iter().collect();
+    let mut paths: VecDeque<PathBuf> = configuration.files().into_iter().collect();
     let mut seen = BTreeSet::new();
     while let Some(path) = paths.pop_front() {
         let path = std::path::absolute(path)?;

@@ -1,6 +1,5 @@
 //! The configuration that a command is about, as every command asks for it.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -20,11 +19,6 @@ impl Configured {
     /// Reads it, faults and all.
     pub(crate) fn load(&self) -> Loaded {
         config::load(&self.config)
-    }
-
-    /// Every file that it is made of.
-    pub(crate) fn files(&self) -> BTreeSet<PathBuf> {
-        config::files(&self.config)
     }
 
     /// Reads it for a command that can do nothing without one: its faults are printed.

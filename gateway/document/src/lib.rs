@@ -5,6 +5,7 @@
 //! schema's are refused, and aliases are expanded within a budget.
 
 mod fault;
+mod paths;
 mod section;
 mod table;
 mod tree;
@@ -12,6 +13,7 @@ mod units;
 mod words;
 
 pub use fault::{Fault, Faults, Place, Position, Severity};
+pub use paths::tidy;
 pub use section::Section;
 pub use tree::{Key, Node, Scalar, Tree, Value};
 pub use units::{parse_bytes, parse_duration, parse_rate};

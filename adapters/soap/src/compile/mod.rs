@@ -35,18 +35,19 @@ pub fn compile(section: Section<'_>, base_dir: &Path, operations: &[OperationSpe
     let mapping_place = section.place("mapping");
     drop(section);
 
-    let mapping = match mapping_path {
-        Some(path) => Mapping::read(&path, faults)?,
+    let mapping = match &mapping_path {
+        Some(path) => Mapping::read(path, faults)?,
         None => Mapping::default(),
     };
-    let mut found = Faults::new();
-    let adapter = Wsdl::read(&wsdl_path?, &mut Files::new(catalog), &mut found).and_then(|wsdl| {
+    let (mut found, mut files) = (Faults::new(), Files::new(catalog));
+    let adapter = Wsdl::read(&wsdl_path?, &mut files, &mut found).and_then(|wsdl| {
         let port = found.keep(wsdl.select(selection))?;
         Compilation { wsdl: &wsdl, port: &port, mapping: &mapping, mapping_place, faults: &mut found }.run(operations, served)
     });
     let failed = found.has_errors();
     faults.borrow_mut().extend(found.sorted());
-    adapter.filter(|_| !failed)
+    let files = files.into_paths().into_iter().chain(mapping_path).collect();
+    adapter.filter(|_| !failed).map(|adapter| adapter.compiled_from(files))
 }
 
 fn catalog(section: &Section<'_>, base_dir: &Path) -> HashMap<String, PathBuf> {

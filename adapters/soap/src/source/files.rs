@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adapter_api::document::{Fault, Place};
+use adapter_api::document::{Fault, Place, tidy};
 
-use super::{Element, tidy, tree};
+use super::{Element, tree};
 
 /// The files of a description, each read once. What a location names is decided by the catalog first, then by the files
 /// beside; nothing is ever fetched.
@@ -18,6 +18,13 @@ impl Files {
     /// With a map from locations or namespaces to files.
     pub(crate) fn new(catalog: HashMap<String, PathBuf>) -> Self {
         Self { catalog, read: HashMap::new() }
+    }
+
+    /// Those that were read, each once.
+    pub(crate) fn into_paths(self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = self.read.into_keys().collect();
+        paths.sort_unstable();
+        paths
     }
 
     /// The file that a location (or, without one, a namespace) names, seen from an element that imports it.

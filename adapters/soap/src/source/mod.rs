@@ -4,7 +4,7 @@ mod files;
 mod tree;
 
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapter_api::document::{Fault, Place, Position};
@@ -93,19 +93,4 @@ impl Element {
     pub(crate) fn folder(&self) -> PathBuf {
         Path::new(&*self.file).parent().map(Path::to_path_buf).unwrap_or_default()
     }
-}
-
-/// The path without `.` and `x/..`, so that one file has one name.
-fn tidy(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -177,6 +177,10 @@ fn imports_come_from_files_beside_or_from_the_catalog() {
         let project = Project::new(&[("a.wsdl", &schema(location)), ("x.xsd", imported), ("chameleon.xsd", chameleon)]);
         let (adapter, faults) = project.load(&format!("wsdl: a.wsdl\n{catalog}"), &[spec("op", &[], &[])]);
         assert_eq!(adapter.is_some(), good, "{location} {catalog}: {faults:?}");
+        if let Some(adapter) = adapter {
+            let names: Vec<_> = adapter_api::Adapter::files(&adapter).iter().filter_map(|path| path.file_name()?.to_str()).collect();
+            assert_eq!(names, ["a.wsdl", "chameleon.xsd", "x.xsd"], "what a backup has to keep");
+        }
         if !good {
             assert!(faults[0].contains("the type `{urn:x}T` is not defined") && faults[0].contains("nothing is fetched"), "{faults:?}");
         }

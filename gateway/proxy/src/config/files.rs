@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use document::{Fault, Faults, Node, Section, Tree};
+use document::{Fault, Faults, Node, Section, Tree, tidy};
 
 /// How deep includes may include.
 const DEEPEST: usize = 8;
@@ -65,33 +65,22 @@ impl Files {
         &self.trees
     }
 
-    /// Every file that they are or name, each once: certificates, keys, contracts, policies with their cases, tables; and what a WSDL or
-    /// a schema among them names in turn. A text that happens to be a file's name counts as one.
+    /// Every file that they are or name, each once: certificates, keys, contracts, policies with their cases, tables. A text that happens
+    /// to be a file's name counts as one.
     pub fn named(&self) -> BTreeSet<PathBuf> {
         let mut named = BTreeSet::new();
         for tree in &self.trees {
             let path = Path::new(&*tree.file);
             named.insert(path.to_owned());
+            gather_named(&tree.root, &tree.file, &mut named);
             // As it is written too: a table that was read stands in the place of its name.
-            let written = Tree::read(path).ok();
-            for root in [Some(&tree.root), written.as_ref().map(|tree| &tree.root)].into_iter().flatten() {
-                gather_named(root, &tree.file, &mut named);
+            if let Ok(written) = Tree::read(path) {
+                gather_named(&written.root, &tree.file, &mut named);
             }
         }
         let cases = named.iter().filter(|path| path.extension().is_some_and(|extension| extension == "cedar"));
         let cases: Vec<PathBuf> = cases.map(|path| path.with_extension("cases.yaml")).filter(|path| path.is_file()).collect();
-        named.extend(cases);
-        let mut named: BTreeSet<PathBuf> = named.iter().map(|path| straight(path)).collect();
-        let mut schemas: Vec<PathBuf> = named.iter().filter(|path| is_schema(path)).cloned().collect();
-        while let Some(schema) = schemas.pop() {
-            for path in imported(&schema) {
-                let path = straight(&path);
-                if named.insert(path.clone()) && is_schema(&path) {
-                    schemas.push(path);
-                }
-            }
-        }
-        named
+        named.into_iter().chain(cases).map(|path| tidy(&path)).collect()
     }
 
     /// SHA-256 over what the files say: `cfg` of a record.
@@ -115,34 +104,6 @@ fn gather_named(node: &Node, file: &str, named: &mut BTreeSet<PathBuf>) {
         }
     }
     node.items().iter().chain(node.pairs().iter().map(|(_, node)| node)).for_each(|node| gather_named(node, file, named));
-}
-
-/// The path without steps there and back, so that one file has one name.
-fn straight(path: &Path) -> PathBuf {
-    let mut straight = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(straight.components().next_back(), Some(Component::Normal(_))) => {
-                straight.pop();
-            }
-            part => straight.push(part),
-        }
-    }
-    straight
-}
-
-fn is_schema(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "wsdl" || extension == "xsd")
-}
-
-/// What stands beside a WSDL or a schema and is named in it.
-fn imported(path: &Path) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let values = ["schemaLocation=", "location="].into_iter().flat_map(|name| text.split(name).skip(1).collect::<Vec<_>>());
-    let values = values.filter_map(|rest| rest.get(1..)?.split(rest.get(..1)?).next().map(str::to_owned));
-    let folder = path.parent().unwrap_or(Path::new(""));
-    values.map(|value| folder.join(value)).filter(|path| path.is_file()).collect()
 }
 
 /// One file is one file however its path is written.
@@ -181,16 +142,14 @@ mod tests {
             ("chiave.pem", ""),
             ("parti/p.cedar", ""),
             ("parti/p.cases.yaml", ""),
-            ("parti/anagrafe.wsdl", "<import schemaLocation='tipi.xsd'/><soap:address location=\"http://10.0.0.5/ws\"/>"),
-            ("parti/tipi.xsd", "<include schemaLocation=\"base.xsd\"/>"),
-            ("parti/base.xsd", "<include schemaLocation=\"tipi.xsd\"/>"),
+            ("parti/anagrafe.wsdl", ""),
             ("altro.txt", ""),
         ] {
             std::fs::write(path(name), text).expect("a folder can be written to");
         }
         let named = Files::read(&path("varco.yaml"), &RefCell::default()).named();
         let names: Vec<_> = named.iter().filter_map(|file| file.strip_prefix(folder.path()).ok()?.to_str()).collect();
-        let parts = ["parti/altri.yaml", "parti/anagrafe.wsdl", "parti/base.xsd", "parti/p.cases.yaml", "parti/p.cedar", "parti/tipi.xsd"];
+        let parts = ["parti/altri.yaml", "parti/anagrafe.wsdl", "parti/p.cases.yaml", "parti/p.cedar"];
         assert_eq!(names, [&["admin.token", "chiave.pem", "contratto.yaml", "enti.csv"][..], &parts, &["varco.yaml"]].concat());
     }
 }

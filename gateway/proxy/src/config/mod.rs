@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use ::audit::Salts;
 use ::audit::segment::LONGEST_BASE;
-use document::{Fault, Faults, Key, Place, Section};
+use document::{Fault, Faults, Key, Place, Section, tidy};
 use jiff::tz::TimeZone;
 use trust::Uuid;
 
@@ -165,9 +165,13 @@ pub fn load(path: &Path) -> Loaded {
     Loaded { configuration, faults: faults.sorted() }
 }
 
-/// Every file that a configuration is made of, as far as it names them.
-pub fn files(path: &Path) -> BTreeSet<PathBuf> {
-    Files::read(path, &RefCell::new(Faults::new())).named()
+impl Configuration {
+    /// Every file that it is made of, read once more: what it names, and what its adapters were compiled from.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = Files::read(&self.path, &RefCell::default()).named();
+        files.extend(self.eservices.iter().flat_map(|definition| definition.adapter.files()).map(|path| tidy(path)));
+        files
+    }
 }
 
 /// The parts of all files, gathered before any of them is compiled, because they may name each other across files.

@@ -5,6 +5,8 @@
 
 mod times;
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use exchange::Tenant;
@@ -70,9 +72,9 @@ struct TenantLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     /// Empty where it is not known yet.
-    eservice: String,
+    eservice: Option<Arc<str>>,
     stage: &'static str,
-    kind: String,
+    kind: Cow<'static, str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -255,9 +257,9 @@ impl Metrics {
         }
     }
 
-    /// An exchange was refused or failed. The kinds are a closed list of words.
-    pub fn refused(&self, eservice: &str, stage: Stage, kind: &str) {
-        self.refusals.get_or_create(&RefusalLabels { eservice: eservice.into(), stage: stage.name(), kind: kind.into() }).inc();
+    /// An exchange was refused or failed. The kinds are a closed list of words: ours, and those of mappings.
+    pub fn refused(&self, eservice: Option<Arc<str>>, stage: Stage, kind: Cow<'static, str>) {
+        self.refusals.get_or_create(&RefusalLabels { eservice, stage: stage.name(), kind }).inc();
     }
 
     /// What ends, and when: what was told before is forgotten.

@@ -80,12 +80,14 @@ impl Snapshot {
         self.listeners.iter().flat_map(|listener| &listener.services)
     }
 
-    /// What of its certificates ends, with the listener or e-service that shows or believes it.
+    /// What of its certificates ends, with the listener or e-service that shows or believes it, or `siem`.
     pub fn expiries(&self) -> impl Iterator<Item = (&str, &Expiry)> {
         let listeners = self.listeners.iter().map(|listener| &listener.rules).filter_map(|rules| Some((&*rules.name, rules.tls.as_ref()?)));
         let listeners = listeners.flat_map(|(name, tls)| tls.expires.iter().map(move |one| (name, one)));
         let upstreams = self.services().filter_map(|service| Some((&*service.definition.name, service.definition.upstream.tls.as_ref()?)));
-        listeners.chain(upstreams.flat_map(|(name, upstream)| upstream.tls.expires.iter().map(move |one| (name, one))))
+        let upstreams = upstreams.flat_map(|(name, upstream)| upstream.tls.expires.iter().map(move |one| (name, one)));
+        let siem = self.configuration.siem.iter().filter_map(|rules| rules.tls.as_ref()).flat_map(|tls| &tls.tls.expires);
+        listeners.chain(upstreams).chain(siem.map(|one| ("siem", one)))
     }
 
     /// Whoever's keys are kept fresh: environments and portals.

@@ -1,5 +1,6 @@
 //! What stages learn of an exchange.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use audit::Outcome;
@@ -72,6 +73,8 @@ pub struct Calling {
     pub told: Told,
     /// Whether it is a declared batch process that asks.
     pub automated: bool,
+    /// What the provider is shown: set by `voucher`, when all of it is in the request, and once more with each repetition.
+    pub shown: Mutex<Option<Arc<ShownToProvider>>>,
 }
 
 /// What a provider is shown.
@@ -113,7 +116,7 @@ pub struct Refusal {
     /// The stage that refused.
     pub stage: Stage,
     /// The kind of the problem.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The detail for the log, which the caller does not get.
     pub cause: String,
     /// How the record calls it.

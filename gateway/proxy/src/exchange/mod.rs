@@ -48,8 +48,6 @@ pub struct Exchange {
     pub case: OnceLock<String>,
     /// What policy said.
     pub decision: OnceLock<policy::Decision>,
-    /// What the provider is shown: set by `voucher`, when all of it is in the request, and once more with each repetition.
-    shown: Mutex<Option<Arc<ShownToProvider>>>,
     /// Where the answer came from.
     pub lookup: OnceLock<Lookup>,
     /// How often the upstream was asked.
@@ -121,7 +119,6 @@ impl Exchange {
             channel: OnceLock::new(),
             case: OnceLock::new(),
             decision: OnceLock::new(),
-            shown: Mutex::default(),
             lookup: OnceLock::new(),
             attempts: AtomicU32::new(0),
             request_bytes: AtomicU64::new(0),
@@ -207,14 +204,9 @@ impl Exchange {
         self.caller.get().expect("the authenticate stage stands above and sets it")
     }
 
-    /// What the provider is shown, the last of it.
+    /// What the provider is shown, the last of it: of outbound exchanges, once all of it is in the request.
     pub fn shown(&self) -> Option<Arc<ShownToProvider>> {
-        self.shown.lock().clone()
-    }
-
-    /// The provider is shown this.
-    pub fn show(&self, shown: ShownToProvider) {
-        *self.shown.lock() = Some(Arc::new(shown));
+        self.caller.get()?.calling.as_ref()?.shown.lock().clone()
     }
 
     /// Keeps something until the exchange has ended, its answer's body included.

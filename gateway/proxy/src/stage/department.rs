@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
@@ -40,7 +41,7 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
         }
         let purpose = purpose(known, &request.headers)?;
         let told = told(known, service, &request.headers, token.as_ref())?;
-        Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some() }))
+        Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some(), shown: Mutex::default() }))
     });
     // One that may not go on is known all the same: its refusal is recorded in its name.
     let (caller, calling, refused) = match allowed {

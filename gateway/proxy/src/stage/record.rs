@@ -164,7 +164,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.status = Some(response.status.as_u16());
     record.subjects = exchange.subjects.get().map(|subjects| u64::from(subjects.count));
     record.outcome = Some(exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome));
-    record.error = exchange.refusal.get().map(|refusal| refusal.kind.as_str());
+    record.error = exchange.refusal.get().map(|refusal| &*refusal.kind);
     record.stage = exchange.refusal.get().map(|refusal| refusal.stage.name());
     record.latencies = latencies(exchange);
     record.cache = exchange.lookup.get().map(cache);
@@ -276,8 +276,8 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
 
 fn count(exchange: &Exchange, outcome: Outcome) {
     if let Some(refusal) = exchange.refusal.get() {
-        let eservice = exchange.routed.get().map_or("", |routed| &*routed.service.definition.name);
-        exchange.worker.state.metrics.refused(eservice, refusal.stage, &refusal.kind);
+        let eservice = exchange.routed.get().map(|routed| routed.service.definition.name.clone());
+        exchange.worker.state.metrics.refused(eservice, refusal.stage, refusal.kind.clone());
         // The cause may name what an upstream is or did; it goes to the log and never to the caller.
         match refusal.outcome {
             Outcome::Failed => {

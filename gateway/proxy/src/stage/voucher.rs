@@ -16,7 +16,7 @@ use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::clock;
 use crate::config::{ClientRules, ModiRules};
-use crate::exchange::{Exchange, ShownToProvider, Stage, Told};
+use crate::exchange::{Calling, Exchange, ShownToProvider, Stage, Told};
 use crate::message::{Request, RequestBody};
 use crate::rejection::{IntegrityError, Rejection};
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
@@ -38,16 +38,16 @@ pub fn voucher(mut request: Request) -> Checked {
     if exchange.is_caller_gone() {
         return Err(Rejection::Abandoned).into();
     }
-    let source = calling.voucher.clone();
     if exchange.service().definition.modi.is_some() {
         return Checked::later(signed(request));
     }
-    if let Some(held) = source.at_hand() {
-        return headers(&mut request).map(|headers| show(&exchange, headers, &held.voucher, PLAIN)).map(|()| request).into();
+    if let Some(held) = calling.voucher.at_hand() {
+        return headers(&mut request).map(|headers| show(calling, headers, &held.voucher, PLAIN)).map(|()| request).into();
     }
     Checked::later(async move {
-        let held = source.get().await?;
-        show(&exchange, headers(&mut request)?, &held.voucher, PLAIN);
+        let Some(calling) = &exchange.authenticated().calling else { return Err(Rejection::Internal) };
+        let held = calling.voucher.get().await?;
+        show(calling, headers(&mut request)?, &held.voucher, PLAIN);
         Ok(request)
     })
 }
@@ -56,9 +56,9 @@ pub fn voucher(mut request: Request) -> Checked {
 const PLAIN: &[&str] = &["ID_AUTH_REST_01"];
 
 /// Shows the voucher, after what else there is: from here on all of it is in the request.
-fn show(exchange: &Exchange, headers: &mut HeaderMap, shown: &Shown, patterns: &'static [&'static str]) {
+fn show(calling: &Calling, headers: &mut HeaderMap, shown: &Shown, patterns: &'static [&'static str]) {
     headers.insert(SHOWN_IN, shown.header.clone());
-    exchange.show(ShownToProvider { voucher: shown.claims.clone(), patterns });
+    *calling.shown.lock() = Some(Arc::new(ShownToProvider { voucher: shown.claims.clone(), patterns }));
 }
 
 fn headers(request: &mut Request) -> Result<&mut HeaderMap, Rejection> {
@@ -110,7 +110,7 @@ async fn sign_all(exchange: &Exchange, headers: &mut HeaderMap, body: Bytes) -> 
     if is_signed {
         integrity(headers, rules, source.client(), body).await?;
     }
-    show(exchange, headers, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
+    show(calling, headers, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
     Ok(())
 }
 

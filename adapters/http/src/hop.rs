@@ -8,19 +8,19 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Removes of a request, besides, what the last hop says of those before it, which is read before or not believed.
-pub fn remove_hops(headers: &mut HeaderMap) {
+pub fn remove_hop_by_hop_and_forwarded(headers: &mut HeaderMap) {
     remove(headers, |name| is_hop_by_hop(name) || is_said_by_proxies(name));
 }
 
 /// Whether a name is of letters, digits and hyphens. Of others servers in the manner of CGI read `X_Ente` as `X-Ente`, and some
 /// `X.Ente`, so what is forged in one spelling is forged in the other.
-pub fn is_plain(name: &HeaderName) -> bool {
+pub fn is_plain_name(name: &HeaderName) -> bool {
     name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Removes of a request each header whose name is not plain, but for these.
 pub fn remove_unusual(headers: &mut HeaderMap, kept: &[HeaderName]) {
-    let goes = |name: &HeaderName| !is_plain(name) && !kept.contains(name);
+    let goes = |name: &HeaderName| !is_plain_name(name) && !kept.contains(name);
     if !headers.keys().any(goes) {
         return;
     }
@@ -68,7 +68,7 @@ mod tests {
         let sent = [&[("connection", "close, X-Hop"), ("x-hop", "1"), ("keep-alive", "5"), ("te", "gzip")][..], &told].concat();
         let (mut answer, mut request) = (headers(&sent), headers(&sent));
         remove_hop_by_hop(&mut answer);
-        remove_hops(&mut request);
+        remove_hop_by_hop_and_forwarded(&mut request);
         assert_eq!((answer, request), (headers(&told), headers(&[("x-end", "2")])));
     }
 

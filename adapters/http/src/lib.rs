@@ -15,7 +15,7 @@ use adapter_api::{
 use http::{HeaderName, HeaderValue, header};
 
 pub use forwarded::{ForwardedStyle, is_said_by_proxies};
-pub use hop::{is_plain, remove_hop_by_hop, remove_hops, remove_unusual};
+pub use hop::{is_plain_name, remove_hop_by_hop, remove_hop_by_hop_and_forwarded, remove_unusual};
 pub use published::{Published, comparable_host};
 
 /// A REST upstream.
@@ -107,7 +107,7 @@ fn identity(section: &Section<'_>) -> Vec<(HeaderName, Identity)> {
                 let fault = Fault::error(names.place(key), format!("`{text}` has a meaning of its own"));
                 names.report(fault.hint("such as `X-Consumer-Id`"));
             }
-            Ok(name) if is_plain(&name) => identity.push((name, part)),
+            Ok(name) if is_plain_name(&name) => identity.push((name, part)),
             _ => names.report(
                 Fault::error(names.place(key), format!("`{text}` is no header name"))
                     .hint("such as `X-Consumer-Id`: letters, digits and hyphens"),

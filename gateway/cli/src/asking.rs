@@ -22,7 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which gateway to ask.
 #[derive(Debug, Args)]
-pub(crate) struct Questioned {
+// Its name as a group would be that of whoever flattens it.
+#[group(skip)]
+pub(crate) struct Arguments {
     // Where its admin listener is stands there.
     #[command(flatten)]
     pub(crate) configured: Configured,

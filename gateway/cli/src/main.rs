@@ -43,11 +43,11 @@ enum Command {
     /// Prove a configuration without running it: every fault with its file, line and column.
     Check(check::Arguments),
     /// Show what a reload would change in the gateway that runs with a configuration.
-    Plan(asking::Questioned),
+    Plan(asking::Arguments),
     /// Have the gateway that runs with a configuration read it again: all of it comes into force, or nothing.
-    Reload(asking::Questioned),
+    Reload(asking::Arguments),
     /// Show how the gateway that runs with a configuration does: what is full, refused, missing or left alone.
-    Status(asking::Questioned),
+    Status(asking::Arguments),
     /// Watch the gateway that runs with a configuration: what is slow, refused, full or about to end, every few seconds.
     Top(top::Arguments),
     /// Run the policy cases that stand beside the policies of a configuration.

@@ -7,17 +7,17 @@ use http::{Method, StatusCode};
 use proxy::Plan;
 use serde_json::Value;
 
-use crate::asking::{Asking, Questioned};
+use crate::asking::{Arguments, Asking};
 
-pub(crate) fn plan(arguments: &Questioned) -> anyhow::Result<ExitCode> {
+pub(crate) fn plan(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ask(arguments, Method::GET, "/plan")
 }
 
-pub(crate) fn reload(arguments: &Questioned) -> anyhow::Result<ExitCode> {
+pub(crate) fn reload(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     ask(arguments, Method::POST, "/reload")
 }
 
-fn ask(arguments: &Questioned, method: Method, path: &'static str) -> anyhow::Result<ExitCode> {
+fn ask(arguments: &Arguments, method: Method, path: &'static str) -> anyhow::Result<ExitCode> {
     let (status, answer): (StatusCode, Value) = Asking::new(&arguments.configured)?.json(method, path)?;
     if arguments.json {
         println!("{answer:#}");

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use http::Method;
 use proxy::{EServiceStatus, ExpiryStatus, IssuerStatus, ListenerStatus, Status};
 
-use crate::asking::{Asking, Questioned};
+use crate::asking::{Arguments, Asking};
 
 /// How it does: everything that a help desk looks at first. Fails where it is not ready.
-pub(crate) fn run(arguments: &Questioned) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (code, answer) = Asking::new(&arguments.configured)?.json(Method::GET, "/status")?;
     if arguments.json {
         println!("{answer:#}");

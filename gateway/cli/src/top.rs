@@ -20,7 +20,7 @@ use sample::Sample;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    asked: asking::Questioned,
+    asked: asking::Arguments,
     /// How often to look.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = every)]
     every: Duration,

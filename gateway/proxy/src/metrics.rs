@@ -3,6 +3,7 @@
 //! Handles are taken out of the registry when a configuration is bound, so an exchange only adds to atomics it already
 //! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
 
+mod labels;
 mod times;
 
 use std::borrow::Cow;
@@ -11,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use exchange::Tenant;
 use parking_lot::Mutex;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
@@ -23,6 +24,10 @@ use crate::config::{Definition, Expiry};
 use crate::exchange::{Outcome, Stage};
 use crate::upstream::{Standing, Upstream};
 
+pub use labels::CauseLabels;
+use labels::{
+    CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, RefusalLabels, ServiceLabels, StageLabels, TenantLabels, TokenLabels,
+};
 pub use times::Times;
 
 /// Everything that is counted.
@@ -56,39 +61,6 @@ pub struct Metrics {
     opened: Family<ServiceLabels, Gauge>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ExchangeLabels {
-    eservice: String,
-    operation: String,
-    outcome: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TenantLabels {
-    tenant: String,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusalLabels {
-    /// Empty where it is not known yet.
-    eservice: Option<Arc<str>>,
-    stage: &'static str,
-    kind: Cow<'static, str>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ExpiryLabels {
-    of: String,
-    what: &'static str,
-    file: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CollectorLabels {
-    collector: String,
-}
-
 /// What is counted of a collector of security events.
 #[derive(Clone, Debug)]
 pub struct SiemMetrics {
@@ -96,36 +68,6 @@ pub struct SiemMetrics {
     pub connected: Gauge,
     /// Records sent.
     pub records: Counter,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StageLabels {
-    eservice: String,
-    stage: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CacheLabels {
-    eservice: String,
-    state: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ServiceLabels {
-    eservice: String,
-}
-
-/// The cause of something that is counted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct CauseLabels {
-    /// In a word.
-    pub cause: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TokenLabels {
-    environment: String,
-    outcome: &'static str,
 }
 
 /// How requests for vouchers of one environment ended.

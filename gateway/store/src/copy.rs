@@ -4,12 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use audit::frame::{Batches, SECTOR};
-use audit::segment::SegmentHeader;
 use exchange::Timestamp;
 
 use crate::Options;
-use crate::log::begin_epoch;
+use crate::epoch::begin_epoch;
 use crate::read::{self, Progress, segment_names};
 
 /// What was copied.
@@ -29,20 +27,10 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(Progress<'_>)) -> i
     let mut copied = Copied { segments: names.len(), seq: 0, chain: [0; 32] };
     for (at, name) in names.iter().enumerate() {
         let bytes = read::snapshot(from, name)?;
-        let header =
-            SegmentHeader::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}")))?;
-        let mut batches = Batches::new(&bytes, SECTOR, header.chain(), header.first_seq);
-        let is_last = at + 1 == names.len();
-        loop {
-            match batches.next_batch() {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                // What is just being written is not part of the copy; what was damaged is nothing to be left out in silence.
-                Err(damage) if is_last && audit::is_torn(&bytes, &batches, &damage) => break,
-                Err(damage) => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} at byte {}: {}", damage.offset, damage.kind)));
-                }
-            }
+        let (batches, damage) = read::walk(&bytes, |_| {}).map_err(|error| damaged(format!("{name}: {error}")))?;
+        // What is just being written is not part of the copy; what was damaged is nothing to be left out in silence.
+        if let Some(damage) = damage.filter(|damage| at + 1 < names.len() || !audit::is_torn(&bytes, &batches, damage)) {
+            return Err(damaged(format!("{name} at byte {}: {}", damage.offset, damage.kind)));
         }
         let mut file = File::create_new(to.join(name))?;
         file.write_all(&bytes[..batches.offset().min(bytes.len())])?;
@@ -52,6 +40,10 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(Progress<'_>)) -> i
     }
     File::open(to)?.sync_all()?;
     Ok(copied)
+}
+
+fn damaged(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
 /// Puts a copy where a log is to be, in another epoch (see [`begin_epoch`](crate::begin_epoch)): whole, or not at all. Where it is made meanwhile, what

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use audit::frame::{Batches, SECTOR};
 use audit::segment::SegmentHeader;
 
-use crate::read::{Stored, segment_names};
+use crate::read::{self, Stored, segment_names};
 
 /// How much is read at a time: many batches, which are 256 KiB at most unless a log was opened with more.
 const WINDOW: usize = 4 << 20;
@@ -59,10 +59,9 @@ impl Follower {
         if !names.contains(&cursor.segment) {
             return Ok(names.iter().any(|name| *name > cursor.segment));
         }
-        let bytes = crate::read::snapshot(folder, &cursor.segment)?;
-        let Ok(header) = SegmentHeader::decode(&bytes) else { return Ok(false) };
-        let mut batches = Batches::new(&bytes, SECTOR, header.chain(), header.first_seq);
-        while (batches.offset() as u64) < cursor.offset && matches!(batches.next_batch(), Ok(Some(_))) {}
+        let bytes = read::snapshot(folder, &cursor.segment)?;
+        let told = usize::try_from(cursor.offset).ok().and_then(|offset| bytes.get(..offset));
+        let Some(Ok((batches, None))) = told.map(|told| read::walk(told, |_| {})) else { return Ok(false) };
         Ok((batches.offset() as u64, batches.chain(), batches.next_seq()) == (cursor.offset, cursor.chain, cursor.seq))
     }
 
@@ -82,12 +81,7 @@ impl Follower {
             let mut records = Vec::new();
             let broken = loop {
                 match batches.next_batch() {
-                    Ok(Some(batch)) => records.extend(batch.frames().filter(|frame| frame.kind.is_leaf()).map(|frame| Stored {
-                        segment: cursor.segment.clone(),
-                        seq: frame.seq,
-                        kind: frame.kind,
-                        bytes: frame.payload.to_vec(),
-                    })),
+                    Ok(Some(batch)) => records.extend(read::leaves(&batch, &cursor.segment)),
                     Ok(None) => break false,
                     Err(_) => break true,
                 }

@@ -8,6 +8,7 @@
 mod committer;
 mod copy;
 mod disk;
+mod epoch;
 mod follow;
 mod log;
 mod options;
@@ -21,8 +22,9 @@ mod worker;
 
 pub use copy::{Copied, copy, put_back};
 pub use disk::{Disk, Medium};
+pub use epoch::begin_epoch;
 pub use follow::{Cursor, Follower, Next};
-pub use log::{AuditLog, CloseError, OpenError, Poisoned, begin_epoch};
+pub use log::{AuditLog, CloseError, OpenError, Poisoned};
 pub use options::{Clock, Commit, Observer, Options};
 pub use shared::{Admission, Stats};
 pub use strangers::{Budget, Refusal, Strangers};

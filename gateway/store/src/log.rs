@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use audit::segment::{MAX_ORIGIN, epoch_of, epoch_origin, file_name};
-use audit::{Canonical, Corrupt, Kind, Recovered, Restored};
-use exchange::Timestamp;
+use audit::segment::{epoch_of, file_name};
+use audit::{Canonical, Corrupt, Kind, Recovered};
 
 use crate::committer::Committer;
 use crate::disk::{Disk, Files};
@@ -174,7 +173,7 @@ fn recover(mut disk: Box<dyn Disk>, options: &Options) -> Result<Segments, OpenE
 }
 
 /// The last segment of a log, read; `None` where there is none.
-fn last_segment(disk: &mut dyn Disk, options: &Options) -> Result<Option<(String, Recovered)>, OpenError> {
+pub(crate) fn last_segment(disk: &mut dyn Disk, options: &Options) -> Result<Option<(String, Recovered)>, OpenError> {
     let io = |step| move |error| OpenError::Io(step, error);
     let names = disk.list().map_err(io("listing"))?;
     for leftover in names.iter().filter(|name| name.ends_with(UNPUBLISHED)) {
@@ -195,71 +194,8 @@ fn last_segment(disk: &mut dyn Disk, options: &Options) -> Result<Option<(String
     Ok(Some((name.clone(), recovered)))
 }
 
-/// Begins another epoch of a log that was restored from a backup, before anything else is written to it: what was recorded after the
-/// backup was told under the old name, so nothing else may be. Its first record says which backup it was and when that was made; the
-/// exchanges that were under way then are orphans.
-///
-/// # Errors
-/// There is no log in the folder, another process has it open, or it cannot be written.
-pub fn begin_epoch(folder: &Path, options: &Options, backup: Timestamp) -> Result<String, OpenError> {
-    options.check().map_err(OpenError::Options)?;
-    let files = Files::lock(folder).map_err(|error| OpenError::Io("opening the folder of", error))?;
-    let mut disk: Box<dyn Disk> = Box::new(files.ok_or_else(|| OpenError::Locked(folder.to_owned()))?);
-    let Some((name, recovered)) = last_segment(disk.as_mut(), options)? else {
-        return Err(OpenError::Io("finding", std::io::ErrorKind::NotFound.into()));
-    };
-    let now = options.clock.now();
-    let last = epoch_of(&recovered.header.origin, &options.origin).unwrap_or_default();
-    let origin = epoch_origin(&options.origin, &epoch_name(now, last)?);
-    if origin.len() > MAX_ORIGIN {
-        return Err(OpenError::Options("the origin is too long for another epoch"));
-    }
-    let restored = Restored {
-        node: &options.node,
-        at: now,
-        backup,
-        origin: &recovered.header.origin,
-        chain: recovered.chain,
-        seq: recovered.next_seq,
-    };
-    let mut note = Vec::new();
-    restored.to_jcs(&mut note).map_err(|error| OpenError::Io("telling of a restored", std::io::Error::other(error)))?;
-    let mut segments = Segments::resume(disk, options, &name, &recovered).map_err(|error| OpenError::Io("resuming", error))?;
-    // A segment without a batch gives its place, and its number, to the new one.
-    let is_empty = recovered.next_seq == recovered.header.first_seq;
-    let previous = if is_empty { recovered.header.previous } else { recovered.chain };
-    segments.begin_epoch(origin.clone(), previous, &note).map_err(open_failure)?;
-    write_orphans(&mut segments, &recovered, options)?;
-    segments.trim().map_err(|error| OpenError::Io("closing", error))?;
-    Ok(origin)
-}
-
-/// The name of an epoch that begins now, later than the last one's whatever the clock says, and like no other's that begins now.
-fn epoch_name(now: Timestamp, last: &str) -> Result<String, OpenError> {
-    let second = |at: Timestamp| -> String { at.to_string().chars().filter(char::is_ascii_alphanumeric).take(15).chain(['Z']).collect() };
-    let mut name = second(now);
-    if let Some(last) = last.get(..16).filter(|last| *name <= **last) {
-        let (date, time) = last.split_at(8);
-        let part = |text: &str, from: usize, to: usize| text.get(from..to).unwrap_or_default().to_owned();
-        let written = format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            part(date, 0, 4),
-            part(date, 4, 6),
-            part(date, 6, 8),
-            part(time, 1, 3),
-            part(time, 3, 5),
-            part(time, 5, 7)
-        );
-        let last = Timestamp::parse(&written).ok_or(OpenError::Options("the last epoch has no time"))?;
-        name = second(Timestamp::from_seconds(last.seconds() + 1));
-    }
-    let mut random = [0; 4];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| OpenError::Options("the system gives no random bytes"))?;
-    Ok(name + &hex::encode(random))
-}
-
 /// A crash in here leaves some orphans written; they are no longer open at the next start, which writes the others.
-fn write_orphans(segments: &mut Segments, recovered: &Recovered, options: &Options) -> Result<(), OpenError> {
+pub(crate) fn write_orphans(segments: &mut Segments, recovered: &Recovered, options: &Options) -> Result<(), OpenError> {
     let now = options.clock.now();
     for begins in recovered.open.chunks(256) {
         let mut batch = Vec::new();
@@ -283,7 +219,7 @@ fn write_orphans(segments: &mut Segments, recovered: &Recovered, options: &Optio
     Ok(())
 }
 
-fn open_failure(failure: Failure) -> OpenError {
+pub(crate) fn open_failure(failure: Failure) -> OpenError {
     match failure {
         Failure::Full => OpenError::Full,
         Failure::Fatal(step, error) => OpenError::Io(step, error),

@@ -7,8 +7,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use audit::frame::{Batches, SECTOR};
-use audit::segment::SegmentHeader;
+use audit::frame::{Batch, Batches, Damage, SECTOR};
+use audit::segment::{HeaderError, SegmentHeader};
 use audit::{Kind, LeafView, Report, Verifier};
 use exchange::ExchangeId;
 
@@ -146,16 +146,28 @@ pub(crate) fn is_segment(name: &str) -> bool {
 }
 
 fn each_leaf(folder: &Path, name: &str, mut each: impl FnMut(Stored)) -> io::Result<()> {
-    let bytes = snapshot(folder, name)?;
-    let Ok(header) = SegmentHeader::decode(&bytes) else { return Ok(()) };
-    let mut batches = Batches::new(&bytes, SECTOR, header.chain(), header.first_seq);
     // Behind damage nothing can be trusted; `verify` says what is wrong with it.
-    while let Ok(Some(batch)) = batches.next_batch() {
-        for frame in batch.frames().filter(|frame| frame.kind.is_leaf()) {
-            each(Stored { segment: name.to_owned(), seq: frame.seq, kind: frame.kind, bytes: frame.payload.to_vec() });
+    let _ = walk(&snapshot(folder, name)?, |batch| leaves(batch, name).for_each(&mut each));
+    Ok(())
+}
+
+/// The records of a batch.
+pub(crate) fn leaves<'b>(batch: &'b Batch<'_>, segment: &'b str) -> impl Iterator<Item = Stored> + 'b {
+    let leaves = batch.frames().filter(|frame| frame.kind.is_leaf());
+    leaves.map(|frame| Stored { segment: segment.to_owned(), seq: frame.seq, kind: frame.kind, bytes: frame.payload.to_vec() })
+}
+
+/// Goes over the whole batches of a segment; gives where they end, and why, if something else than zeros follows.
+pub(crate) fn walk<'a>(bytes: &'a [u8], mut each: impl FnMut(&Batch<'a>)) -> Result<(Batches<'a>, Option<Damage>), HeaderError> {
+    let header = SegmentHeader::decode(bytes)?;
+    let mut batches = Batches::new(bytes, SECTOR, header.chain(), header.first_seq);
+    loop {
+        match batches.next_batch() {
+            Ok(Some(batch)) => each(&batch),
+            Ok(None) => return Ok((batches, None)),
+            Err(damage) => return Ok((batches, Some(damage))),
         }
     }
-    Ok(())
 }
 
 /// A segment's bytes in a state that it really had.
@@ -175,13 +187,5 @@ pub(crate) fn snapshot(folder: &Path, name: &str) -> io::Result<Vec<u8>> {
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
-    let Ok(header) = SegmentHeader::decode(bytes) else { return false };
-    let mut batches = Batches::new(bytes, SECTOR, header.chain(), header.first_seq);
-    loop {
-        match batches.next_batch() {
-            Ok(Some(_)) => {}
-            Ok(None) => return true,
-            Err(_) => return false,
-        }
-    }
+    matches!(walk(bytes, |_| {}), Ok((_, None)))
 }

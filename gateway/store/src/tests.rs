@@ -70,6 +70,14 @@ pub(super) fn open(disk: &FakeDisk) -> AuditLog {
     AuditLog::open_on(Box::new(disk.clone()), small()).expect("the log opens")
 }
 
+/// A log in this folder with so many exchanges, closed.
+pub(super) fn written(folder: &std::path::Path, exchanges: u32, size: usize) {
+    let log = AuditLog::open(folder, small()).expect("the log opens");
+    let worker = log.worker();
+    (0..exchanges).for_each(|number| assert!(exchange(&worker, number, size)));
+    log.close(MINUTE).expect("the log closes");
+}
+
 pub(super) fn verify(disk: &FakeDisk) -> Report {
     let mut verifier = Verifier::new();
     let segments = disk.segments();

@@ -34,13 +34,13 @@ const RESERVED: [HeaderName; 23] = [
 /// Whether this is one of them, or a token of ModI; or is not plain, in which spelling no header is told apart from another's.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
     let text = name.as_str();
-    RESERVED.contains(name) || !adapter_http::is_plain(name) || text.starts_with("agid-jwt-") || adapter_http::is_said_by_proxies(text)
+    RESERVED.contains(name) || !adapter_http::is_plain_name(name) || text.starts_with("agid-jwt-") || adapter_http::is_said_by_proxies(text)
 }
 
 /// The headers that a document lists whose names are not plain: they alone pass. `is_own` says which others mean something here; a server
 /// in the manner of CGI could not tell them apart.
 pub(super) fn unusual(section: &Section<'_>, contract: &Contract, is_own: impl Fn(&HeaderName) -> bool) -> Box<[HeaderName]> {
-    let mut names: Vec<HeaderName> = contract.request_headers().filter(|name| !adapter_http::is_plain(name)).cloned().collect();
+    let mut names: Vec<HeaderName> = contract.request_headers().filter(|name| !adapter_http::is_plain_name(name)).cloned().collect();
     names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     names.dedup();
     for name in &names {

@@ -6,6 +6,7 @@
 mod adapter;
 mod addresses;
 mod admin;
+mod audit;
 mod cors;
 mod credentials;
 mod department;
@@ -34,14 +35,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::audit::Salts;
-use ::audit::segment::LONGEST_BASE;
 use document::{Fault, Faults, Key, Place, Section, tidy};
 use jiff::tz::TimeZone;
 use trust::Uuid;
 
+pub use self::audit::{AuditRules, Secret};
+pub use ::audit::Direction;
 pub use admin::{AdminAddress, AdminRules, Token};
-pub use audit::Direction;
 pub use credentials::Credentials;
 pub(crate) use credentials::fingerprint;
 pub use department::{Department, Departments, PurposeChoice};
@@ -105,37 +105,6 @@ pub struct Configuration {
     /// SHA-256 over all files that were read.
     pub hash: [u8; 32],
 }
-
-/// Where and how the audit log is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditRules {
-    /// The folder.
-    pub store: PathBuf,
-    /// The log's origin (C2SP tlog-checkpoint): a schemaless URL.
-    pub origin: String,
-    /// The most bytes waiting to be written.
-    pub queue_bytes: u64,
-    /// Refusals of strangers that are recorded one by one, a second.
-    pub strangers: u64,
-    /// What commitments in records are salted with.
-    pub commitments: Option<Arc<Secret>>,
-}
-
-/// A secret that salts are made of.
-#[derive(Debug)]
-pub struct Secret {
-    /// The salts.
-    pub salts: Salts,
-    digest: [u8; 32],
-}
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Secret {}
 
 /// Folders whose changes are put in force by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,7 +187,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
     }
     let main = roots.pop()?;
     let installation: Arc<str> = main.text("installation").unwrap_or("varco").into();
-    let node = node(&main).unwrap_or_else(|| installation.clone());
+    let node = self::audit::node(&main).unwrap_or_else(|| installation.clone());
     let network = network::compile(main.section("network").as_ref());
     let issuers: Vec<IssuerConfig> = parts.issuers.iter().filter_map(|(key, section)| issuer::compile(key, section, &network)).collect();
     let portals: Vec<PortalConfig> =
@@ -261,7 +230,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
         time_zone: time_zone(&main),
-        audit: audit(&main, &node),
+        audit: self::audit::compile(&main, &node),
         admin: admin::compile(&main),
         siem: siem::compile(&main, &network),
         watch: watch(&main),
@@ -310,61 +279,6 @@ pub(crate) fn identifier(section: &Section<'_>, key: &str, text: &str) -> Option
         section.report(fault.hint("PDND writes 36 characters, such as 68b4aef7-3eaa-4e17-9d8a-4eace693ae2d"));
     }
     found
-}
-
-/// What is different of each process under one configuration: its name, which the environment may tell.
-fn node(main: &Section<'_>) -> Option<Arc<str>> {
-    let text = main.text("node")?;
-    let name = match text.strip_prefix("env:") {
-        None => Some(text.to_owned()),
-        Some(variable) => std::env::var(variable).ok().filter(|name| !name.is_empty()),
-    };
-    let name = name.filter(|name| {
-        !name.starts_with('.')
-            && name.len() <= LONGEST_NODE
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-    });
-    if name.is_none() {
-        let fault = Fault::error(main.place("node"), format!("`{text}` is no name of a node"));
-        main.report(fault.hint("letters, digits, `-`, `.` and `_`; or `env:NAME`, a variable that is set"));
-    }
-    name.map(Into::into)
-}
-
-/// The longest name of a node.
-const LONGEST_NODE: usize = 128;
-
-fn audit(main: &Section<'_>, node: &str) -> AuditRules {
-    let section = main.required("audit").and_then(|_| main.section("audit"));
-    let Some(section) = section else {
-        return AuditRules { store: PathBuf::new(), origin: String::new(), queue_bytes: 0, strangers: 0, commitments: None };
-    };
-    let store = section.required_text("store").map(|text| files::resolve(&section, text)).unwrap_or_default();
-    // Two logs of one name would pass for one that was told differently to different people.
-    let origin = section.text("origin").unwrap_or("{node}/log").replace("{node}", node);
-    if origin.len() > LONGEST_BASE {
-        let fault = Fault::error(section.place("origin"), format!("a log's name has at most {LONGEST_BASE} bytes"));
-        section.report(fault.hint("a URL without its scheme, such as `varco.comune-x.example/{node}`"));
-    }
-    AuditRules {
-        store,
-        origin,
-        queue_bytes: section.bytes("queue").unwrap_or(16 << 20),
-        strangers: section.rate("strangers").map_or(100, |(count, per)| (count / per.as_secs().max(1)).max(1)),
-        commitments: section.text("commitments").and_then(|text| commitments(&section, text)).map(Arc::new),
-    }
-}
-
-/// A line end at the end of a file is not the secret's.
-fn commitments(section: &Section<'_>, text: &str) -> Option<Secret> {
-    let read = secret::read(section, "commitments", text, false)?;
-    let read = read.trim_ascii();
-    let Some(salts) = Salts::new(read) else {
-        let message = format!("a secret of less than {} bytes can be guessed", Salts::SHORTEST);
-        section.report(Fault::error(section.place("commitments"), message).hint("such as the output of `openssl rand -hex 32`"));
-        return None;
-    };
-    Some(Secret { salts, digest: fingerprint(read) })
 }
 
 fn time_zone(main: &Section<'_>) -> TimeZone {

@@ -68,24 +68,27 @@ pub struct UpstreamTls {
 
 /// What one side of TLS is made of, as it is read, and what of it ends.
 #[derive(Clone)]
-struct Made(Context, Vec<Expiry>);
+struct Made {
+    context: Context,
+    expires: Vec<Expiry>,
+}
 
 impl Made {
     fn of(kind: &str) -> Self {
-        let mut made = Self(Context::new(&SHA256), Vec::new());
+        let mut made = Self { context: Context::new(&SHA256), expires: Vec::new() };
         made.with(kind.as_bytes());
         made
     }
 
     /// Each part with its length, so that no two sequences look alike.
     fn with(&mut self, part: &[u8]) {
-        self.0.update(&(part.len() as u64).to_be_bytes());
-        self.0.update(part);
+        self.context.update(&(part.len() as u64).to_be_bytes());
+        self.context.update(part);
     }
 
     fn digest(self) -> [u8; 32] {
         let mut digest = [0; 32];
-        digest.copy_from_slice(self.0.finish().as_ref());
+        digest.copy_from_slice(self.context.finish().as_ref());
         digest
     }
 
@@ -96,7 +99,7 @@ impl Made {
             let fault = Fault::warning(section.place(key), format!("what `{file}` holds ended on {at}"));
             section.report(fault.hint("whoever looks will refuse it: renew it, and a reload takes the new one"));
         }
-        self.1.push(Expiry { what, file: file.into(), at: at.timestamp() });
+        self.expires.push(Expiry { what, file: file.into(), at: at.timestamp() });
     }
 
     fn certificate_ends(&mut self, section: &Section<'_>, file: &str, chain: &[CertificateDer<'_>]) {
@@ -105,7 +108,7 @@ impl Made {
     }
 
     fn into_tls<T>(mut self, config: T) -> Tls<T> {
-        let expires = std::mem::take(&mut self.1);
+        let expires = std::mem::take(&mut self.expires);
         Tls { config: Arc::new(config), expires, identity: self.digest() }
     }
 }
@@ -139,7 +142,7 @@ fn server_config(section: &Section<'_>, http2: bool, shown: &mut Made) -> Option
     // Read in any case, so that its faults are told together with those of the certificates.
     let verifier = client_verifier(section, shown);
     made.with(&shown.clone().digest());
-    made.1.append(&mut shown.1);
+    made.expires.append(&mut shown.expires);
     let (_, first, _) = pairs.first()?;
     let default = first.clone();
     let mut by_name = ResolvesServerCertUsingSni::new();

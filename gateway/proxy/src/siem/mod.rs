@@ -5,15 +5,15 @@
 //! before it, and some seconds later the connection is still there; what is sent again after a break has the same ids. What that machine
 //! took and its collector never read, nobody can know here.
 
+mod kept;
 mod message;
+mod taken;
 
-use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 use store::{Cursor, Follower, Next};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -22,7 +22,9 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::SiemRules;
 use crate::metrics::SiemMetrics;
+use kept::{Kept, begin_at};
 use message::framed;
+use taken::{Ends, unacknowledged};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -77,16 +79,6 @@ impl Told {
         self.cursor = Some(cursor);
         Ok(())
     }
-}
-
-/// Where to go on: a cursor that is none of this log is told, and all of the log is sent.
-fn begin_at(known: Option<Cursor>, store: &Path) -> io::Result<Option<Cursor>> {
-    let Some(cursor) = known.map_or_else(|| Kept::read(store), |cursor| Ok(Some(cursor)))? else { return Ok(None) };
-    if Follower::is_of(store, &cursor)? {
-        return Ok(Some(cursor));
-    }
-    tracing::warn!("`{FILE}` is of another log, or of one that was restored: all of this one is sent to the collector of security events");
-    Ok(None)
 }
 
 /// Files are read and written where nobody waits for the thread.
@@ -151,34 +143,6 @@ struct Settling {
     cursor: Cursor,
 }
 
-/// The two ends of a connection.
-type Ends = (SocketAddr, SocketAddr);
-
-/// Bytes that were written and that the other machine has not taken: what the kernel says of the connection (`tx_queue` of proc(5)'s
-/// `net/tcp`), since no safe call tells. None where it says nothing: then only time tells.
-fn unacknowledged(ends: Ends) -> io::Result<u64> {
-    let gone = || io::Error::new(io::ErrorKind::NotConnected, "the connection is there no more");
-    let file = if ends.0.is_ipv4() { "/proc/self/net/tcp" } else { "/proc/self/net/tcp6" };
-    let (local, remote) = (in_hexadecimal(ends.0), in_hexadecimal(ends.1));
-    let Ok(text) = std::fs::read_to_string(file) else { return Ok(0) };
-    let line = text.lines().map(|line| line.split_ascii_whitespace().skip(1)).find_map(|mut parts| {
-        (parts.next()? == local && parts.next()? == remote).then_some(())?;
-        parts.nth(1)
-    });
-    let queue = line.and_then(|queues| queues.split_once(':')).ok_or_else(gone)?.0;
-    u64::from_str_radix(queue, 16).map_err(io::Error::other)
-}
-
-/// An address as the kernel writes it there: words of 32 bits in the machine's own order.
-fn in_hexadecimal(address: SocketAddr) -> String {
-    let bytes = match address.ip() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    let words = bytes.as_chunks::<4>().0.iter().map(|word| format!("{:08X}", u32::from_ne_bytes(*word)));
-    format!("{}:{:04X}", words.collect::<String>(), address.port())
-}
-
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
@@ -217,91 +181,5 @@ async fn is_open(wire: &mut Box<dyn Wire>) -> io::Result<()> {
             Ok(())
         }
         Ok(Err(error)) => Err(error),
-    }
-}
-
-/// How far the collector has been told, as it is kept beside the log.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
-    format: u32,
-    segment: String,
-    offset: u64,
-    #[serde(with = "hex::serde")]
-    chain: [u8; 32],
-    seq: u64,
-}
-
-/// The format that is written and read.
-const FORMAT: u32 = 1;
-/// The file.
-const FILE: &str = "siem.cursor";
-
-impl Kept {
-    fn read(store: &Path) -> io::Result<Option<Cursor>> {
-        let bytes = match std::fs::read(store.join(FILE)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let Ok(kept) = serde_json::from_slice::<Self>(&bytes) else {
-            tracing::warn!("`{FILE}` is damaged: all of the log is sent to the collector of security events");
-            return Ok(None);
-        };
-        if kept.format != FORMAT {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("`{FILE}` is of the format {}, which this version does not know", kept.format),
-            ));
-        }
-        let Self { segment, offset, chain, seq, .. } = kept;
-        Ok(Some(Cursor { segment, offset, chain, seq }))
-    }
-
-    /// Whole or not at all.
-    fn write(store: &Path, cursor: &Cursor) -> io::Result<()> {
-        let Cursor { segment, offset, chain, seq } = cursor.clone();
-        let kept = serde_json::to_vec(&Self { format: FORMAT, segment, offset, chain, seq })?;
-        let next = store.join(format!("{FILE}.next"));
-        let mut file = std::fs::File::create(&next)?;
-        file.write_all(&kept)?;
-        file.sync_all()?;
-        std::fs::rename(next, store.join(FILE))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_is_read_again_and_a_later_format_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(Kept::read(folder.path()).expect("there is none yet"), None);
-        let cursor = Cursor { segment: "00000000000000000001.log".into(), offset: 4096, chain: [7; 32], seq: 9 };
-        Kept::write(folder.path(), &cursor).expect("a folder can be written to");
-        assert_eq!(Kept::read(folder.path()).expect("it can be read"), Some(cursor));
-        let text = std::fs::read_to_string(folder.path().join(FILE)).expect("text");
-        std::fs::write(folder.path().join(FILE), text.replace("\"format\":1", "\"format\":2")).expect("a folder can be written to");
-        assert!(Kept::read(folder.path()).is_err(), "a later version knows better");
-        std::fs::write(folder.path().join(FILE), text.replace("4096", "x")).expect("a folder can be written to");
-        assert_eq!(Kept::read(folder.path()).expect("it is none"), None, "all is sent again");
-    }
-
-    /// The kernel says what the other end has not taken.
-    #[test]
-    fn what_was_not_taken_is_counted() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
-            let listener = std::net::TcpListener::bind(address).expect("a port");
-            let mut stream = std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
-            let ends = (stream.local_addr().expect("one end"), stream.peer_addr().expect("the other"));
-            assert_eq!(unacknowledged(ends).expect("it is there"), 0, "{address}");
-            stream.set_nonblocking(true).expect("it can be");
-            // Nobody reads, so sooner or later nothing more is taken.
-            while stream.write(&[0; 1 << 12]).is_ok() {}
-            assert!(unacknowledged(ends).expect("it is there") > 0, "{address}");
-            drop((stream, listener));
-        }
-        let nobody = "127.0.0.1:1".parse().expect("an address");
-        assert!(unacknowledged((nobody, nobody)).is_err());
     }
 }

@@ -28,7 +28,7 @@ pub fn dialect(mut request: Request, next: &Next) -> Answering {
         .tells_origin
         .then(|| Box::new(exchange.origin.forwarded(&exchange.listener.rules.trusted, &request.uri, &request.headers)));
     let mut headers = std::mem::take(&mut request.headers);
-    adapter_http::remove_hops(&mut headers);
+    adapter_http::remove_hop_by_hop_and_forwarded(&mut headers);
     headers.remove(http::header::HOST);
     headers.remove(http::header::EXPECT);
     request.call = Some(Box::new(Call {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{exchange, small, until};
+use super::{exchange, small, until, written};
 use crate::read::{self, Filter};
 use crate::{AuditLog, Cursor, Follower, Next};
 
@@ -43,10 +43,7 @@ fn follows_what_is_being_written_through_segments_and_starts() {
 #[test]
 fn goes_on_from_where_it_had_come_to() {
     let folder = tempfile::tempdir().expect("a folder");
-    let log = AuditLog::open(folder.path(), small()).expect("the log opens");
-    let worker = log.worker();
-    (0..300).for_each(|number| assert!(exchange(&worker, number, 900)));
-    log.close(super::MINUTE).expect("the log closes");
+    written(folder.path(), 300, 900);
     let expected = all(folder.path());
     let (mut seen, mut cursor) = (Vec::new(), None::<Cursor>);
     // Another one for each piece, as after a start.
@@ -79,10 +76,7 @@ fn goes_on_from_where_it_had_come_to() {
 #[test]
 fn goes_on_behind_damage() {
     let folder = tempfile::tempdir().expect("a folder");
-    let log = AuditLog::open(folder.path(), small()).expect("the log opens");
-    let worker = log.worker();
-    (0..300).for_each(|number| assert!(exchange(&worker, number, 900)));
-    log.close(super::MINUTE).expect("the log closes");
+    written(folder.path(), 300, 900);
     let names = read::segment_names(folder.path()).expect("segments");
     let path = folder.path().join(&names[1]);
     let mut bytes = std::fs::read(&path).expect("a segment");

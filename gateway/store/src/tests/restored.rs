@@ -2,7 +2,7 @@ use std::path::Path;
 
 use exchange::Timestamp;
 
-use super::{MINUTE, canonical, exchange, id, record, small};
+use super::{MINUTE, canonical, exchange, id, record, small, written};
 use crate::read::{self, Filter};
 use crate::{AuditLog, Options, begin_epoch, copy, put_back};
 
@@ -61,10 +61,7 @@ fn a_restored_log_goes_on_in_another_epoch() {
 #[test]
 fn epochs_follow_each_other_and_are_like_no_others() {
     let (first, backup) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
-    let log = AuditLog::open(first.path(), small()).expect("the log opens");
-    let worker = log.worker();
-    (0..5).for_each(|number| assert!(exchange(&worker, number, 100)));
-    log.close(MINUTE).expect("the log closes");
+    written(first.path(), 5, 100);
     copy(first.path(), backup.path(), |_| {}).expect("a copy");
     let made = Timestamp::from_seconds(1);
     let twins = [(); 2].map(|()| {
@@ -90,10 +87,7 @@ fn epochs_follow_each_other_and_are_like_no_others() {
 #[test]
 fn a_copy_is_whole_and_a_restoration_too() {
     let (first, backup) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
-    let log = AuditLog::open(first.path(), small()).expect("the log opens");
-    let worker = log.worker();
-    (0..50).for_each(|number| assert!(exchange(&worker, number, 900)));
-    log.close(MINUTE).expect("the log closes");
+    written(first.path(), 50, 900);
     copy(first.path(), backup.path(), |_| {}).expect("a copy");
     let target = first.path().join("altrove/audit");
     std::fs::create_dir_all(first.path().join("altrove/.audit.restoring")).expect("a folder");

@@ -41,7 +41,12 @@ fn every(text: &str) -> Result<Duration, &'static str> {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let asking = Asking::new(&arguments.asked.configured)?;
     let mut out = std::io::stdout().lock();
-    let clears = out.is_terminal() && !arguments.asked.json;
+    // Home, and what was below the last page goes: nothing flickers, and what scrolled away stays.
+    let (before_page, after_page) = match (arguments.asked.json, out.is_terminal()) {
+        (true, _) => ("", ""),
+        (false, true) => ("\x1b[H\x1b[2J", ""),
+        (false, false) => ("", "\n"),
+    };
     let (mut before, mut looked) = (look(&asking)?.1, Instant::now());
     let mut shown = 0;
     while arguments.pages.is_none_or(|pages| shown < pages) {
@@ -50,10 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let page = Page::new(&status, &before, &now, looked.elapsed());
         (before, looked) = (now, Instant::now());
         let page = if arguments.asked.json { serde_json::to_string(&page)? + "\n" } else { page.to_string() };
-        // Home, and what was below the last page goes: nothing flickers, and what scrolled away stays.
-        let (home, rest) = if clears { ("\x1b[H\x1b[2J", "") } else { ("", "\n") };
-        let rest = if arguments.asked.json { "" } else { rest };
-        if write!(out, "{home}{page}{rest}").and_then(|()| out.flush()).is_err() {
+        if write!(out, "{before_page}{page}{after_page}").and_then(|()| out.flush()).is_err() {
             // Whoever read has read enough.
             break;
         }

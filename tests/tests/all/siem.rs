@@ -57,6 +57,9 @@ fn every_record_reaches_the_collector_whoever_was_away_meanwhile() {
     eventually("it is told of all", || told(&collector).then_some(()));
     assert!(gateway.metric(&format!("varco_siem_connected{{collector=\"localhost:{port}\"}}")) > 0.5);
     let refused = eventually("of refusals too", || collector.log().into_iter().find(|line| line.contains("no-e-service")));
+    let metrics = gateway.admin("/metrics").1;
+    assert!(metrics.contains("varco_expires_timestamp_seconds{of=\"siem\",what=\"certificate\",file=\"client.pem\"}"), "{metrics}");
+    assert!(metrics.contains("varco_refusals_total{eservice=\"\",stage=\"route\",kind=\"no-e-service\"} 1"), "{metrics}");
     assert!(refused.starts_with("109 2") && refused.contains(" prova exchange "), "audit, notice: {refused}");
 
     // The collector is away for a while: the log keeps what it misses, and nobody waits.

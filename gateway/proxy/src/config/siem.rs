@@ -2,12 +2,11 @@
 
 use document::{Fault, Section};
 use http::Uri;
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 
+use super::addresses;
 use super::network::Network;
 use super::tls::{self, UpstreamTls};
-use super::{Tls, addresses};
 
 /// A collector of security events, spoken to in syslog (RFC 5424) over TLS (RFC 5425).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub enum SiemFormat {
     Cef,
 }
 
-/// The port of syslog over TLS (RFC 5425 §4.1), which plain TCP has no other than.
+/// The port of syslog over TLS (RFC 5425 §4.1).
 const PORT: u16 = 6514;
 
 /// Reads `siem`.
@@ -61,11 +60,4 @@ pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<SiemRules
         _ => return fault("is not syslog over TLS", "such as `tls://siem.example:6514`"),
     };
     Some(SiemRules { host, port: port.unwrap_or(PORT), format, tls })
-}
-
-impl SiemRules {
-    /// What TLS is spoken with.
-    pub fn client(&self) -> Option<(&Tls<ClientConfig>, &ServerName<'static>)> {
-        self.tls.as_ref().map(|tls| (&tls.tls, &tls.name))
-    }
 }

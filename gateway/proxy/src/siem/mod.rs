@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::config::SiemRules;
+use crate::config::{SiemRules, UpstreamTls};
 use crate::metrics::SiemMetrics;
 use kept::{Kept, begin_at};
 use message::framed;
@@ -152,9 +152,9 @@ async fn connect(rules: &SiemRules) -> io::Result<(Box<dyn Wire>, Ends)> {
     // A machine that takes nothing for so long is gone, whether or not it said so.
     SockRef::from(&stream).set_tcp_user_timeout(Some(TAKES))?;
     let ends = (stream.local_addr()?, stream.peer_addr()?);
-    let wire: Box<dyn Wire> = match rules.client() {
+    let wire: Box<dyn Wire> = match &rules.tls {
         None => Box::new(stream),
-        Some((tls, name)) => Box::new(TlsConnector::from(tls.config.clone()).connect(name.clone(), stream).await?),
+        Some(UpstreamTls { tls, name }) => Box::new(TlsConnector::from(tls.config.clone()).connect(name.clone(), stream).await?),
     };
     Ok((wire, ends))
 }

@@ -24,6 +24,7 @@ format:
 
 lint:
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo clippy --package cli --no-default-features --locked -- --deny warnings
 
 licences:
 	@tests/setup/licences.py

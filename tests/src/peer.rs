@@ -65,6 +65,16 @@ impl Peer {
         Self::start(command, folder, "rsyslog.log")
     }
 
+    /// A collector of traces and metrics at this port or a free one; over TLS where `server.pem` is in the folder.
+    pub fn otlp(folder: &Path, port: Option<u16>) -> Self {
+        let mut command = Command::new(repository().join(".work/venv/bin/python"));
+        command.arg(repository().join("tests/peers/otlp/collector.py")).arg("--folder").arg(folder);
+        if let Some(port) = port {
+            command.args(["--port", &port.to_string()]);
+        }
+        Self::start(command, folder, "otlp.log")
+    }
+
     /// HAProxy before a gateway's ports: its own hand connections on with a PROXY header of version 1, of version 2, and requests over TLS
     /// with the certificate that its caller showed, in this order. Its keys (`server`, `ca`) are in `folder`.
     pub fn haproxy(folder: &Path, balanced: u16, proxied: u16) -> Self {

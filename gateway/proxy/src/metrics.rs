@@ -4,6 +4,7 @@
 //! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
 
 mod labels;
+mod reading;
 mod times;
 
 use std::borrow::Cow;
@@ -26,8 +27,10 @@ use crate::upstream::{Standing, Upstream};
 
 pub use labels::CauseLabels;
 use labels::{
-    CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, RefusalLabels, ServiceLabels, StageLabels, TenantLabels, TokenLabels,
+    CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, RefusalLabels, ServiceLabels, SpanLabels, StageLabels, TenantLabels,
+    TokenLabels,
 };
+pub use reading::{Point, Reading, readings};
 pub use times::Times;
 
 /// Everything that is counted.
@@ -39,6 +42,7 @@ pub struct Metrics {
     expires: Family<ExpiryLabels, Gauge>,
     siem_connected: Family<CollectorLabels, Gauge>,
     siem_records: Family<CollectorLabels, Counter>,
+    spans: Family<SpanLabels, Counter>,
     stages: Family<StageLabels, Times, PerWorker>,
     cache: Family<CacheLabels, Counter>,
     /// Connections accepted and still there.
@@ -68,6 +72,15 @@ pub struct SiemMetrics {
     pub connected: Gauge,
     /// Records sent.
     pub records: Counter,
+}
+
+/// What became of the exchanges that a collector of traces is to be told.
+#[derive(Clone, Debug)]
+pub struct SpanMetrics {
+    /// It has been told.
+    pub told: Counter,
+    /// It could not be told, or there was no room for more to wait.
+    pub dropped: Counter,
 }
 
 /// How requests for vouchers of one environment ended.
@@ -118,6 +131,7 @@ impl Metrics {
             expires: Family::default(),
             siem_connected: Family::default(),
             siem_records: Family::default(),
+            spans: Family::default(),
             stages: Family::new_with_constructor(PerWorker(workers)),
             cache: Family::default(),
             connections: Gauge::default(),
@@ -139,6 +153,7 @@ impl Metrics {
         registry.register("refusals", "Exchanges refused or failed, by stage and kind of the problem", metrics.refusals.clone());
         registry.register("siem_connected", "Whether the collector of security events is told", metrics.siem_connected.clone());
         registry.register("siem_records", "Records sent to the collector of security events", metrics.siem_records.clone());
+        registry.register("otlp_exchanges", "Exchanges for the collector of traces: told, or dropped", metrics.spans.clone());
         registry.register(
             "expires_timestamp_seconds",
             "When a certificate or a list of withdrawn ones ends, in seconds since 1970",
@@ -216,6 +231,12 @@ impl Metrics {
     pub fn siem(&self, collector: String) -> SiemMetrics {
         let labels = CollectorLabels { collector };
         SiemMetrics { connected: self.siem_connected.get_or_create_owned(&labels), records: self.siem_records.get_or_create_owned(&labels) }
+    }
+
+    /// The handles of the collector of traces.
+    pub fn spans(&self) -> SpanMetrics {
+        let of = |outcome| self.spans.get_or_create_owned(&SpanLabels { outcome });
+        SpanMetrics { told: of("told"), dropped: of("dropped") }
     }
 
     /// The handles of a tenant.

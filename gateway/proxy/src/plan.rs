@@ -171,6 +171,7 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
         ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
         ("siem", old.siem == new.siem),
+        ("otlp", old.otlp == new.otlp),
         ("admin", address(old) == address(new)),
     ])
 }

@@ -174,6 +174,8 @@ fn control_thread(
                 let metrics = state.metrics.siem(format!("{}:{}", rules.host, rules.port));
                 tokio::spawn(siem::send(rules.clone(), configuration.audit.store.clone(), configuration.node.clone(), metrics));
             }
+            #[cfg(feature = "otlp")]
+            let telling = configuration.otlp.as_ref().map(|rules| crate::otlp::begin(rules, &state, &reloader));
             let serving = async {
                 match admin {
                     Some(admin) => admin.serve(state, reloader).await,
@@ -183,6 +185,10 @@ fn control_thread(
             tokio::select! {
                 served = serving => if let Err(error) = served { tracing::error!(%error, "the admin listener failed") },
                 () = stop.cancelled() => {}
+            }
+            #[cfg(feature = "otlp")]
+            if let Some(telling) = telling {
+                telling.end().await;
             }
         });
         // A configuration that is being read, from a disk that does not answer, keeps nobody from ending.

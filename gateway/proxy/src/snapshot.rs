@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use audit::Fixed;
 use tokio::sync::Semaphore;
 
-use crate::config::{Configuration, Expiry, ListenerRules, Secret};
+use crate::config::{Configuration, Expiry, ListenerRules, Sampling, Secret};
 use crate::keys::Issuer;
 use crate::service::{Binding, EService};
 use crate::state::State;
@@ -41,6 +41,8 @@ pub struct Common {
     pub hash: Fixed,
     /// What a problem's kind is appended to.
     pub problem_base: String,
+    /// Which of the traces that begin here a collector is told; where there is none, none.
+    pub sampling: Sampling,
 }
 
 /// Where connections of a listener find it as it is configured now. A post is kept through reloads; one whose listener is no longer
@@ -80,14 +82,15 @@ impl Snapshot {
         self.listeners.iter().flat_map(|listener| &listener.services)
     }
 
-    /// What of its certificates ends, with the listener or e-service that shows or believes it, or `siem`.
+    /// What of its certificates ends, with the listener or e-service that shows or believes it, `siem` or `otlp`.
     pub fn expiries(&self) -> impl Iterator<Item = (&str, &Expiry)> {
         let listeners = self.listeners.iter().map(|listener| &listener.rules).filter_map(|rules| Some((&*rules.name, rules.tls.as_ref()?)));
         let listeners = listeners.flat_map(|(name, tls)| tls.expires.iter().map(move |one| (name, one)));
         let upstreams = self.services().filter_map(|service| Some((&*service.definition.name, service.definition.upstream.tls.as_ref()?)));
         let upstreams = upstreams.flat_map(|(name, upstream)| upstream.tls.expires.iter().map(move |one| (name, one)));
         let siem = self.configuration.siem.iter().filter_map(|rules| rules.tls.as_ref()).flat_map(|tls| &tls.tls.expires);
-        listeners.chain(upstreams).chain(siem.map(|one| ("siem", one)))
+        let otlp = self.configuration.otlp.iter().filter_map(|rules| rules.upstream.tls.as_ref()).flat_map(|tls| &tls.tls.expires);
+        listeners.chain(upstreams).chain(siem.map(|one| ("siem", one))).chain(otlp.map(|one| ("otlp", one)))
     }
 
     /// Whoever's keys are kept fresh: environments and portals.
@@ -105,6 +108,7 @@ impl Snapshot {
             commitments: configuration.audit.commitments.clone(),
             hash: Fixed::digest(&configuration.hash),
             problem_base: configuration.problem_base.clone(),
+            sampling: configuration.otlp.as_ref().map(|otlp| otlp.sampling).unwrap_or_default(),
         });
         let binding = Binding::new(configuration, state, &issuers, &portals);
         let services: Vec<Arc<EService>> =

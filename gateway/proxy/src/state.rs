@@ -43,6 +43,9 @@ pub struct State {
     pub draining: AtomicBool,
     /// Whoever watches the ways of exchanges: the demo.
     pub(crate) watcher: OnceLock<SyncSender<Way>>,
+    /// Whoever tells a collector of exchanges.
+    #[cfg(feature = "otlp")]
+    pub(crate) spans: OnceLock<crate::otlp::Spans>,
     strangers_per_second: u32,
     control: Handle,
     named: Mutex<Named>,
@@ -92,10 +95,23 @@ impl State {
             calendar: Calendar::new(configuration.time_zone.clone()),
             draining: AtomicBool::new(false),
             watcher: OnceLock::new(),
+            #[cfg(feature = "otlp")]
+            spans: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
             control,
             named: Mutex::default(),
         }
+    }
+
+    /// What is counted and measured, as Prometheus reads it; of what is bound, this snapshot's is looked at now.
+    pub fn metrics_text(&self, snapshot: &Snapshot) -> String {
+        self.metrics.buffered_bytes.set(self.buffered.held() as i64);
+        self.metrics.audit_queue.set(self.audit.stats().queued_bytes as i64);
+        for service in snapshot.services() {
+            service.metrics.read(&service.upstream);
+        }
+        self.metrics.expires(snapshot.expiries());
+        self.metrics.encode()
     }
 
     /// An environment's keys: the ones that are there, unless what it says of them has changed. They then stand in for those that

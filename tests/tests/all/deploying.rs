@@ -177,7 +177,8 @@ fn alerts_and_panels_are_about_metrics_that_exist() {
         "listeners: { ",
         "listeners: { altro: { address: \"127.0.0.1:0\", tls: [{ certificate: server.pem, key: server.key }] }, ",
     );
-    let gateway = Gateway::start(site.path(), &format!("siem: {{ url: \"tcp://127.0.0.1:1\" }}\n{yaml}"));
+    let collectors = "siem: { url: \"tcp://127.0.0.1:1\" }\notlp: { url: \"http://127.0.0.1:1\" }\n";
+    let gateway = Gateway::start(site.path(), &format!("{collectors}{yaml}"));
     let outbound = Outbound::of(scene, site, gateway);
     assert_eq!((outbound.ask(&[SOCIALE]).status, outbound.ask(&[]).status), (200, 401));
     let shown = Connection::sending(outbound.gateway.address("reparti"), "nessun HTTP\r\n\r\n").rest();

@@ -32,6 +32,7 @@ mod jaxws;
 mod listeners;
 mod misbehaviour;
 mod operation;
+mod otlp;
 mod outbound;
 mod policy;
 mod portals;

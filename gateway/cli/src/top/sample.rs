@@ -2,19 +2,7 @@
 
 use std::collections::HashMap;
 
-/// A number with its labels.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Point {
-    labels: HashMap<String, String>,
-    value: f64,
-}
-
-impl Point {
-    /// What a label says; nothing where there is none.
-    pub(super) fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
-    }
-}
+use proxy::{Point, readings};
 
 /// All of them, by their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +12,8 @@ impl Sample {
     /// Reads the text; lines that are none are left out.
     pub(super) fn read(text: &str) -> Self {
         let mut sample = Self::default();
-        for (name, point) in text.lines().filter(|line| !line.starts_with('#')).filter_map(point) {
-            sample.0.entry(name).or_default().push(point);
+        for point in readings(text).into_iter().flat_map(|reading| reading.points) {
+            sample.0.entry(point.name.clone()).or_default().push(point);
         }
         sample
     }
@@ -52,40 +40,6 @@ impl Sample {
             (point, if grown < 0.0 { point.value } else { grown })
         })
     }
-}
-
-/// `name{label="value",…} number`
-fn point(line: &str) -> Option<(String, Point)> {
-    let (labelled, value) = line.rsplit_once(' ')?;
-    let (name, labels) = labelled.split_once('{').unwrap_or((labelled, "}"));
-    Some((name.to_owned(), Point { labels: labels_of(labels.strip_suffix('}')?), value: value.parse().ok()? }))
-}
-
-fn labels_of(text: &str) -> HashMap<String, String> {
-    let mut labels = HashMap::new();
-    let mut rest = text;
-    while let Some((name, quoted)) = rest.split_once("=\"") {
-        let mut value = String::new();
-        let mut symbols = quoted.char_indices();
-        let mut end = quoted.len();
-        while let Some((at, symbol)) = symbols.next() {
-            match symbol {
-                '"' => {
-                    end = at + 1;
-                    break;
-                }
-                '\\' => match symbols.next() {
-                    Some((_, 'n')) => value.push('\n'),
-                    Some((_, symbol)) => value.push(symbol),
-                    None => {}
-                },
-                symbol => value.push(symbol),
-            }
-        }
-        labels.insert(name.trim_start_matches(',').to_owned(), value);
-        rest = &quoted[end..];
-    }
-    labels
 }
 
 #[cfg(test)]

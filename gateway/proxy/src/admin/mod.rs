@@ -92,15 +92,8 @@ fn problem(status: StatusCode, mut members: Value) -> Response {
 }
 
 async fn metrics(Shared(admin): Shared<Admin>) -> impl IntoResponse {
-    let metrics = &admin.state.metrics;
-    metrics.buffered_bytes.set(admin.state.buffered.held() as i64);
-    metrics.audit_queue.set(admin.state.audit.stats().queued_bytes as i64);
-    let snapshot = admin.reloader.current();
-    for service in snapshot.services() {
-        service.metrics.read(&service.upstream);
-    }
-    metrics.expires(snapshot.expiries());
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
+    let text = admin.state.metrics_text(&admin.reloader.current());
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
 /// What this listener can be asked.

@@ -20,6 +20,7 @@ mod listener;
 mod modi;
 mod network;
 mod operation;
+mod otlp;
 mod portal;
 mod proxies;
 mod secret;
@@ -52,6 +53,7 @@ pub use limits::{LimitRules, PartyLimit};
 pub use listener::{ListenerLimits, ListenerRules};
 pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, ModiRules, is_plain};
 pub use operation::{CacheRules, OperationRules};
+pub use otlp::{OtlpRules, Sampling};
 pub use portal::PortalConfig;
 pub use proxies::{Nets, TrustedProxies};
 pub use selector::{ChannelSource, LONGEST_CASE, LONGEST_CHANNEL, Selector, TextSource};
@@ -100,6 +102,8 @@ pub struct Configuration {
     pub admin: Option<AdminRules>,
     /// Where records are sent besides.
     pub siem: Option<SiemRules>,
+    /// Where traces and metrics are told.
+    pub otlp: Option<OtlpRules>,
     /// Folders that are watched.
     pub watch: WatchRules,
     /// SHA-256 over all files that were read.
@@ -233,6 +237,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         audit: self::audit::compile(&main, &node),
         admin: admin::compile(&main),
         siem: siem::compile(&main, &network),
+        otlp: otlp::compile(&main, &network),
         watch: watch(&main),
         hash: files.hash(),
         installation,

@@ -80,6 +80,8 @@ pub struct Opening {
     pub seen: Timestamp,
     /// The trace that it belongs to, with a span of our own.
     pub trace: TraceContext,
+    /// The caller's span, if it sent one.
+    pub parent: Option<[u8; 8]>,
     /// The worker that runs it.
     pub worker: Arc<Worker>,
     /// The listener that its connection came in by, as configured then: with it the exchange holds the configuration that it runs

@@ -266,16 +266,13 @@ impl Connection {
         // Drawn at once: ten bytes for the id, sixteen for a trace, eight for a span.
         let random = worker.random::<34>();
         let (id, trace, span) = (part(&random, 0), part(&random, 10), part(&random, 26));
-        let trace = head
-            .headers
-            .get(TRACEPARENT)
-            .and_then(|value| value.to_str().ok())
-            .and_then(TraceContext::parse)
-            .map_or_else(|| TraceContext { trace, span, flags: 0 }, |caller| caller.with_span(span));
+        let theirs = head.headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+        let ours = || TraceContext { trace, span, flags: u8::from(listener.common.sampling.takes(&trace)) };
         Exchange::open(Opening {
             id: ExchangeId::new(seen, id),
             seen,
-            trace,
+            trace: theirs.map_or_else(ours, |theirs| theirs.with_span(span)),
+            parent: theirs.map(|theirs| theirs.span),
             worker: worker.clone(),
             listener,
             origin,

@@ -92,6 +92,10 @@ async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
         add_headers(exchange, &mut response.headers);
     }
     count(exchange, outcome);
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = exchange.worker.state.spans.get() {
+        spans.ended(exchange, response.status, outcome);
+    }
     response
 }
 
@@ -172,7 +176,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.drift = Strings::Owned(&drift);
     record.direction = Some(Direction::Inbound);
     let Some(routed) = exchange.routed.get() else {
-        let unrouted = Fixed::operation(&Operation { method: Some(method(&exchange.method)), ..Operation::default() });
+        let unrouted =
+            Fixed::operation(&Operation { method: Some(known_method(&exchange.method).unwrap_or("other")), ..Operation::default() });
         record.operation = Some(&unrouted);
         return write(&record);
     };
@@ -245,12 +250,10 @@ fn cache(lookup: &Lookup) -> CacheUse {
     }
 }
 
-/// A method that the caller invented is not written into the log.
-fn method(method: &Method) -> &str {
-    match *method {
-        Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::PATCH | Method::HEAD | Method::OPTIONS => method.as_str(),
-        _ => "other",
-    }
+/// A method as it may be written down; of one that the caller invented, nothing.
+pub(crate) fn known_method(method: &Method) -> Option<&str> {
+    use Method as M;
+    matches!(*method, M::GET | M::POST | M::PUT | M::DELETE | M::PATCH | M::HEAD | M::OPTIONS).then(|| method.as_str())
 }
 
 /// The headers of every answer: whose exchange it was, and how much the caller may still ask (RAC_ROBUSTEZZA_001).

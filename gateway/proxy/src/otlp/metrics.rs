@@ -1,0 +1,139 @@
+//! Metrics as OpenTelemetry's data model has them: the same numbers that Prometheus reads, under the same names.
+
+use exchange::Timestamp;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+
+use super::{nanos, scope, text};
+use crate::metrics::{Point, Reading};
+
+/// What a collector is told of the metrics, which have been counted since `began`.
+pub(super) fn request(resource: &Resource, readings: &[Reading], began: Timestamp, now: Timestamp) -> ExportMetricsServiceRequest {
+    let metrics = readings.iter().filter_map(|reading| metric(reading, Span { began: nanos(began), now: nanos(now) })).collect();
+    let scope_metrics = vec![ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() }];
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics { resource: Some(resource.clone()), scope_metrics, ..ResourceMetrics::default() }],
+    }
+}
+
+/// From when on something was counted, and until when.
+#[derive(Clone, Copy)]
+struct Span {
+    began: u64,
+    now: u64,
+}
+
+/// A reading, as far as there is anything in it.
+fn metric(reading: &Reading, span: Span) -> Option<Metric> {
+    let cumulative = AggregationTemporality::Cumulative.into();
+    let data = match reading.kind.as_str() {
+        "counter" => Data::Sum(Sum { data_points: numbers(reading, span), aggregation_temporality: cumulative, is_monotonic: true }),
+        "gauge" => Data::Gauge(Gauge { data_points: numbers(reading, Span { began: 0, ..span }) }),
+        "histogram" => Data::Histogram(Histogram { data_points: histograms(reading, span), aggregation_temporality: cumulative }),
+        _ => return None,
+    };
+    let unit = match () {
+        () if reading.name.ends_with("_seconds") => "s",
+        () if reading.name.ends_with("_bytes") => "By",
+        () => "",
+    };
+    let (name, description) = (reading.name.clone(), reading.help.clone());
+    (!reading.points.is_empty()).then(|| Metric { name, description, unit: unit.into(), data: Some(data), ..Metric::default() })
+}
+
+fn numbers(reading: &Reading, span: Span) -> Vec<NumberDataPoint> {
+    let number = |point: &Point| NumberDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: span.began,
+        time_unix_nano: span.now,
+        value: Some(Value::AsDouble(point.value)),
+        ..NumberDataPoint::default()
+    };
+    reading.points.iter().map(number).collect()
+}
+
+/// The text counts what took *at most* so long, one line a bound; the protocol what fell between two bounds.
+fn histograms(reading: &Reading, span: Span) -> Vec<HistogramDataPoint> {
+    let mut found: Vec<HistogramDataPoint> = Vec::new();
+    for point in &reading.points {
+        let attributes = attributes(point);
+        if found.last().is_none_or(|last| last.attributes != attributes) {
+            found.push(HistogramDataPoint {
+                attributes,
+                start_time_unix_nano: span.began,
+                time_unix_nano: span.now,
+                ..HistogramDataPoint::default()
+            });
+        }
+        let Some(histogram) = found.last_mut() else { continue };
+        match point.name.strip_prefix(reading.name.as_str()) {
+            Some("_sum") => histogram.sum = Some(point.value),
+            Some("_count") => histogram.count = point.value as u64,
+            Some("_bucket") => {
+                let below: u64 = histogram.bucket_counts.iter().sum();
+                histogram.bucket_counts.push((point.value as u64).saturating_sub(below));
+                // The last bucket has no bound.
+                histogram.explicit_bounds.extend(point.label(BOUND).parse().ok().filter(|bound: &f64| bound.is_finite()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The label that says how long at most.
+const BOUND: &str = "le";
+
+fn attributes(point: &Point) -> Vec<KeyValue> {
+    point.labels.iter().filter(|(name, _)| name != BOUND).map(|(name, value)| text(name, value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::readings;
+
+    fn told(exposition: &str) -> Vec<Metric> {
+        let at = Timestamp::from_seconds;
+        let request = request(&Resource::default(), &readings(exposition), at(1), at(2));
+        request.resource_metrics.into_iter().flat_map(|of| of.scope_metrics).flat_map(|of| of.metrics).collect()
+    }
+
+    #[test]
+    fn a_histogram_is_told_between_its_bounds() {
+        let found = told(
+            "# HELP t_seconds Times.\n# TYPE t_seconds histogram\n\
+             t_seconds_sum{s=\"a\"} 4.5\nt_seconds_count{s=\"a\"} 6\n\
+             t_seconds_bucket{le=\"0.1\",s=\"a\"} 1\nt_seconds_bucket{le=\"2.0\",s=\"a\"} 4\nt_seconds_bucket{le=\"+Inf\",s=\"a\"} 6\n\
+             t_seconds_sum{s=\"b\"} 0\nt_seconds_count{s=\"b\"} 0\nt_seconds_bucket{le=\"+Inf\",s=\"b\"} 0\n# EOF\n",
+        );
+        let [metric] = found.as_slice() else { panic!("one metric: {found:?}") };
+        assert_eq!((metric.name.as_str(), metric.description.as_str(), metric.unit.as_str()), ("t_seconds", "Times.", "s"));
+        let Some(Data::Histogram(histogram)) = &metric.data else { panic!("a histogram: {metric:?}") };
+        assert_eq!(histogram.aggregation_temporality, AggregationTemporality::Cumulative as i32);
+        let [a, b] = histogram.data_points.as_slice() else { panic!("two of them: {histogram:?}") };
+        assert_eq!((a.attributes.as_slice(), a.count, a.sum), (&[text("s", "a")][..], 6, Some(4.5)));
+        assert_eq!((a.bucket_counts.as_slice(), a.explicit_bounds.as_slice()), (&[1, 3, 2][..], &[0.1, 2.0][..]));
+        assert_eq!((b.bucket_counts.as_slice(), b.explicit_bounds.len()), (&[0][..], 0));
+        assert_eq!((a.start_time_unix_nano, a.time_unix_nano), (1_000_000_000, 2_000_000_000));
+    }
+
+    #[test]
+    fn counters_and_gauges_are_told_and_what_is_empty_is_not() {
+        let found =
+            told("# TYPE c counter\nc_total{x=\"1\"} 3\n# TYPE q_bytes gauge\nq_bytes 7\n# TYPE e counter\n# TYPE i info\ni 1\n# EOF\n");
+        let [counter, gauge] = found.as_slice() else { panic!("two metrics: {found:?}") };
+        let Some(Data::Sum(sum)) = &counter.data else { panic!("a sum: {counter:?}") };
+        assert!(sum.is_monotonic && sum.aggregation_temporality == AggregationTemporality::Cumulative as i32);
+        let [point] = sum.data_points.as_slice() else { panic!("one point: {sum:?}") };
+        assert_eq!((&point.attributes, point.value), (&vec![text("x", "1")], Some(Value::AsDouble(3.0))));
+        let Some(Data::Gauge(of)) = &gauge.data else { panic!("a gauge: {gauge:?}") };
+        assert_eq!((counter.name.as_str(), gauge.unit.as_str(), of.data_points[0].value), ("c", "By", Some(Value::AsDouble(7.0))));
+    }
+}

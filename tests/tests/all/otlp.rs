@@ -1,0 +1,272 @@
+//! Exchanges and metrics as a collector of OpenTelemetry's protocol gets them.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tests::{Gateway, Load, Peer, Rest, Site, curl, eventually};
+
+use crate::authority::Authority;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const THEIRS: &str = "00f067aa0ba902b7";
+
+/// A gateway that tells this collector, with the e-service `cose` before an upstream.
+fn gateway(site: &Site, upstream: &str, otlp: &str) -> Gateway {
+    Gateway::start(site.path(), &Site::configuration(&format!("otlp: {{ {otlp} }}\n"), "", upstream, ""))
+}
+
+fn url(collector: &Peer) -> String {
+    format!("url: \"http://127.0.0.1:{}\"", collector.ports[0])
+}
+
+fn told(collector: &Peer) -> Vec<Value> {
+    collector.log().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// The span of the exchange that was answered with this id, once it is told.
+fn span_of(collector: &Peer, exchange: &str) -> Value {
+    let is_it = |span: &Value| span["attributes"]["varco.exchange"].as_str().is_some_and(|id| id == exchange);
+    eventually("it is told of the exchange", || told(collector).into_iter().find(is_it))
+}
+
+fn ask(gateway: &Gateway, path: &str, more: &[&str]) -> (u16, String) {
+    let answer = curl(&[more, &[&gateway.url("web", path)]].concat());
+    (answer.status, answer.header("varco-exchange").expect("an id").to_owned())
+}
+
+fn with_trace(sampled: bool) -> String {
+    format!("traceparent: 00-{TRACE}-{THEIRS}-0{}", u8::from(sampled))
+}
+
+#[test]
+fn an_exchange_is_a_span_of_its_callers_trace_with_its_stages() {
+    let site = Site::new();
+    let authority = Authority::new(site.path(), "ca");
+    authority.sign(site.path(), "server", &["localhost"]);
+    std::fs::write(site.path().join("key"), "chiave-del-collettore\n").expect("a file");
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let otlp = format!(
+        "url: \"https://localhost:{}\", tls: {{ roots: ca.pem }}, headers: {{ x-api-key: \"file:key\" }}, metrics_every: never",
+        collector.ports[0]
+    );
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+
+    let private = ["-A", "inventato", "-H", "x-inventato: inventato", "-H", &with_trace(true)];
+    let (status, id) = ask(&gateway, "/c/v1/cose/inventato?q=inventato", &private);
+    assert_eq!(status, 200);
+    let span = span_of(&collector, &id);
+    assert_eq!((&span["trace"], &span["parent"]), (&json!(TRACE), &json!(THEIRS)));
+    assert_eq!((&span["name"], &span["kind"]), (&json!("GET /c/v1/cose/{id}"), &json!("SPAN_KIND_SERVER")));
+    assert_eq!((&span["flags"], &span["status"]), (&json!(0x301), &json!("STATUS_CODE_UNSET")), "sampled; the parent is another's");
+    let expected = json!({
+        "http.request.method": "GET", "http.response.status_code": 200, "http.route": "/c/v1/cose/{id}", "url.scheme": "http",
+        "varco.exchange": id, "varco.eservice": "cose", "varco.operation": "leggi", "varco.direction": "inbound", "varco.tenant": "prova",
+        "varco.outcome": "success", "varco.attempts": 1, "varco.cache": "bypass",
+    });
+    assert_eq!(span["attributes"], expected);
+    let version = env!("CARGO_PKG_VERSION");
+    let resource =
+        json!({ "service.name": "varco", "service.namespace": "prova", "service.instance.id": "prova", "service.version": version });
+    assert_eq!((&span["resource"], &span["headers"]["x-api-key"]), (&resource, &json!("chiave-del-collettore")));
+
+    // The stages are in it, in their order, and the one that waited longest is there.
+    let stages: Vec<Value> = told(&collector).into_iter().filter(|other| other["parent"] == span["span"]).collect();
+    assert!(stages.iter().any(|stage| stage["name"] == "upstream"), "{stages:?}");
+    let time = |span: &Value, end: &str| span[end].as_u64().expect("nanoseconds");
+    for pair in stages.windows(2) {
+        assert!(time(&pair[0], "until") <= time(&pair[1], "from"), "{pair:?}");
+    }
+    for stage in &stages {
+        assert_eq!((&stage["trace"], &stage["kind"], &stage["attributes"]), (&json!(TRACE), &json!("SPAN_KIND_INTERNAL"), &json!({})));
+        assert!(time(&span, "from") <= time(stage, "from") && time(stage, "until") <= time(&span, "until"), "{stage}");
+    }
+    // The upstream belongs to the same trace, below our span.
+    let ours = format!("00-{TRACE}-{}-01", span["span"].as_str().expect("an id"));
+    assert_eq!(upstream.asked().last().and_then(|asked| asked.headers.get("traceparent").cloned()), Some(ours));
+
+    // Refused, failed, and of no e-service; a caller who does not want it told is not.
+    let (_, untold) = ask(&gateway, "/c/v1/cose", &["-H", &with_trace(false)]);
+    let (status, refused) = ask(&gateway, "/c/v1/cose", &["-d", "{}", "-H", "content-type: application/json"]);
+    assert_eq!(status, 400);
+    let (status, lost) = ask(&gateway, "/inventato", &["-X", "INVENTATO"]);
+    assert_eq!(status, 404);
+    let (status, failed) = ask(&gateway, "/c/v1/promesse", &[]);
+    assert_eq!(status, 502);
+    gateway.stop();
+    let found = [&refused, &lost, &failed].map(|id| {
+        let span = span_of(&collector, id);
+        let attribute = |name: &str| span["attributes"][name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(span["parent"], "", "it began here");
+        [span["name"].as_str().expect("a name").to_owned(), span["status"].to_string(), attribute("error.type"), attribute("varco.stage")]
+    });
+    let expected = [
+        ["POST /c/v1/cose", "\"STATUS_CODE_UNSET\"", "contract-violation", "contract"],
+        ["_OTHER", "\"STATUS_CODE_UNSET\"", "no-e-service", "route"],
+        ["GET /c/v1/promesse", "\"STATUS_CODE_ERROR\"", "bad-upstream-answer", "answer"],
+    ];
+    assert_eq!(found, expected.map(|row| row.map(str::to_owned)));
+    let all = collector.log().join("\n").to_lowercase();
+    assert!(!all.contains("inventato") && !all.contains(&untold) && !all.contains("127.0.0.1"), "{all}");
+}
+
+#[test]
+fn of_the_traces_that_begin_here_a_part_is_told() {
+    let site = Site::new();
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let otlp = format!("{}, sample: 0, metrics_every: never", url(&collector));
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+    let (_, own) = ask(&gateway, "/c/v1/cose", &[]);
+    let (_, theirs) = ask(&gateway, "/c/v1/cose", &["-H", &with_trace(true)]);
+    gateway.stop();
+    span_of(&collector, &theirs);
+    assert!(!collector.log().join("\n").contains(&own));
+    let flags = upstream.asked().iter().map(|asked| asked.headers.get("traceparent").map(|told| told[52..].to_owned())).collect::<Vec<_>>();
+    assert_eq!(flags, [Some("-00".to_owned()), Some("-01".to_owned())], "the upstream is asked to do the same");
+}
+
+#[test]
+fn a_collector_that_is_away_keeps_nobody_waiting() {
+    let site = Site::new();
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let port = collector.ports[0];
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: never", url(&collector)));
+    let count = |outcome: &str| gateway.metric(&format!("varco_otlp_exchanges_total{{outcome=\"{outcome}\"}}"));
+    let answers = |status: Option<&str>| match status {
+        Some(status) => std::fs::write(site.path().join("status"), status).expect("a file"),
+        None => std::fs::remove_file(site.path().join("status")).expect("the file"),
+    };
+
+    // Gone, and back at the same place.
+    drop(collector);
+    let (status, id) = ask(&gateway, "/c/v1/cose", &[]);
+    assert_eq!(status, 200);
+    eventually("it is tried", || gateway.stderr().contains("127.0.0.1").then_some(()));
+    let collector = Peer::otlp(site.path(), Some(port));
+    span_of(&collector, &id);
+
+    // Too busy now, and to be told later.
+    answers(Some("503"));
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    answers(None);
+    span_of(&collector, &id);
+    let told = count("told");
+    assert!(told > 1.5 && count("dropped") < 0.5, "{told}");
+
+    // It does not want it: then it is not told for ever.
+    answers(Some("400"));
+    ask(&gateway, "/c/v1/cose", &[]);
+    eventually("it is dropped", || (count("dropped") > 0.5).then_some(()));
+    answers(None);
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    span_of(&collector, &id);
+
+    // A gateway that ends tells what it still has, and waits for no collector that is gone.
+    drop(collector);
+    ask(&gateway, "/c/v1/cose", &[]);
+    gateway.stop();
+}
+
+#[test]
+fn what_there_is_no_room_for_is_dropped() {
+    let site = Site::new();
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    std::fs::write(site.path().join("status"), "503").expect("a file");
+    let gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: never", url(&collector)));
+    let load = Load::start(8, gateway.address("web"), b"GET /c/v1/cose HTTP/1.1\r\nhost: x\r\n\r\n");
+    let dropped = || gateway.metric("varco_otlp_exchanges_total{outcome=\"dropped\"}");
+    eventually("there is no more room", || (dropped() > 0.5).then_some(()));
+    let seen = load.end();
+    assert!(seen.iter().all(|seen| seen.status == 200), "nobody is refused for it");
+    std::fs::remove_file(site.path().join("status")).expect("the file");
+    let told = || gateway.metric("varco_otlp_exchanges_total{outcome=\"told\"}");
+    let all = seen.len() as f64;
+    eventually("what waited is told", || ((told() + dropped() - all).abs() < 0.5).then_some(()));
+    assert!(told() > 4000.0, "{} of {all}", told());
+}
+
+/// The numbers of a metric, in the order in which they were told.
+fn numbers(collector: &Peer, name: &str, labels: &Value) -> Vec<Value> {
+    told(collector).into_iter().filter(|point| point["metric"] == name && point["attributes"] == *labels).collect()
+}
+
+#[test]
+fn metrics_are_told_as_prometheus_reads_them() {
+    let site = Site::new();
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let otlp = format!("{}, sample: 0, metrics_every: 1s", url(&collector));
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+    for _ in 0..3 {
+        ask(&gateway, "/c/v1/cose", &[]);
+    }
+    let labels = json!({ "eservice": "cose", "operation": "elenca", "outcome": "success" });
+    let three = |point: &Value| point["value"].as_f64().is_some_and(|value| (value - 3.0).abs() < 0.1);
+    let count = eventually("three are told", || numbers(&collector, "varco_exchanges", &labels).into_iter().find(three));
+    assert_eq!((&count["kind"], &count["temporality"]), (&json!("sum"), &json!("AGGREGATION_TEMPORALITY_CUMULATIVE")));
+    assert!(count["since"].as_u64() > Some(0) && count["since"].as_u64() < count["at"].as_u64(), "{count}");
+    assert_eq!(
+        (&count["resource"]["service.namespace"], &count["headers"]["content-type"]),
+        (&json!("prova"), &json!("application/x-protobuf"))
+    );
+
+    let labels = json!({ "eservice": "cose", "stage": "upstream" });
+    let full = |point: &Value| point["count"] == 3;
+    let times = eventually("their times", || numbers(&collector, "varco_stage_seconds", &labels).into_iter().find(full));
+    let list = |name: &str| times[name].as_array().expect("a list").clone();
+    assert_eq!((&times["kind"], &times["unit"], list("bounds").len(), list("buckets").len()), (&json!("histogram"), &json!("s"), 16, 17));
+    assert_eq!(list("buckets").iter().filter_map(Value::as_u64).sum::<u64>(), 3, "each once: {times}");
+    assert!(times["sum"].as_f64() > Some(0.0), "{times}");
+    let buffered = numbers(&collector, "varco_buffered_bytes", &json!({}));
+    assert_eq!((&buffered[0]["kind"], &buffered[0]["unit"]), (&json!("gauge"), &json!("By")));
+
+    // All that Prometheus reads is told, but what is nothing yet.
+    let text = gateway.admin("/metrics").1;
+    let read: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let is_there = |name: &&&str| text.lines().any(|line| line.starts_with(**name) && !line.starts_with('#'));
+    for name in read.iter().filter(is_there) {
+        assert!(told(&collector).iter().any(|point| point["metric"] == **name), "{name}");
+    }
+    gateway.stop();
+}
+
+/// What is told seldom is told at the end.
+#[test]
+fn a_gateway_that_ends_tells_its_last_numbers() {
+    let site = Site::new();
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: 1h", url(&collector)));
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    gateway.stop();
+    span_of(&collector, &id);
+    let labels = json!({ "eservice": "cose", "operation": "elenca", "outcome": "success" });
+    let values: Vec<Value> = numbers(&collector, "varco_exchanges", &labels).into_iter().map(|mut point| point["value"].take()).collect();
+    assert_eq!(values, [json!(1.0)]);
+}
+
+#[test]
+fn what_cannot_be_told_is_said_before() {
+    let site = Site::new();
+    std::fs::write(site.path().join("key"), "segreta").expect("a file");
+    std::fs::write(site.path().join("lines"), "due\nrighe").expect("a file");
+    let otlp = "otlp: { url: \"http://127.0.0.1:4318/base\", headers: { x-api-key: \"file:key\" }, sample: 0.1, metrics_every: 60s }\n";
+    let good = Site::configuration(otlp, "", "http://127.0.0.1:9", "");
+    assert!(!site.check(&good).contains("segreta"));
+    site.assert_faults(
+        &good,
+        &[
+            ("url: \"http://127.0.0.1:4318/base\", ", "", "needs `url`"),
+            ("http://127.0.0.1:4318/base", "127.0.0.1:4318", "not an absolute URL"),
+            ("http://127.0.0.1:4318/base", "grpc://127.0.0.1:4317", "neither http nor https"),
+            ("file:key", "segreta", "never the secret itself"),
+            ("file:key", "file:lines", "are no header"),
+            ("x-api-key", "host", "is not for you to set"),
+            ("sample: 0.1", "sample: 1.5", "is no part of all traces"),
+            ("sample: 0.1", "sample: metà", "is no part of all traces"),
+            ("60s", "spesso", "metrics_every"),
+            ("sample", "samples", "has no key `samples`"),
+        ],
+    );
+    let away = good.replace("127.0.0.1:4318", "collettore.example:4318");
+    let said = site.check(&away);
+    assert!(said.contains("can be used") && said.contains("in the clear"), "{said}");
+    assert!(Path::new(&site.path().join("varco.yaml")).exists());
+}

@@ -47,6 +47,31 @@ fn the_container_file_keeps_to_the_linters_rules() {
     assert!(said.status.success(), "{}", text(&said));
 }
 
+/// Compose takes the file, and what it mounts, mentions and opens is what the example configuration reads, keeps and listens to.
+#[test]
+fn the_compose_file_is_one_and_fits_the_example() {
+    let held = |file: &str| run("check-jsonschema", &["--builtin-schema", "vendor.compose-spec", file]);
+    let said = held("deploy/compose.yaml");
+    assert!(said.status.success(), "{}", text(&said));
+    let (compose, example) = ["compose.yaml", "etc/varco.yaml"]
+        .map(|name| std::fs::read_to_string(repository().join("deploy").join(name)).expect("it is there"))
+        .into();
+    for (there, here) in [
+        ("VARCO_NODE: varco", "env:VARCO_NODE"),
+        ("8443:8443", "[::]:8443"),
+        ("\"8080\"", "[::]:8080"),
+        ("\"9090\"", "[::]:9090"),
+        ("audit:/var/lib/varco", "store: /var/lib/varco"),
+        ("/run/varco:", "/run/varco/"),
+    ] {
+        assert!(compose.contains(there) && example.contains(here), "{there} {here}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("compose.yaml");
+    std::fs::write(&broken, compose.replace("cap_drop: [ALL]", "cap_drops: [ALL]")).expect("a file");
+    assert!(!held(&broken.display().to_string()).status.success(), "a mistake is seen");
+}
+
 /// 1.6 of 10, where 0 is a service that can do nothing at all.
 #[test]
 fn the_unit_is_as_closed_as_systemd_can_tell() {

@@ -173,7 +173,7 @@ impl Metrics {
             "Addresses of an upstream: up, ejected after failures, down by checks",
             metrics.addresses.clone(),
         );
-        registry.register("breaker_level", "Circuit breaker: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
+        registry.register("breaker_level", "Circuit breaker, of several upstreams the worst: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
         registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
         registry.register(
             "upstream_idle_connections",
@@ -314,18 +314,18 @@ pub struct ServiceMetrics {
 }
 
 impl ServiceMetrics {
-    /// What is read when somebody asks, rather than counted as it happens.
-    pub fn read(&self, upstream: &Upstream) {
-        let state = &upstream.state;
-        self.breaker.set(i64::from(state.breaker.level(clock::millis())));
-        self.in_flight.set(i64::from(state.in_flight.load(Ordering::Relaxed)));
-        self.idle.set(upstream.addresses.iter().map(|address| address.pool.idle.load(Ordering::Relaxed)).sum());
+    /// What is read when somebody asks, rather than counted as it happens: of several upstreams all together, and the worst breaker.
+    pub fn read(&self, upstreams: &[Upstream]) {
         let now = clock::millis();
+        let states = || upstreams.iter().map(|upstream| &upstream.state);
+        let addresses = || upstreams.iter().flat_map(|upstream| upstream.addresses.iter());
+        self.breaker.set(states().map(|state| state.breaker.level(now)).max().unwrap_or_default().into());
+        self.in_flight.set(states().map(|state| i64::from(state.in_flight.load(Ordering::Relaxed))).sum());
+        self.idle.set(addresses().map(|address| address.pool.idle.load(Ordering::Relaxed)).sum());
         for (gauge, standing) in self.addresses.iter().zip(STANDINGS) {
-            let standing_so = upstream.addresses.iter().filter(|address| address.health.standing(now) == standing.1);
-            gauge.set(standing_so.count() as i64);
+            gauge.set(addresses().filter(|address| address.health.standing(now) == standing.1).count() as i64);
         }
-        self.opened.set(state.opened.load(Ordering::Relaxed) as i64);
+        self.opened.set(states().map(|state| state.opened.load(Ordering::Relaxed) as i64).sum());
     }
 
     /// An exchange of this worker ended.

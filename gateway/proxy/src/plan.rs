@@ -231,7 +231,7 @@ fn eservice(before: Within<'_>, after: Within<'_>) -> Vec<Word> {
         ("channel", old.channel == new.channel),
         ("limits", old.limits == new.limits),
         ("operations", old.operations == new.operations),
-        ("upstream", old.upstream == new.upstream),
+        ("upstream", old.upstreams == new.upstreams),
         ("answers", old.answers == new.answers),
         ("audit", old.durability == new.durability),
         ("cors", old.cors == new.cors),

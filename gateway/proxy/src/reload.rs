@@ -277,8 +277,8 @@ impl Reloader {
     fn check(&self, inner: &mut Inner, snapshot: &Snapshot) {
         std::mem::replace(&mut inner.checks, self.ending.child_token()).cancel();
         for service in snapshot.services() {
-            let upstream = &service.upstream;
-            for address in upstream.addresses.iter() {
+            let addresses = service.upstreams.iter().flat_map(|upstream| upstream.addresses.iter().map(move |address| (upstream, address)));
+            for (upstream, address) in addresses {
                 let Some(checks) = &upstream.rules.checks else {
                     address.health.unchecked();
                     continue;

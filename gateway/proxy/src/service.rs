@@ -16,7 +16,7 @@ use crate::config::{
 use crate::keys::Issuer;
 use crate::metrics::{ServiceMetrics, TenantMetrics};
 use crate::state::State;
-use crate::upstream::{Address, Endpoint, PoolKey, Upstream};
+use crate::upstream::{Address, Endpoint, PoolKey, Upstream, UpstreamRules};
 use crate::vouchers::{VoucherRules, VoucherSource};
 
 /// An e-service with its state.
@@ -25,8 +25,8 @@ pub struct EService {
     pub definition: Arc<Definition>,
     /// Its place among all e-services of the snapshot.
     pub index: usize,
-    /// Its upstream.
-    pub upstream: Upstream,
+    /// Its upstreams, as its instances name them by their place.
+    pub upstreams: Vec<Upstream>,
     /// Its limits.
     pub limits: ServiceLimits,
     /// What is a tenant's own, by the place of its instance.
@@ -130,11 +130,7 @@ impl<'a> Binding<'a> {
         let (name, limits) = (&definition.name, &definition.limits);
         EService {
             index,
-            upstream: Upstream {
-                rules: definition.upstream.clone(),
-                state: state.upstream(name, &definition.upstream.authority),
-                addresses: definition.upstream.endpoints.iter().map(|endpoint| self.address(endpoint, definition)).collect(),
-            },
+            upstreams: definition.upstreams.iter().map(|rules| self.upstream(rules, definition)).collect(),
             limits: ServiceLimits {
                 total: limits.total,
                 total_state: state.party(name),
@@ -165,8 +161,16 @@ impl<'a> Binding<'a> {
         }
     }
 
-    fn address(&self, endpoint: &Endpoint, definition: &Definition) -> Address {
-        let key = PoolKey::new(&definition.name, &definition.upstream, endpoint, matches!(definition.security, Security::Upstream));
+    fn upstream(&self, rules: &Arc<UpstreamRules>, definition: &Definition) -> Upstream {
+        Upstream {
+            state: self.state.upstream(&definition.name, &rules.authority),
+            addresses: rules.endpoints.iter().map(|endpoint| self.address(endpoint, rules, definition)).collect(),
+            rules: rules.clone(),
+        }
+    }
+
+    fn address(&self, endpoint: &Endpoint, rules: &UpstreamRules, definition: &Definition) -> Address {
+        let key = PoolKey::new(&definition.name, rules, endpoint, matches!(definition.security, Security::Upstream));
         Address { endpoint: endpoint.clone(), health: self.state.health(&definition.name, endpoint), pool: self.state.pool(key) }
     }
 

@@ -108,7 +108,7 @@ impl State {
         self.metrics.buffered_bytes.set(self.buffered.held() as i64);
         self.metrics.audit_queue.set(self.audit.stats().queued_bytes as i64);
         for service in snapshot.services() {
-            service.metrics.read(&service.upstream);
+            service.metrics.read(&service.upstreams);
         }
         self.metrics.expires(snapshot.expiries());
         self.metrics.encode()
@@ -187,11 +187,12 @@ impl State {
         let named = &mut *self.named.lock();
         let services = || snapshot.services();
         let names: HashSet<&str> = services().map(|service| &*service.definition.name).collect();
-        let addresses = || services().flat_map(|service| service.upstream.addresses.iter());
+        let upstreams = || services().flat_map(|service| &service.upstreams);
+        let addresses = || upstreams().flat_map(|upstream| upstream.addresses.iter());
         let slots: HashSet<usize> = addresses().map(|address| address.pool.slot).collect();
         let health: HashSet<_> = addresses().map(|address| Arc::as_ptr(&address.health)).collect();
         named.health.retain(|_, known| health.contains(&Arc::as_ptr(known)));
-        let upstreams: HashSet<_> = services().map(|service| Arc::as_ptr(&service.upstream.state)).collect();
+        let upstreams: HashSet<_> = upstreams().map(|upstream| Arc::as_ptr(&upstream.state)).collect();
         named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
         for name in named.totals.keys().filter(|name| !names.contains(&***name)) {
             self.metrics.forget(name);

@@ -34,6 +34,7 @@ mod misbehaviour;
 mod operation;
 mod otlp;
 mod outbound;
+mod own_upstreams;
 mod policy;
 mod portals;
 mod proxied;

@@ -86,11 +86,11 @@ pub struct EServiceStatus {
     pub direction: String,
     /// How many instances it has.
     pub instances: usize,
-    /// The circuit breaker: `closed`, `half-open` or `open`.
+    /// The circuit breaker, of several upstreams the worst: `closed`, `half-open` or `open`.
     pub breaker: String,
     /// Requests under way, and how many there may be.
     pub in_flight: (u32, u32),
-    /// Addresses of the upstream: those that are asked, left alone after failures, down by their checks.
+    /// Addresses of its upstreams: those that are asked, left alone after failures, down by their checks.
     pub addresses: (usize, usize, usize),
 }
 
@@ -148,14 +148,17 @@ fn expires(snapshot: &Snapshot, now: Timestamp) -> Vec<ExpiryStatus> {
 }
 
 fn eservice(service: &crate::service::EService) -> EServiceStatus {
-    let (definition, upstream, now) = (&service.definition, &service.upstream, clock::millis());
-    let standing = |standing: Standing| upstream.addresses.iter().filter(|address| address.health.standing(now) == standing).count();
+    let (definition, upstreams, now) = (&service.definition, &service.upstreams, clock::millis());
+    let addresses = || upstreams.iter().flat_map(|upstream| upstream.addresses.iter());
+    let standing = |standing: Standing| addresses().filter(|address| address.health.standing(now) == standing).count();
+    let worst = upstreams.iter().map(|upstream| upstream.state.breaker.level(now)).max().unwrap_or_default();
+    let in_flight = upstreams.iter().map(|upstream| upstream.state.in_flight.load(Ordering::Relaxed)).sum();
     EServiceStatus {
         name: definition.name.to_string(),
         direction: if definition.direction == audit::Direction::Inbound { "inbound" } else { "outbound" }.into(),
         instances: definition.instances.len(),
-        breaker: ["closed", "half-open", "open"][usize::from(upstream.state.breaker.level(now)).min(2)].into(),
-        in_flight: (upstream.state.in_flight.load(Ordering::Relaxed), upstream.rules.in_flight),
+        breaker: ["closed", "half-open", "open"][usize::from(worst).min(2)].into(),
+        in_flight: (in_flight, upstreams.iter().map(|upstream| upstream.rules.in_flight).fold(0, u32::saturating_add)),
         addresses: (standing(Standing::Up), standing(Standing::Ejected), standing(Standing::Down)),
     }
 }

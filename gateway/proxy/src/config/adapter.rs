@@ -1,4 +1,4 @@
-//! The one registry that names the adapters: an e-service's, with its upstream.
+//! The one registry that names the adapters: an e-service's, with its upstreams.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use document::{Fault, Section};
 use http::HeaderName;
 
 use super::network::Network;
+use super::upstream::{UpstreamUrl, Upstreams};
 use super::{files, upstream};
 use crate::upstream::{Endpoint, UpstreamRules};
 
@@ -18,7 +19,7 @@ pub(super) struct Adapted {
     pub(super) adapter: Arc<dyn Adapter>,
     pub(super) identity_headers: Vec<HeaderName>,
     pub(super) tells_origin: bool,
-    pub(super) upstream: UpstreamRules,
+    pub(super) upstreams: Upstreams,
     /// For whom tokens are signed.
     pub(super) audience: Option<String>,
 }
@@ -32,6 +33,8 @@ pub(super) struct Standing<'a> {
     pub(super) has_cors: bool,
     pub(super) contract: Option<&'a Contract>,
     pub(super) status_is_served: bool,
+    /// Where the upstreams of instances are that have one of their own.
+    pub(super) own: &'a [Option<UpstreamUrl>],
     pub(super) network: &'a Network,
 }
 
@@ -52,12 +55,19 @@ pub(super) fn compile(section: &Section<'_>, standing: &Standing<'_>) -> Option<
 }
 
 fn http(section: &Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'_>) -> Option<Adapted> {
-    let upstream = upstream::compile(section, rules, standing.network);
+    let upstreams = upstream::compile(section, rules, standing.own, standing.network);
     let audience = section.text("audience").map(str::to_owned);
+    let list = upstreams.as_ref().map(|upstreams| upstreams.list.as_slice()).unwrap_or_default();
+    let path = list.first().map(|rules| rules.base_path.as_str()).unwrap_or_default();
+    if let Some(other) = list.iter().find(|rules| rules.base_path != path) {
+        let message = format!("`{}{}` has another path than `{path}`", other.authority, other.base_path);
+        let fault = Fault::error(section.here(), message);
+        section.report(fault.hint("what answers say of places is read by one path: give all upstreams of the e-service the same"));
+    }
     let published = Published {
         base_path: standing.base_path.into(),
-        places: upstream.as_ref().map(places).unwrap_or_default(),
-        path: upstream.as_ref().map(|rules| rules.base_path.as_str()).unwrap_or_default().into(),
+        places: list.iter().flat_map(places).collect(),
+        path: path.into(),
         cookies: standing.cookies,
         browsers: standing.cookies && !standing.has_cors,
         ..Published::default()
@@ -65,18 +75,18 @@ fn http(section: &Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<
     let adapter = adapter_http::compile(section, published, standing.direction == Direction::Outbound);
     let identity_headers = adapter.identity_headers().cloned().collect();
     let tells_origin = adapter.tells_origin();
-    Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstream: upstream?, audience })
+    Some(Adapted { adapter: Arc::new(adapter), identity_headers, tells_origin, upstreams: upstreams?, audience })
 }
 
 fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'_>) -> Option<Adapted> {
-    let upstream = upstream::compile(&section, rules, standing.network);
+    let upstreams = upstream::compile(&section, rules, standing.own, standing.network);
     let audience = section.text("audience").map(str::to_owned);
     let base = files::resolve(&section, "");
     let operations = standing.contract.map(Contract::operations).unwrap_or_default();
     let served = standing.contract.filter(|_| standing.status_is_served).and_then(Contract::status_operation);
     let adapter = adapter_soap::compile(section, &base, operations, served);
     standing.contract?;
-    Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstream: upstream?, audience })
+    Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstreams: upstreams?, audience })
 }
 
 /// Where an upstream is, for telling its places in its answers from others'.

@@ -10,7 +10,8 @@ use trust::Uuid;
 use super::credentials::{self, Credentials};
 use super::eservice::Instance;
 use super::modi::{Automated, EvidenceRules};
-use super::{ClientRules, Scope, TenantRules};
+use super::upstream::UpstreamUrl;
+use super::{ClientRules, Scope, TenantRules, inbound};
 
 /// The departments of an outbound e-service.
 #[derive(Debug, Default, PartialEq)]
@@ -109,9 +110,13 @@ struct Clash {
 }
 
 /// Reads `consumers`. Each is an instance too: the same place in both lists.
-pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Departments, Vec<Instance>) {
+pub(super) fn compile(
+    section: &Section<'_>,
+    scope: &Scope<'_>,
+    evidence: Option<&EvidenceRules>,
+) -> (Departments, Vec<Instance>, Vec<Option<UpstreamUrl>>) {
     let mut departments = Departments::default();
-    let mut instances = Vec::new();
+    let (mut instances, mut own) = (Vec::new(), Vec::new());
     let found = section.named_sections("consumers");
     if found.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `consumers`", section.name()));
@@ -120,14 +125,16 @@ pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option
     let has_portal = section.node("portal").is_some();
     for (key, section) in &found {
         let credentials = credentials::compile(section, has_portal);
+        let url = inbound::own(section);
         let Some((department, instance)) = department(key, section, scope, evidence, credentials) else { continue };
         if let Err(Clash { first, key }) = departments.add(department) {
             let fault = Fault::error(section.place(key), format!("`{first}` has the same {key}"));
             section.report(fault.hint(format!("a {key} says who calls: each department needs its own")));
         }
         instances.push(instance);
+        own.push(url);
     }
-    (departments, instances)
+    (departments, instances, own)
 }
 
 fn department(
@@ -165,7 +172,7 @@ fn department(
         return None;
     }
     let delegate = (owner.tenant != tenant.tenant).then(|| owner.tenant.clone());
-    let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment) };
+    let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment), upstream: 0 };
     Some((Department { name: key.text.as_str().into(), credentials: credentials?, client, purposes, automated }, instance))
 }
 

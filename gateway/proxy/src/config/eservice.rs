@@ -18,6 +18,7 @@ use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector, TextSource};
+use super::upstream::{UpstreamUrl, Upstreams};
 use super::{Departments, LimitRules, Scope, files, inbound, limits};
 use crate::upstream::UpstreamRules;
 
@@ -68,8 +69,8 @@ pub struct Definition {
     pub cors: Option<Cors>,
     /// Whether the adapter tells from where a request came.
     pub tells_origin: bool,
-    /// The upstream.
-    pub upstream: Arc<UpstreamRules>,
+    /// The upstreams: of most e-services one, and of an instance that has one of its own that.
+    pub upstreams: Vec<Arc<UpstreamRules>>,
     /// What happens to answers that break the contract.
     pub answers: AnswerMode,
     /// How durable its records are.
@@ -95,6 +96,16 @@ pub struct Instance {
     pub delegate: Option<Tenant>,
     /// The environment of PDND, by its place in the configuration; `None` without vouchers.
     pub issuer: Option<usize>,
+    /// Its upstream, by its place among those of the e-service.
+    pub upstream: usize,
+}
+
+/// Who may call, in whose names, and where the upstreams of those are that have one of their own.
+pub(super) struct Called {
+    pub(super) security: Option<Security>,
+    pub(super) instances: Vec<Instance>,
+    /// One for each instance.
+    pub(super) own: Vec<Option<UpstreamUrl>>,
 }
 
 /// How callers are authenticated.
@@ -138,7 +149,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
-    let (security, instances) = match direction {
+    let Called { security, mut instances, own } = match direction {
         Direction::Inbound => inbound::security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),
     };
@@ -179,11 +190,17 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         has_cors: cors.is_some(),
         contract: contract.as_ref(),
         status_is_served: status == StatusMode::Served,
+        own: &own,
         network: scope.network,
     };
-    let Adapted { adapter, identity_headers, tells_origin, upstream, audience } = super::adapter::compile(section, &standing)?;
+    let Adapted { adapter, identity_headers, tells_origin, upstreams, audience } = super::adapter::compile(section, &standing)?;
     // Our own departments' systems are in the house; others are outside.
-    let upstream = if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
+    let reached = |upstream| if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
+    let Upstreams { list, of_instances } = upstreams;
+    let upstreams: Vec<_> = list.into_iter().map(reached).map(Arc::new).collect();
+    for (instance, upstream) in instances.iter_mut().zip(of_instances) {
+        instance.upstream = upstream;
+    }
     let modi = match patterns {
         Some(patterns) => patterns.rules(section, audience.as_deref(), evidence),
         None => {
@@ -204,7 +221,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = answers.unwrap_or(usual);
-    let hash = hash(&contract, &base_path, &*adapter, &upstream, answers);
+    let hash = hash(&contract, &base_path, &*adapter, &upstreams, answers);
     Some(Definition {
         place: Place::at(section.file(), key.position),
         direction,
@@ -231,7 +248,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         unusual_headers,
         tells_origin,
         cors,
-        upstream: Arc::new(upstream),
+        upstreams,
         record_status,
         digest_answers,
         body_bytes,
@@ -289,9 +306,9 @@ fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
 }
 
 /// Who calls through an outbound e-service.
-fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Option<Security>, Vec<Instance>) {
+fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Called {
     let before = section.faults().borrow().len();
-    let (departments, instances) = super::department::compile(section, scope, evidence);
+    let (departments, instances, own) = super::department::compile(section, scope, evidence);
     let told = evidence.is_some_and(|rules| rules.claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))));
     let shown = departments.list.iter().any(|department| !department.credentials.token.is_empty());
     if section.node("portal").is_some() && !told && !shown {
@@ -299,7 +316,7 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
         section.report(fault.hint("take a claim from its token, `userID: \"claim:sub\"`, or know a department by it, `token: { azp: … }`"));
     }
     let is_whole = section.faults().borrow().len() == before;
-    (is_whole.then_some(Security::Department(departments)), instances)
+    Called { security: is_whole.then_some(Security::Department(departments)), instances, own }
 }
 
 /// A department that is known by its certificate has to be asked for one, by us or by a proxy before us.
@@ -352,15 +369,15 @@ fn policies(
 }
 
 /// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's.
-fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstream: &UpstreamRules, answers: AnswerMode) -> [u8; 32] {
+fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstreams: &[Arc<UpstreamRules>], answers: AnswerMode) -> [u8; 32] {
     let mut text = contract.hash().to_vec();
-    text.extend_from_slice(base_path.as_bytes());
-    let UpstreamRules { scheme, authority, base_path, endpoints, .. } = upstream;
-    let mut addresses: Vec<String> = endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
-    addresses.sort_unstable();
-    text.extend_from_slice(format!("\n{adapter:?}\n{scheme}://{authority}{base_path}\n{addresses:?}\n{answers:?}\n").as_bytes());
-    if let Some(tls) = &upstream.tls {
-        text.extend_from_slice(tls.tls.identity());
+    text.extend_from_slice(format!("{base_path}\n{adapter:?}\n{answers:?}\n").as_bytes());
+    for upstream in upstreams {
+        let UpstreamRules { scheme, authority, base_path, endpoints, .. } = &**upstream;
+        let mut addresses: Vec<String> = endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
+        addresses.sort_unstable();
+        text.extend_from_slice(format!("{scheme}://{authority}{base_path}\n{addresses:?}\n").as_bytes());
+        text.extend_from_slice(upstream.tls.as_ref().map(|tls| tls.tls.identity().as_slice()).unwrap_or_default());
     }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, &text).as_ref());

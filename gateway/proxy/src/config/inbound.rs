@@ -4,11 +4,12 @@ use document::{Fault, Section};
 use exchange::Tenant;
 use trust::{Acceptance, Identifiers, Instances, Times};
 
-use super::eservice::{Instance, Security};
+use super::eservice::{Called, Instance, Security};
+use super::upstream::UpstreamUrl;
 use super::{Scope, TenantRules, identifier};
 
 /// Reads `security` and `instances`.
-pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Security>, Vec<Instance>) {
+pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
     let words = section.texts("security");
     let acknowledged: Vec<&str> = section.texts("acknowledge").into_iter().map(|(word, _)| word).collect();
     let listed = section.section_list("instances");
@@ -33,19 +34,23 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Secu
             );
         }
     }
-    let implicit = || vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None }];
+    let implicit = |security| Called {
+        security,
+        instances: vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None, upstream: 0 }],
+        own: vec![None],
+    };
+    let read = listed.iter().filter_map(|section| Some((instance(section, scope)?, own(section))));
     if word("open") || word("upstream") {
-        let instances: Vec<Instance> = listed.iter().filter_map(|section| instance(section, scope)).map(|(instance, _)| instance).collect();
-        let security = if word("open") { Security::Open } else { Security::Upstream };
-        return (Some(security), if instances.is_empty() { implicit() } else { instances });
+        let (instances, own): (Vec<Instance>, Vec<_>) = read.map(|((instance, _), own)| (instance, own)).unzip();
+        let security = Some(if word("open") { Security::Open } else { Security::Upstream });
+        return if instances.is_empty() { implicit(security) } else { Called { security, instances, own } };
     }
     if !word("voucher") {
         let fault = Fault::error(section.place("security"), format!("`{}` needs `security`", section.name()));
         section.report(fault.hint("`[voucher]` for a PDND e-service"));
-        return (None, implicit());
+        return implicit(None);
     }
-    let (instances, acceptances): (Vec<Instance>, Vec<Option<Acceptance>>) =
-        listed.iter().filter_map(|section| instance(section, scope)).unzip();
+    let ((instances, acceptances), own): ((Vec<Instance>, Vec<Option<Acceptance>>), Vec<_>) = read.unzip();
     if listed.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `instances`", section.name()));
         section.report(fault.hint("one for each tenant: tenant, pdnd, eservice, descriptors, audience"));
@@ -62,7 +67,12 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> (Option<Secu
             None
         }
     });
-    (security, instances)
+    Called { security, instances, own }
+}
+
+/// Where an instance's own upstream is, if it has one.
+pub(super) fn own(section: &Section<'_>) -> Option<UpstreamUrl> {
+    section.text("url").and_then(|text| UpstreamUrl::read(section, "url", text))
 }
 
 /// One instance, and what a voucher must say to open it (absent without an environment).
@@ -88,7 +98,7 @@ fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Optio
     }
     let delegate = delegate_name.and_then(|name| delegate(section, name, &owner));
     let tenant = owner.tenant.clone();
-    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None }, None)) };
+    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None, upstream: 0 }, None)) };
     let at = super::issuer::environment(section, environment, scope.issuers)?;
     if audiences.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `audience`", section.name()));
@@ -97,7 +107,7 @@ fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Optio
     let producer = producer.or(owner.producer);
     let issuer = scope.issuers[at].rules.issuer().clone();
     let acceptance = Acceptance { issuer, audiences, producer, eservice, descriptors, identifiers, times };
-    Some((Instance { tenant, delegate, issuer: Some(at) }, Some(acceptance)))
+    Some((Instance { tenant, delegate, issuer: Some(at), upstream: 0 }, Some(acceptance)))
 }
 
 /// Who acts for a tenant, if the tenant says so too.

@@ -25,6 +25,7 @@ use crate::listener::Place;
 use crate::origin::Origin;
 use crate::service::{EService, Holds};
 use crate::snapshot::Listener;
+use crate::upstream::Upstream;
 use crate::worker::Worker;
 
 /// An exchange under way. What it began with is read as if it were its own.
@@ -204,6 +205,12 @@ impl Exchange {
     /// Who calls, which every stage below `authenticate` may rely on.
     pub fn authenticated(&self) -> &Authenticated {
         self.caller.get().expect("the authenticate stage stands above and sets it")
+    }
+
+    /// The upstream of whom the exchange is in the name of, likewise.
+    pub fn upstream(&self) -> &Upstream {
+        let service = self.service();
+        &service.upstreams[service.definition.instances[self.authenticated().instance].upstream]
     }
 
     /// What the provider is shown, the last of it: of outbound exchanges, once all of it is in the request.

@@ -83,7 +83,7 @@ async fn decoded(exchange: &Exchange, headers: &mut HeaderMap, coded: Bytes) -> 
     }
     let unreadable = |detail: &str| Rejection::Adapter(AdapterError::Answer { detail: detail.into(), place: "Content-Encoding".into() });
     let Some(coding) = coding::of(headers).map_err(|()| unreadable("a content coding that is not read here"))? else { return Ok(coded) };
-    let rules = &exchange.service().upstream.rules;
+    let rules = &exchange.upstream().rules;
     let limits = InflateLimits { most: rules.answer_bytes, ratio: rules.inflate_ratio };
     let budget = exchange.worker.state.buffered.clone();
     let inflated = aside(move || coding::inflate(coding, &coded, limits, &budget)).await?;

@@ -58,7 +58,7 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
         _ => None,
     };
     let outgoing = Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable, renewal };
-    let (answer, attempts) = service.upstream.send(&exchange.worker.pools, began, outgoing).await;
+    let (answer, attempts) = exchange.upstream().send(&exchange.worker.pools, began, outgoing).await;
     exchange.attempts.store(attempts, Ordering::Relaxed);
     let answer = answer?;
     if answer.head.status == StatusCode::UNAUTHORIZED

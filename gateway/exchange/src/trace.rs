@@ -34,10 +34,10 @@ impl TraceContext {
         text
     }
 
-    /// The same trace continued in a span of our own.
+    /// The same trace continued in a span of our own. Flags that nobody knows yet are not passed on (§4.3; level 2 knows two).
     #[must_use]
     pub fn with_span(self, span: [u8; 8]) -> Self {
-        Self { span, ..self }
+        Self { span, flags: self.flags & 3, ..self }
     }
 }
 
@@ -80,6 +80,9 @@ mod tests {
         assert_eq!(TraceContext::parse(good).map(|context| context.to_string()).as_deref(), Some(good));
         let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more";
         assert!(TraceContext::parse(later).is_some());
+        let unknown = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff";
+        let continued = TraceContext::parse(unknown).map(|context| context.with_span([1; 8]).to_string());
+        assert_eq!(continued.as_deref(), Some("00-4bf92f3577b34da6a3ce929d0e0e4736-0101010101010101-03"));
         for bad in [
             "",
             "00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

@@ -116,7 +116,7 @@ impl AnswerCache {
 }
 
 impl Question {
-    /// The key of a call: the e-service with its compiled hash, the operation, the canonical request without the members that
+    /// The key of a call: the e-service with its compiled hash and that of the upstream, the operation, the canonical request without the members that
     /// are ignored, the purpose, the tenant, every caller's header that the adapter forwards, and who calls where the upstream
     /// is told.
     pub fn of(definition: &Definition, asking: &Authenticated, call: &Call, ignore: &[Pointer]) -> Self {
@@ -126,7 +126,7 @@ impl Question {
             context.update(&(bytes.len() as u64).to_be_bytes());
             context.update(bytes);
         };
-        part(&definition.hash);
+        part(&definition.hash_for(asking.instance));
         part(definition.name.as_bytes());
         part(definition.instances.get(asking.instance).map_or("", |instance| instance.tenant.name()).as_bytes());
         part(&(call.operation as u64).to_be_bytes());

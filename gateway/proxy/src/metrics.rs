@@ -23,7 +23,8 @@ use trust::TokenFault;
 use crate::clock;
 use crate::config::{Definition, Expiry};
 use crate::exchange::{Outcome, Stage};
-use crate::upstream::{Standing, Upstream};
+use crate::service::EService;
+use crate::upstream::Standing;
 
 pub use labels::CauseLabels;
 use labels::{
@@ -173,7 +174,11 @@ impl Metrics {
             "Addresses of an upstream: up, ejected after failures, down by checks",
             metrics.addresses.clone(),
         );
-        registry.register("breaker_level", "Circuit breaker, of several upstreams the worst: 0 closed, 1 half-open, 2 open", metrics.breakers.clone());
+        registry.register(
+            "breaker_level",
+            "Circuit breaker, of several upstreams the worst: 0 closed, 1 half-open, 2 open",
+            metrics.breakers.clone(),
+        );
         registry.register("upstream_in_flight", "Requests that wait for an upstream now", metrics.in_flight.clone());
         registry.register(
             "upstream_idle_connections",
@@ -315,17 +320,15 @@ pub struct ServiceMetrics {
 
 impl ServiceMetrics {
     /// What is read when somebody asks, rather than counted as it happens: of several upstreams all together, and the worst breaker.
-    pub fn read(&self, upstreams: &[Upstream]) {
+    pub fn read(&self, service: &EService) {
         let now = clock::millis();
-        let states = || upstreams.iter().map(|upstream| &upstream.state);
-        let addresses = || upstreams.iter().flat_map(|upstream| upstream.addresses.iter());
-        self.breaker.set(states().map(|state| state.breaker.level(now)).max().unwrap_or_default().into());
-        self.in_flight.set(states().map(|state| i64::from(state.in_flight.load(Ordering::Relaxed))).sum());
-        self.idle.set(addresses().map(|address| address.pool.idle.load(Ordering::Relaxed)).sum());
+        self.breaker.set(service.breaker_level(now).into());
+        self.in_flight.set(service.in_flight().into());
+        self.idle.set(service.addresses().map(|(_, address)| address.pool.idle.load(Ordering::Relaxed)).sum());
         for (gauge, standing) in self.addresses.iter().zip(STANDINGS) {
-            gauge.set(addresses().filter(|address| address.health.standing(now) == standing.1).count() as i64);
+            gauge.set(service.addresses().filter(|(_, address)| address.health.standing(now) == standing.1).count() as i64);
         }
-        self.opened.set(states().map(|state| state.opened.load(Ordering::Relaxed) as i64).sum());
+        self.opened.set(service.upstreams.iter().map(|upstream| upstream.state.opened.load(Ordering::Relaxed) as i64).sum());
     }
 
     /// An exchange of this worker ended.

@@ -1,12 +1,14 @@
 //! What one configuration changes of another.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use exchange::Tenant;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Configuration, Definition, ListenerRules, TenantRules};
+use crate::config::{Configuration, Definition, ListenerRules, OtlpRules, SiemRules, TenantRules};
+use crate::upstream::UpstreamRules;
 
 /// What would change, part by part, in the order of the new configuration; what is gone comes last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,12 @@ impl Plan {
         }
         if old.admin != new.admin {
             plan.push(Action::Change, Part::Configuration, "admin", vec!["token".into()]);
+        }
+        if old.otlp != new.otlp {
+            plan.push(Action::Change, Part::Configuration, "otlp", Vec::new());
+        }
+        if old.siem != new.siem {
+            plan.push(Action::Change, Part::Configuration, "siem", Vec::new());
         }
         if old.watch != new.watch {
             plan.push(Action::Change, Part::Configuration, "watch", Vec::new());
@@ -170,8 +178,8 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
         ("drain", old.drain == new.drain),
         ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
-        ("siem", old.siem == new.siem),
-        ("otlp", old.otlp == new.otlp),
+        ("siem", old.siem.as_ref().map(SiemRules::told) == new.siem.as_ref().map(SiemRules::told)),
+        ("otlp", old.otlp.as_ref().map(OtlpRules::told) == new.otlp.as_ref().map(OtlpRules::told)),
         ("admin", address(old) == address(new)),
     ])
 }
@@ -201,12 +209,19 @@ fn listener(old: &ListenerRules, new: &ListenerRules) -> Vec<Word> {
 /// An e-service within its configuration: what is named there by its place has a name.
 type Within<'a> = (&'a Configuration, &'a Definition);
 
-/// The instances, each with the name of its environment.
-fn instances((configuration, definition): Within<'_>) -> impl Iterator<Item = (&Tenant, Option<&Tenant>, Option<&str>)> {
+/// The instances, each with the name of its environment and, of several upstreams, the place of its own.
+fn instances((configuration, definition): Within<'_>) -> impl Iterator<Item = (&Tenant, Option<&Tenant>, Option<&str>, Option<String>)> {
     definition.instances.iter().map(|instance| {
         let environment = instance.issuer.and_then(|at| configuration.issuers.get(at)).map(|issuer| &*issuer.name);
-        (&instance.tenant, instance.delegate.as_ref(), environment)
+        let several = definition.upstreams.get(instance.upstream).filter(|_| definition.upstreams.len() > 1);
+        let place = several.map(|rules| rules.place());
+        (&instance.tenant, instance.delegate.as_ref(), environment, place)
     })
+}
+
+/// The upstreams by their places: in which order the instances name them changes nothing.
+fn upstreams(definition: &Definition) -> BTreeMap<String, &UpstreamRules> {
+    definition.upstreams.iter().map(|rules| (rules.place(), &**rules)).collect()
 }
 
 fn portal((configuration, definition): Within<'_>) -> Option<&str> {
@@ -231,7 +246,7 @@ fn eservice(before: Within<'_>, after: Within<'_>) -> Vec<Word> {
         ("channel", old.channel == new.channel),
         ("limits", old.limits == new.limits),
         ("operations", old.operations == new.operations),
-        ("upstream", old.upstreams == new.upstreams),
+        ("upstream", upstreams(old) == upstreams(new)),
         ("answers", old.answers == new.answers),
         ("audit", old.durability == new.durability),
         ("cors", old.cors == new.cors),

@@ -277,8 +277,7 @@ impl Reloader {
     fn check(&self, inner: &mut Inner, snapshot: &Snapshot) {
         std::mem::replace(&mut inner.checks, self.ending.child_token()).cancel();
         for service in snapshot.services() {
-            let addresses = service.upstreams.iter().flat_map(|upstream| upstream.addresses.iter().map(move |address| (upstream, address)));
-            for (upstream, address) in addresses {
+            for (upstream, address) in service.addresses() {
                 let Some(checks) = &upstream.rules.checks else {
                     address.health.unchecked();
                     continue;

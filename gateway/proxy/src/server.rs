@@ -172,7 +172,8 @@ fn control_thread(
             let configuration = reloader.current().configuration.clone();
             if let Some(rules) = &configuration.siem {
                 let metrics = state.metrics.siem(format!("{}:{}", rules.host, rules.port));
-                tokio::spawn(siem::send(rules.clone(), configuration.audit.store.clone(), configuration.node.clone(), metrics));
+                let (known, store, node) = (reloader.clone(), configuration.audit.store.clone(), configuration.node.clone());
+                tokio::spawn(siem::send(move || known.current().configuration.siem.clone(), store, node, metrics));
             }
             #[cfg(feature = "otlp")]
             let telling = configuration.otlp.as_ref().map(|rules| crate::otlp::begin(rules, &state, &reloader));

@@ -1,7 +1,8 @@
 //! An e-service bound to the state: what an exchange finds of it without looking anything up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use adapter_api::OperationSpec;
 use audit::{Fixed, Operation};
@@ -45,6 +46,25 @@ pub struct EService {
     pub policies: Option<Fixed>,
     /// Operations whose bodies somebody needs whole.
     pub holds: Vec<Holds>,
+}
+
+impl EService {
+    /// The addresses of its upstreams, each once: several may be at one.
+    pub fn addresses(&self) -> impl Iterator<Item = (&Upstream, &Address)> {
+        let mut seen = HashSet::new();
+        let all = self.upstreams.iter().flat_map(|upstream| upstream.addresses.iter().map(move |address| (upstream, address)));
+        all.filter(move |(_, address)| seen.insert(Arc::as_ptr(&address.health)))
+    }
+
+    /// The worst of the breakers of its upstreams: 0 closed, 1 half-open, 2 open.
+    pub fn breaker_level(&self, now: u64) -> u8 {
+        self.upstreams.iter().map(|upstream| upstream.state.breaker.level(now)).max().unwrap_or_default()
+    }
+
+    /// How many requests are under way to its upstreams.
+    pub fn in_flight(&self) -> u32 {
+        self.upstreams.iter().map(|upstream| upstream.state.in_flight.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// A tenant with its state.
@@ -163,7 +183,7 @@ impl<'a> Binding<'a> {
 
     fn upstream(&self, rules: &Arc<UpstreamRules>, definition: &Definition) -> Upstream {
         Upstream {
-            state: self.state.upstream(&definition.name, &rules.authority),
+            state: self.state.upstream(&definition.name, rules),
             addresses: rules.endpoints.iter().map(|endpoint| self.address(endpoint, rules, definition)).collect(),
             rules: rules.clone(),
         }

@@ -9,7 +9,6 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 
 use exchange::{ExchangeId, Tenant};
-use http::uri::Authority;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use trust::{Fingerprint, Uuid};
@@ -22,7 +21,7 @@ use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::{Metrics, TenantMetrics};
 use crate::snapshot::Snapshot;
-use crate::upstream::{Endpoint, Health, PoolKey, PoolPlace, UpstreamState};
+use crate::upstream::{Endpoint, Health, PoolKey, PoolPlace, UpstreamRules, UpstreamState};
 use crate::vouchers::{TokenSource, VoucherRules, VoucherSource};
 
 /// What is shared by all workers and all snapshots.
@@ -67,7 +66,7 @@ struct Named {
     pools: HashMap<PoolKey, PoolPlace>,
     /// Places of pools that are no longer configured.
     free: Vec<PoolPlace>,
-    upstreams: HashMap<(Arc<str>, Authority), Arc<UpstreamState>>,
+    upstreams: HashMap<(Arc<str>, String), Arc<UpstreamState>>,
     health: HashMap<(Arc<str>, String, u16), Arc<Health>>,
     totals: HashMap<Arc<str>, Arc<PartyState>>,
     parties: HashMap<(Arc<str>, &'static str), Parties>,
@@ -108,7 +107,7 @@ impl State {
         self.metrics.buffered_bytes.set(self.buffered.held() as i64);
         self.metrics.audit_queue.set(self.audit.stats().queued_bytes as i64);
         for service in snapshot.services() {
-            service.metrics.read(&service.upstreams);
+            service.metrics.read(service);
         }
         self.metrics.expires(snapshot.expiries());
         self.metrics.encode()
@@ -215,9 +214,9 @@ impl State {
         named.free.extend(free);
     }
 
-    /// What is counted of an e-service's upstream: of another address nothing is known yet.
-    pub fn upstream(&self, name: &Arc<str>, authority: &Authority) -> Arc<UpstreamState> {
-        self.named.lock().upstreams.entry((name.clone(), authority.clone())).or_default().clone()
+    /// What is counted of an e-service's upstream: of another place nothing is known yet.
+    pub fn upstream(&self, name: &Arc<str>, rules: &UpstreamRules) -> Arc<UpstreamState> {
+        self.named.lock().upstreams.entry((name.clone(), rules.place())).or_default().clone()
     }
 
     /// What is known of one of its addresses.

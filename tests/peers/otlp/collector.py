@@ -2,7 +2,8 @@
 """A collector of traces and metrics (OTLP over HTTP), which reads what it is told with OpenTelemetry's own protobuf classes.
 
 Over TLS where `server.pem` is in its folder. Notes each span and each number in its log, one JSON object a line, and the headers of
-requests with them. Where a file `status` is in its folder, that is what it answers, taking nothing.
+requests with them. Where a file `status` is in its folder, that is what it answers (`503 1`: with `Retry-After: 1`), and unless that is
+success it takes nothing and notes so. Where a file `said` is there, it says that it did not take one span, and why.
 """
 
 import json
@@ -69,29 +70,40 @@ KNOWN = {
 }
 
 
+def note(found):
+    with OPTIONS.log.open("a") as log:
+        log.write("".join(json.dumps(one) + "\n" for one in found))
+
+
 class Collector(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        status = OPTIONS.folder / "status"
-        if status.exists():
-            return self.answer(int(status.read_text()), b"")
+        status, after = 200, None
+        if (OPTIONS.folder / "status").exists():
+            status, *after = (OPTIONS.folder / "status").read_text().split()
+            status, after = int(status), after[0] if after else None
+        if status >= 300:
+            note([{"refused": status}])
+            return self.answer(status, b"", after)
         if self.path not in KNOWN or self.headers["content-type"] != "application/x-protobuf":
             return self.answer(404, b"")
         request, response, told = KNOWN[self.path]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        lines = [json.dumps(one | {"headers": headers}) + "\n" for one in told(request.FromString(body))]
-        with OPTIONS.log.open("a") as log:
-            log.write("".join(lines))
-        return self.answer(200, response().SerializeToString())
+        note([one | {"headers": headers} for one in told(request.FromString(body))])
+        answer = response()
+        if (OPTIONS.folder / "said").exists() and told is spans:
+            answer.partial_success.rejected_spans = 1
+            answer.partial_success.error_message = (OPTIONS.folder / "said").read_text()
+        return self.answer(status, answer.SerializeToString())
 
-    def answer(self, status, body):
+    def answer(self, status, body, after=None):
         self.send_response(status)
         self.send_header("content-type", "application/x-protobuf")
         self.send_header("content-length", str(len(body)))
-        if status == 503:
-            self.send_header("retry-after", "1")
+        if after:
+            self.send_header("retry-after", after)
         self.end_headers()
         self.wfile.write(body)
 

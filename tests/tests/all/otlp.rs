@@ -1,7 +1,6 @@
 //! Exchanges and metrics as a collector of OpenTelemetry's protocol gets them.
 
-use std::path::Path;
-
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::{Gateway, Load, Peer, Rest, Site, curl, eventually};
 
@@ -109,6 +108,30 @@ fn an_exchange_is_a_span_of_its_callers_trace_with_its_stages() {
     assert!(!all.contains("inventato") && !all.contains(&untold) && !all.contains("127.0.0.1"), "{all}");
 }
 
+/// A renewed key is shown without a restart, and what a stranger wants told is not.
+#[test]
+fn the_collector_is_reached_as_the_configuration_says_now() {
+    let site = Site::new();
+    std::fs::write(site.path().join("key"), "vecchia").expect("a file");
+    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let otlp = format!("{}, headers: {{ x-api-key: \"file:key\" }}, metrics_every: never", url(&collector));
+    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    assert_eq!(span_of(&collector, &id)["headers"]["x-api-key"], "vecchia");
+    std::fs::write(site.path().join("key"), "nuova").expect("a file");
+    gateway.signal(Signal::HUP);
+    eventually("it is taken", || gateway.stderr().contains("is in force").then_some(()));
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    assert_eq!(span_of(&collector, &id)["headers"]["x-api-key"], "nuova");
+
+    let (status, stranger) = ask(&gateway, "/nulla", &["-H", &with_trace(true)]);
+    let (_, own) = ask(&gateway, "/nulla", &[]);
+    assert_eq!(status, 404);
+    gateway.stop();
+    span_of(&collector, &own);
+    assert!(!collector.log().join("\n").contains(&stranger));
+}
+
 #[test]
 fn of_the_traces_that_begin_here_a_part_is_told() {
     let site = Site::new();
@@ -145,12 +168,32 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
     span_of(&collector, &id);
 
     // Too busy now, and to be told later.
-    answers(Some("503"));
+    answers(Some("503 1"));
     let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
     answers(None);
     span_of(&collector, &id);
     let told = count("told");
     assert!(told > 1.5 && count("dropped") < 0.5, "{told}");
+
+    // It says when it is to be told again, and it is not besieged when it says at once.
+    let refused = || collector.log().iter().filter(|line| line.contains("refused")).count();
+    answers(Some("503 0"));
+    let before = refused();
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    eventually("it is told once", || (refused() > before).then_some(()));
+    answers(Some("202"));
+    span_of(&collector, &id);
+    answers(None);
+    assert!(refused() - before < 4, "after a second, and then two: {}", refused() - before);
+
+    // It has something to say about what it took.
+    std::fs::write(site.path().join("said"), "troppo\u{1b}[31m grande").expect("a file");
+    let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
+    span_of(&collector, &id);
+    eventually("it is noted", || gateway.stderr().contains("troppo").then_some(()));
+    assert!(!gateway.stderr().contains('\u{1b}'));
+    std::fs::remove_file(site.path().join("said")).expect("the file");
+    assert!(count("dropped") < 0.5);
 
     // It does not want it: then it is not told for ever.
     answers(Some("400"));
@@ -170,7 +213,7 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
 fn what_there_is_no_room_for_is_dropped() {
     let site = Site::new();
     let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
-    std::fs::write(site.path().join("status"), "503").expect("a file");
+    std::fs::write(site.path().join("status"), "503 1").expect("a file");
     let gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: never", url(&collector)));
     let load = Load::start(8, gateway.address("web"), b"GET /c/v1/cose HTTP/1.1\r\nhost: x\r\n\r\n");
     let dropped = || gateway.metric("varco_otlp_exchanges_total{outcome=\"dropped\"}");
@@ -262,11 +305,17 @@ fn what_cannot_be_told_is_said_before() {
             ("sample: 0.1", "sample: 1.5", "is no part of all traces"),
             ("sample: 0.1", "sample: metà", "is no part of all traces"),
             ("60s", "spesso", "metrics_every"),
+            ("60s", "10ms", "every second at most"),
+            ("4318/base", "4318/v1/traces/", "stands in it already"),
+            ("x-api-key", "content-encoding", "is not for you to set"),
+            ("x-api-key: \"file:key\"", "X-A: \"file:key\", x-a: \"file:key\"", "stands twice"),
             ("sample", "samples", "has no key `samples`"),
         ],
     );
     let away = good.replace("127.0.0.1:4318", "collettore.example:4318");
     let said = site.check(&away);
     assert!(said.contains("can be used") && said.contains("in the clear"), "{said}");
-    assert!(Path::new(&site.path().join("varco.yaml")).exists());
+    let around = good.replace("otlp:", "network: { proxy: \"http://proxy.example:3128\" }\notlp:");
+    assert!(site.check(&around).contains("in the clear"), "even what is on this machine is reached through the proxy");
+    assert!(!site.check(&around.replace("3128\"", "3128\", no_proxy: [127.0.0.0/8]")).contains("in the clear"));
 }

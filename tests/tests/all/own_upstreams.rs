@@ -122,6 +122,40 @@ fn a_department_moves_with_a_reload() {
     assert_eq!(towns.ask(2, "/cose").json(), json!({ "ente": 2 }));
 }
 
+/// Places that others have already, and one row that goes from one of them to another: the list of places is the same as before.
+#[test]
+fn a_department_moves_to_where_another_is() {
+    let towns = Towns::open(3);
+    let places = |order: [usize; 3]| {
+        let table = std::fs::read_to_string(towns.site.path().join("istanze.csv")).expect("the table");
+        let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+        for (town, place) in order.into_iter().enumerate() {
+            let (before, _) = lines[town + 1].rsplit_once(',').expect("a cell");
+            lines[town + 1] = format!("{before},http://{}/api", towns.departments[place].address);
+        }
+        std::fs::write(towns.site.path().join("istanze.csv"), lines.join("\n") + "\n").expect("a file");
+        towns.gateway.signal(Signal::HUP);
+    };
+    places([0, 1, 0]);
+    eventually("it is asked there", || (towns.ask(2, "/cose").json() == json!({ "ente": 0 })).then_some(()));
+    places([0, 1, 1]);
+    eventually("it is asked elsewhere", || (towns.ask(2, "/cose").json() == json!({ "ente": 1 })).then_some(()));
+    assert_eq!((towns.ask(0, "/cose").json(), towns.ask(1, "/cose").json()), (json!({ "ente": 0 }), json!({ "ente": 1 })));
+}
+
+/// One town twice, for tests and for the real thing: what is kept of the one is not the other's.
+#[test]
+fn two_instances_of_one_town_are_two() {
+    let towns = Towns::open(3);
+    let table = std::fs::read_to_string(towns.site.path().join("istanze.csv")).expect("the table").replace("comune-1,", "comune-0,");
+    let producer = |(at, line): (usize, &str)| if at == 0 { format!("{line},producer\n") } else { format!("{line},{}\n", id('p', at - 1)) };
+    std::fs::write(towns.site.path().join("istanze.csv"), table.lines().enumerate().map(producer).collect::<String>()).expect("a file");
+    towns.gateway.signal(Signal::HUP);
+    eventually("it is the same town", || (towns.ask(1, "/cose").json() == json!({ "ente": 1 })).then_some(()));
+    assert_eq!(towns.ask(0, "/cose").json(), json!({ "ente": 0 }));
+    assert_eq!(towns.ask(1, "/cose").json(), json!({ "ente": 1 }));
+}
+
 #[test]
 fn what_cannot_be_reached_is_said_before() {
     let towns = Towns::open(2);
@@ -140,6 +174,15 @@ fn what_cannot_be_reached_is_said_before() {
     std::fs::write(towns.site.path().join("istanze.csv"), table.replace(http, "ftp://")).expect("a file");
     let said = towns.site.check(&good);
     assert!(said.contains("istanze.csv:2") && said.contains("neither http nor https"), "{said}");
+    assert!(!said.contains("needs `url`") && !said.contains("has no key"), "and nothing else: {said}");
+    std::fs::write(towns.site.path().join("istanze.csv"), table.replace("comune-0,", "comune-9,")).expect("a file");
+    let said = towns.site.check(&good);
+    assert!(said.contains("comune-9") && !said.contains("has no key"), "{said}");
+    let open = good.replace("    security: [voucher]\n    policy: tutto.cedar\n", "    security: [open]\n    acknowledge: [open]\n");
+    assert!(open != good);
+    std::fs::write(towns.site.path().join("istanze.csv"), "tenant\ncomune-0\ncomune-1\n").expect("a file");
+    let said = towns.site.check(&open);
+    assert!(said.contains("which of these instances is meant"), "{said}");
     // Where each has one of its own, the adapter needs none.
     let last = format!(",{AUDIENCE},\n");
     let all = table.replace(&last, &format!(",{AUDIENCE},https://ente.example/api\n"));

@@ -1,5 +1,6 @@
 //! Records as a collector of security events gets them: rsyslog, over TLS, with the gateway's own certificate.
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tests::{Gateway, Peer, Rest, Site, curl, eventually, varco};
 
@@ -7,6 +8,7 @@ use crate::authority::Authority;
 
 struct Watched {
     site: Site,
+    authority: Authority,
     upstream: Rest,
 }
 
@@ -16,7 +18,7 @@ impl Watched {
         let authority = Authority::new(site.path(), "ca");
         authority.sign(site.path(), "server", &["localhost"]);
         authority.sign(site.path(), "client", &[]);
-        Self { site, upstream: Rest::start("{}") }
+        Self { site, authority, upstream: Rest::start("{}") }
     }
 
     fn yaml(&self, port: u16, more: &str) -> String {
@@ -100,6 +102,24 @@ fn a_collector_may_want_cef() {
     let line = eventually("it is told", || collector.log().into_iter().find(|line| line.contains("refused")));
     assert!(line.contains(" exchange CEF:0|Varco|varco|"), "{line}");
     assert!(line.contains("|exchange|exchange refused no-e-service|5|rt=") && line.contains(" reason=no-e-service "), "{line}");
+}
+
+/// A renewed certificate keeps no reload from coming into force, and is shown with the next connection.
+#[test]
+fn a_renewed_certificate_needs_no_restart() {
+    let watched = Watched::new();
+    let collector = Peer::rsyslog(watched.site.path(), None);
+    let port = collector.ports[0];
+    let gateway = watched.gateway(port, "");
+    ask(&gateway, 1);
+    eventually("it is told", || (collector.log().len() > 1).then_some(()));
+    watched.authority.sign(watched.site.path(), "client", &[]);
+    gateway.signal(Signal::HUP);
+    eventually("it is taken", || gateway.stderr().contains("is in force").then_some(()));
+    drop(collector);
+    ask(&gateway, 1);
+    let collector = Peer::rsyslog(watched.site.path(), Some(port));
+    eventually("it is told again", || (collector.log().len() > 3).then_some(()));
 }
 
 /// Whoever is not who it should be is told nothing.

@@ -148,17 +148,14 @@ fn expires(snapshot: &Snapshot, now: Timestamp) -> Vec<ExpiryStatus> {
 }
 
 fn eservice(service: &crate::service::EService) -> EServiceStatus {
-    let (definition, upstreams, now) = (&service.definition, &service.upstreams, clock::millis());
-    let addresses = || upstreams.iter().flat_map(|upstream| upstream.addresses.iter());
-    let standing = |standing: Standing| addresses().filter(|address| address.health.standing(now) == standing).count();
-    let worst = upstreams.iter().map(|upstream| upstream.state.breaker.level(now)).max().unwrap_or_default();
-    let in_flight = upstreams.iter().map(|upstream| upstream.state.in_flight.load(Ordering::Relaxed)).sum();
+    let (definition, now) = (&service.definition, clock::millis());
+    let standing = |standing: Standing| service.addresses().filter(|(_, address)| address.health.standing(now) == standing).count();
     EServiceStatus {
         name: definition.name.to_string(),
         direction: if definition.direction == audit::Direction::Inbound { "inbound" } else { "outbound" }.into(),
         instances: definition.instances.len(),
-        breaker: ["closed", "half-open", "open"][usize::from(worst).min(2)].into(),
-        in_flight: (in_flight, upstreams.iter().map(|upstream| upstream.rules.in_flight).fold(0, u32::saturating_add)),
+        breaker: ["closed", "half-open", "open"][usize::from(service.breaker_level(now)).min(2)].into(),
+        in_flight: (service.in_flight(), definition.upstreams.iter().map(|rules| rules.in_flight).fold(0, u32::saturating_add)),
         addresses: (standing(Standing::Up), standing(Standing::Ejected), standing(Standing::Down)),
     }
 }

@@ -10,8 +10,8 @@ use trust::Uuid;
 use super::credentials::{self, Credentials};
 use super::eservice::Instance;
 use super::modi::{Automated, EvidenceRules};
-use super::upstream::UpstreamUrl;
-use super::{ClientRules, Scope, TenantRules, inbound};
+use super::upstream::Own;
+use super::{ClientRules, Scope, TenantRules};
 
 /// The departments of an outbound e-service.
 #[derive(Debug, Default, PartialEq)]
@@ -110,13 +110,9 @@ struct Clash {
 }
 
 /// Reads `consumers`. Each is an instance too: the same place in both lists.
-pub(super) fn compile(
-    section: &Section<'_>,
-    scope: &Scope<'_>,
-    evidence: Option<&EvidenceRules>,
-) -> (Departments, Vec<Instance>, Vec<Option<UpstreamUrl>>) {
+pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Departments, Vec<(Instance, Own)>) {
     let mut departments = Departments::default();
-    let (mut instances, mut own) = (Vec::new(), Vec::new());
+    let mut instances = Vec::new();
     let found = section.named_sections("consumers");
     if found.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `consumers`", section.name()));
@@ -125,16 +121,15 @@ pub(super) fn compile(
     let has_portal = section.node("portal").is_some();
     for (key, section) in &found {
         let credentials = credentials::compile(section, has_portal);
-        let url = inbound::own(section);
+        let own = Own::read(section);
         let Some((department, instance)) = department(key, section, scope, evidence, credentials) else { continue };
         if let Err(Clash { first, key }) = departments.add(department) {
             let fault = Fault::error(section.place(key), format!("`{first}` has the same {key}"));
             section.report(fault.hint(format!("a {key} says who calls: each department needs its own")));
         }
-        instances.push(instance);
-        own.push(url);
+        instances.push((instance, own));
     }
-    (departments, instances, own)
+    (departments, instances)
 }
 
 fn department(

@@ -18,7 +18,7 @@ use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector, TextSource};
-use super::upstream::{UpstreamUrl, Upstreams};
+use super::upstream::{Own, Upstreams};
 use super::{Departments, LimitRules, Scope, files, inbound, limits};
 use crate::upstream::UpstreamRules;
 
@@ -83,8 +83,15 @@ pub struct Definition {
     pub digest_answers: bool,
     /// The most bytes of a request's body, if less than the listener's.
     pub body_bytes: Option<u64>,
-    /// SHA-256 over contract, base path, adapter, upstream and answer mode: part of every cache key.
-    pub hash: [u8; 32],
+    /// Of each upstream, SHA-256 over contract, base path, adapter, that upstream and answer mode: part of every cache key.
+    pub hashes: Vec<[u8; 32]>,
+}
+
+impl Definition {
+    /// What makes answers that are kept for an instance another's, were it not the same.
+    pub fn hash_for(&self, instance: usize) -> [u8; 32] {
+        self.instances.get(instance).and_then(|instance| self.hashes.get(instance.upstream)).copied().unwrap_or_default()
+    }
 }
 
 /// An instance: an e-service of one tenant, offered by it or called by one of its departments.
@@ -105,7 +112,7 @@ pub(super) struct Called {
     pub(super) security: Option<Security>,
     pub(super) instances: Vec<Instance>,
     /// One for each instance.
-    pub(super) own: Vec<Option<UpstreamUrl>>,
+    pub(super) own: Vec<Own>,
 }
 
 /// How callers are authenticated.
@@ -221,7 +228,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = answers.unwrap_or(usual);
-    let hash = hash(&contract, &base_path, &*adapter, &upstreams, answers);
+    let hashes = upstreams.iter().map(|upstream| hash(&contract, &base_path, &*adapter, upstream, answers)).collect();
     Some(Definition {
         place: Place::at(section.file(), key.position),
         direction,
@@ -252,7 +259,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         record_status,
         digest_answers,
         body_bytes,
-        hash,
+        hashes,
     })
 }
 
@@ -308,7 +315,7 @@ fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
 /// Who calls through an outbound e-service.
 fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Called {
     let before = section.faults().borrow().len();
-    let (departments, instances, own) = super::department::compile(section, scope, evidence);
+    let (departments, instances) = super::department::compile(section, scope, evidence);
     let told = evidence.is_some_and(|rules| rules.claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))));
     let shown = departments.list.iter().any(|department| !department.credentials.token.is_empty());
     if section.node("portal").is_some() && !told && !shown {
@@ -316,6 +323,7 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
         section.report(fault.hint("take a claim from its token, `userID: \"claim:sub\"`, or know a department by it, `token: { azp: … }`"));
     }
     let is_whole = section.faults().borrow().len() == before;
+    let (instances, own) = instances.into_iter().unzip();
     Called { security: is_whole.then_some(Security::Department(departments)), instances, own }
 }
 
@@ -369,15 +377,13 @@ fn policies(
 }
 
 /// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's.
-fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstreams: &[Arc<UpstreamRules>], answers: AnswerMode) -> [u8; 32] {
+fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstream: &UpstreamRules, answers: AnswerMode) -> [u8; 32] {
+    let mut addresses: Vec<String> = upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
+    addresses.sort_unstable();
     let mut text = contract.hash().to_vec();
-    text.extend_from_slice(format!("{base_path}\n{adapter:?}\n{answers:?}\n").as_bytes());
-    for upstream in upstreams {
-        let UpstreamRules { scheme, authority, base_path, endpoints, .. } = &**upstream;
-        let mut addresses: Vec<String> = endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
-        addresses.sort_unstable();
-        text.extend_from_slice(format!("{scheme}://{authority}{base_path}\n{addresses:?}\n").as_bytes());
-        text.extend_from_slice(upstream.tls.as_ref().map(|tls| tls.tls.identity().as_slice()).unwrap_or_default());
+    text.extend_from_slice(format!("{base_path}\n{adapter:?}\n{}\n{addresses:?}\n{answers:?}\n", upstream.place()).as_bytes());
+    if let Some(tls) = &upstream.tls {
+        text.extend_from_slice(tls.tls.identity());
     }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, &text).as_ref());

@@ -5,7 +5,7 @@ use document::{Fault, Section};
 use http::header::{self, HeaderName};
 
 /// Those that say how a message is to be read, where it goes, or who sends it.
-const RESERVED: [HeaderName; 23] = [
+const RESERVED: [HeaderName; 24] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
     header::COOKIE,
@@ -17,6 +17,7 @@ const RESERVED: [HeaderName; 23] = [
     header::EXPECT,
     header::HOST,
     header::ACCEPT,
+    header::ACCEPT_ENCODING,
     header::RANGE,
     header::TE,
     header::TRAILER,

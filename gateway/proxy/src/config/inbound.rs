@@ -5,7 +5,7 @@ use exchange::Tenant;
 use trust::{Acceptance, Identifiers, Instances, Times};
 
 use super::eservice::{Called, Instance, Security};
-use super::upstream::UpstreamUrl;
+use super::upstream::Own;
 use super::{Scope, TenantRules, identifier};
 
 /// Reads `security` and `instances`.
@@ -37,11 +37,19 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
     let implicit = |security| Called {
         security,
         instances: vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None, upstream: 0 }],
-        own: vec![None],
+        own: vec![Own::None],
     };
-    let read = listed.iter().filter_map(|section| Some((instance(section, scope)?, own(section))));
+    let read = listed.iter().filter_map(|section| {
+        // Read whatever else is wrong, so that it is not said to be unknown.
+        let own = Own::read(section);
+        Some((instance(section, scope)?, own))
+    });
     if word("open") || word("upstream") {
         let (instances, own): (Vec<Instance>, Vec<_>) = read.map(|((instance, _), own)| (instance, own)).unzip();
+        if instances.len() > 1 {
+            let fault = Fault::error(section.place("instances"), "nothing in a request says which of these instances is meant");
+            section.report(fault.hint("callers who prove nothing choose none: one e-service for each"));
+        }
         let security = Some(if word("open") { Security::Open } else { Security::Upstream });
         return if instances.is_empty() { implicit(security) } else { Called { security, instances, own } };
     }
@@ -68,11 +76,6 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
         }
     });
     Called { security, instances, own }
-}
-
-/// Where an instance's own upstream is, if it has one.
-pub(super) fn own(section: &Section<'_>) -> Option<UpstreamUrl> {
-    section.text("url").and_then(|text| UpstreamUrl::read(section, "url", text))
 }
 
 /// One instance, and what a voucher must say to open it (absent without an environment).

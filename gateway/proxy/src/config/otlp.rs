@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use document::{Fault, Section};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::headers::is_reserved;
 use super::network::Network;
 use super::{secret, upstream};
 use crate::upstream::UpstreamRules;
@@ -23,6 +24,13 @@ pub struct OtlpRules {
     pub sampling: Sampling,
     /// How often it is told the metrics; `None`: never.
     pub metrics: Option<Duration>,
+}
+
+impl OtlpRules {
+    /// What is told, and how often. How the collector is reached and what it is shown may change while it is told.
+    pub fn told(&self) -> Option<Duration> {
+        self.metrics
+    }
 }
 
 /// A part of all traces, chosen by their ids, so that whoever asks the same of the same ids chooses the same ones.
@@ -49,6 +57,9 @@ impl Sampling {
 /// How often metrics are told, where nothing is said: what OpenTelemetry's own exporters do.
 const EVERY: Duration = Duration::from_mins(1);
 
+/// The least time between two tellings.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// Reads `otlp`.
 pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<OtlpRules> {
     let section = main.section("otlp")?;
@@ -56,12 +67,22 @@ pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<OtlpRules
     let sampling = section.text("sample").map_or(Sampling::new(1.0), |text| ratio(&section, text));
     let metrics = match section.text("metrics_every") {
         Some("never") => None,
-        Some(_) => section.duration("metrics_every").map(|every| every.max(Duration::from_secs(1))),
+        Some(_) => section.duration("metrics_every"),
         None => Some(EVERY),
     };
+    if metrics.is_some_and(|every| every < LEAST) {
+        let fault = Fault::error(section.place("metrics_every"), "metrics are told every second at most");
+        section.report(fault.hint("such as `60s`, or `never`"));
+    }
     let headers = headers(&section);
     let upstream = network.out(upstream::of_url(&section, "url", url?, network)?);
-    let is_near = upstream.host.parse().map_or(upstream.host == "localhost", |address: IpAddr| address.is_loopback());
+    if let Some(signal) = ["/v1/traces", "/v1/metrics"].into_iter().find(|path| upstream.base_path.trim_end_matches('/').ends_with(path)) {
+        let fault = Fault::error(section.place("url"), format!("`{signal}` is appended to the URL, and stands in it already"));
+        section.report(fault.hint("the collector's own address: such as `https://otel.example:4318`"));
+    }
+    let is_direct = upstream.proxy.is_none() || upstream.endpoints.iter().all(|endpoint| endpoint.direct);
+    let is_local = upstream.host.parse().map_or(upstream.host == "localhost", |address: IpAddr| address.is_loopback());
+    let is_near = is_direct && is_local;
     if upstream.tls.is_none() && !headers.is_empty() && !is_near {
         let fault = Fault::warning(section.place("url"), "what the collector is shown goes to it in the clear");
         section.report(fault.hint("`https://`, or a collector on this machine that tells the next one"));
@@ -86,21 +107,27 @@ fn ratio(section: &Section<'_>, text: &str) -> Sampling {
 fn headers(section: &Section<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, text, place) in section.named_texts("headers") {
+        let fault = |message: String| section.report(Fault::error(place.clone(), message));
         let Some(secret) = secret::read(section, "headers", text, false) else { continue };
         let read = HeaderName::from_bytes(name.text.as_bytes()).ok().zip(HeaderValue::from_bytes(secret.trim_ascii()).ok());
         match read {
-            Some((name, _)) if [CONTENT_TYPE, CONTENT_LENGTH, HOST, TRANSFER_ENCODING].contains(&name) => {
-                section.report(Fault::error(place, format!("`{name}` is not for you to set")));
+            // What frames a message, codes it or says where it goes is the protocol's to say.
+            Some((name, _)) if name != AUTHORIZATION && name != API_KEY && is_reserved(&name) => {
+                fault(format!("`{name}` is not for you to set"));
             }
             Some((name, mut value)) => {
                 value.set_sensitive(true);
-                headers.insert(name, value);
+                if headers.insert(&name, value).is_some() {
+                    fault(format!("`{name}` stands twice"));
+                }
             }
-            None => section.report(Fault::error(place, format!("`{}` and what it names are no header", name.text))),
+            None => fault(format!("`{}` and what it names are no header", name.text)),
         }
     }
     headers
 }
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,13 @@ pub struct SiemRules {
     pub tls: Option<UpstreamTls>,
 }
 
+impl SiemRules {
+    /// Who is told what. How the two prove themselves to each other may change: the next connection is made so.
+    pub fn told(&self) -> (&str, u16, SiemFormat, bool) {
+        (&self.host, self.port, self.format, self.tls.is_some())
+    }
+}
+
 /// What the messages to a collector are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SiemFormat {

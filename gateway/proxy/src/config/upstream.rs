@@ -28,6 +28,12 @@ pub struct UpstreamUrl {
 }
 
 impl UpstreamUrl {
+    /// The same place, however it is written: a port that is usual need not be said.
+    fn is_at(&self, other: &Self) -> bool {
+        let place = |url: &'_ Self| (url.scheme.clone(), url.host.clone(), url.port, url.path.clone());
+        place(self) == place(other)
+    }
+
     /// Reads one.
     pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str) -> Option<Self> {
         Self::parse(text)
@@ -52,6 +58,7 @@ impl UpstreamUrl {
         }
         let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| "its host is no header value")?;
         let (host, port) = addresses::host_and_port(&authority).ok_or("its host or port is none")?;
+        let host = host.to_ascii_lowercase();
         let is_secure = scheme == Scheme::HTTPS;
         let name = is_secure.then(|| ServerName::try_from(host.clone()).map_err(|_| "the host is no server name")).transpose()?;
         let port = port.unwrap_or(if is_secure { 443 } else { 80 });
@@ -96,6 +103,26 @@ impl UpstreamUrl {
     }
 }
 
+/// Whether an instance has an upstream of its own.
+pub(super) enum Own {
+    /// It has the adapter's.
+    None,
+    /// There.
+    At(UpstreamUrl),
+    /// It is written, and cannot be used.
+    Faulty,
+}
+
+impl Own {
+    /// Reads `url` of an instance or a consumer.
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        match section.text("url") {
+            None => Self::None,
+            Some(text) => UpstreamUrl::read(section, "url", text).map_or(Self::Faulty, Self::At),
+        }
+    }
+}
+
 /// The upstreams of an e-service: that of its adapter's `url`, and those of its instances' own, which differ in where they are and in nothing
 /// else.
 pub(super) struct Upstreams {
@@ -105,43 +132,60 @@ pub(super) struct Upstreams {
     pub(super) of_instances: Vec<usize>,
 }
 
-/// Reads the adapter's `url` and the e-service's `upstream` section. `own` are the instances' URLs.
-pub(super) fn compile(
-    adapter: &Section<'_>,
-    rules: Option<&Section<'_>>,
-    own: &[Option<UpstreamUrl>],
-    network: &Network,
-) -> Option<Upstreams> {
-    let common = if own.iter().all(Option::is_some) { adapter.text("url") } else { adapter.required_text("url") };
-    let common = common.map(|text| UpstreamUrl::read(adapter, "url", text));
+/// Reads the adapter's `url` and the e-service's `upstream` section. `own` is what its instances have.
+pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &[Own], network: &Network) -> Option<Upstreams> {
+    let is_needed = own.iter().any(|own| matches!(own, Own::None));
+    let text = if is_needed { adapter.required_text("url") } else { adapter.text("url") };
+    let common = text.and_then(|text| UpstreamUrl::read(adapter, "url", text));
+    if !is_needed && common.is_some() {
+        let fault = Fault::warning(adapter.place("url"), "every instance has a `url` of its own: nobody is sent here");
+        adapter.report(fault.hint("take it out"));
+    }
     let protocol = rules.and_then(|rules| rules.choice("protocol", &[("http1", Protocol::Http1), ("http2", Protocol::Http2)]));
     let protocol = protocol.unwrap_or(Protocol::Http1);
-    let common = match common {
-        Some(read) => Some(read?),
-        None => None,
+    let places = places(own, common.as_ref());
+    let (urls, of_instances) = places.unwrap_or_default();
+    let tls = TlsOf::read(rules, protocol, &urls, network);
+    // Read whether or not there is a place, so that what is wrong in it is said too.
+    let usual = UpstreamUrl::parse("http://localhost").ok()?;
+    let mut upstream = usual.rules(protocol, None);
+    if let Some(rules) = rules {
+        upstream.scheme = urls.first().map_or(Scheme::HTTP, |url| url.scheme.clone());
+        limits(&mut upstream, rules);
+        if urls.len() > 1 && rules.node("addresses").is_some() {
+            let fault = Fault::error(rules.place("addresses"), "these addresses are of one upstream, and instances have others");
+            rules.report(fault.hint("an instance with a `url` of its own is reached there; a balancer may stand behind it"));
+        }
+    }
+    let stand_in = rules.is_some_and(|rules| rules.node("addresses").is_some()).then(|| upstream.endpoints.clone());
+    let tls = tls?;
+    let at = |url: &&UpstreamUrl| {
+        let mut there = url.instead(&upstream, tls.towards(url));
+        if let Some(endpoints) = &stand_in {
+            there.endpoints.clone_from(endpoints);
+        }
+        there
     };
-    let mut urls: Vec<&UpstreamUrl> = Vec::new();
-    let mut of_instances = Vec::new();
-    for url in own.iter().map(|own| own.as_ref().or(common.as_ref())) {
-        let url = url?;
-        let at = urls.iter().position(|known| *known == url).unwrap_or(urls.len());
+    let list: Vec<_> = urls.iter().map(at).collect();
+    (!list.is_empty()).then_some(Upstreams { list, of_instances })
+}
+
+/// The places where upstreams are, each once, and which of them each instance's is. `None` where one has none.
+fn places<'a>(own: &'a [Own], common: Option<&'a UpstreamUrl>) -> Option<(Vec<&'a UpstreamUrl>, Vec<usize>)> {
+    let (mut urls, mut of_instances) = (Vec::<&UpstreamUrl>::new(), Vec::new());
+    for own in own {
+        let url = match own {
+            Own::At(url) => url,
+            Own::None => common?,
+            Own::Faulty => return None,
+        };
+        let at = urls.iter().position(|known| known.is_at(url)).unwrap_or(urls.len());
         if at == urls.len() {
             urls.push(url);
         }
         of_instances.push(at);
     }
-    let tls = TlsOf::read(rules, protocol, &urls, network)?;
-    let (first, others) = urls.split_first()?;
-    let mut upstream = first.rules(protocol, tls.towards(first));
-    if let Some(rules) = rules {
-        limits(&mut upstream, rules);
-        if !others.is_empty() && rules.node("addresses").is_some() {
-            let fault = Fault::error(rules.place("addresses"), "these addresses are of one upstream, and instances have others");
-            rules.report(fault.hint("an instance with a `url` of its own is reached there; a balancer may stand behind it"));
-        }
-    }
-    let others: Vec<_> = others.iter().map(|url| url.instead(&upstream, tls.towards(url))).collect();
-    Some(Upstreams { list: std::iter::once(upstream).chain(others).collect(), of_instances })
+    Some((urls, of_instances))
 }
 
 /// TLS towards the upstreams of one e-service: made once, with the name of each.
@@ -211,4 +255,30 @@ pub(super) fn of_url(section: &Section<'_>, key: &'static str, url: &str, networ
         None => None,
     };
     Some(url.rules(Protocol::Http1, tls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever is at one place shares its breaker; and nobody else does.
+    #[test]
+    fn a_place_is_one_however_it_is_written() {
+        let url = |text: &str| UpstreamUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        for (one, other, same) in [
+            ("http://hub.example/a", "http://hub.example/a", true),
+            ("http://hub.example/a", "HTTP://HUB.example:80/a", true),
+            ("https://hub.example", "https://hub.example:443/", true),
+            ("http://[::1]:8080/a", "http://[::1]:8080/a", true),
+            ("http://hub.example/a", "http://hub.example/b", false),
+            ("http://hub.example/a", "http://hub.example/a/", false),
+            ("http://hub.example/a", "http://hub.example:8080/a", false),
+            ("http://hub.example:443/a", "https://hub.example:443/a", false),
+        ] {
+            let (one, other) = (url(one), url(other));
+            assert_eq!(one.is_at(&other), same, "{one:?} {other:?}");
+            let place = |url: &UpstreamUrl| url.rules(Protocol::Http1, None).place();
+            assert_eq!(place(&one) == place(&other), same, "{one:?} {other:?}");
+        }
+    }
 }

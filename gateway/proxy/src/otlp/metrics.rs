@@ -13,9 +13,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use super::{nanos, scope, text};
 use crate::metrics::{Point, Reading};
 
-/// What a collector is told of the metrics, which have been counted since `began`.
+/// What a collector is told of the metrics, which have been counted since `began`; but for those of an e-service that a reload took out and
+/// another brought back, which begin anew under the same beginning.
 pub(super) fn request(resource: &Resource, readings: &[Reading], began: Timestamp, now: Timestamp) -> ExportMetricsServiceRequest {
-    let metrics = readings.iter().filter_map(|reading| metric(reading, Span { began: nanos(began), now: nanos(now) })).collect();
+    let metrics = readings.iter().filter_map(|reading| metric(reading, Period { began: nanos(began), now: nanos(now) })).collect();
     let scope_metrics = vec![ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() }];
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics { resource: Some(resource.clone()), scope_metrics, ..ResourceMetrics::default() }],
@@ -24,34 +25,36 @@ pub(super) fn request(resource: &Resource, readings: &[Reading], began: Timestam
 
 /// From when on something was counted, and until when.
 #[derive(Clone, Copy)]
-struct Span {
+struct Period {
     began: u64,
     now: u64,
 }
 
 /// A reading, as far as there is anything in it.
-fn metric(reading: &Reading, span: Span) -> Option<Metric> {
+fn metric(reading: &Reading, period: Period) -> Option<Metric> {
     let cumulative = AggregationTemporality::Cumulative.into();
     let data = match reading.kind.as_str() {
-        "counter" => Data::Sum(Sum { data_points: numbers(reading, span), aggregation_temporality: cumulative, is_monotonic: true }),
-        "gauge" => Data::Gauge(Gauge { data_points: numbers(reading, Span { began: 0, ..span }) }),
-        "histogram" => Data::Histogram(Histogram { data_points: histograms(reading, span), aggregation_temporality: cumulative }),
+        "counter" => Data::Sum(Sum { data_points: numbers(reading, period), aggregation_temporality: cumulative, is_monotonic: true }),
+        "gauge" => Data::Gauge(Gauge { data_points: numbers(reading, Period { began: 0, ..period }) }),
+        "histogram" => Data::Histogram(Histogram { data_points: histograms(reading, period), aggregation_temporality: cumulative }),
         _ => return None,
     };
-    let unit = match () {
-        () if reading.name.ends_with("_seconds") => "s",
-        () if reading.name.ends_with("_bytes") => "By",
-        () => "",
+    let unit = if reading.name.ends_with("_seconds") {
+        "s"
+    } else if reading.name.ends_with("_bytes") {
+        "By"
+    } else {
+        ""
     };
     let (name, description) = (reading.name.clone(), reading.help.clone());
     (!reading.points.is_empty()).then(|| Metric { name, description, unit: unit.into(), data: Some(data), ..Metric::default() })
 }
 
-fn numbers(reading: &Reading, span: Span) -> Vec<NumberDataPoint> {
+fn numbers(reading: &Reading, period: Period) -> Vec<NumberDataPoint> {
     let number = |point: &Point| NumberDataPoint {
         attributes: attributes(point),
-        start_time_unix_nano: span.began,
-        time_unix_nano: span.now,
+        start_time_unix_nano: period.began,
+        time_unix_nano: period.now,
         value: Some(Value::AsDouble(point.value)),
         ..NumberDataPoint::default()
     };
@@ -59,15 +62,15 @@ fn numbers(reading: &Reading, span: Span) -> Vec<NumberDataPoint> {
 }
 
 /// The text counts what took *at most* so long, one line a bound; the protocol what fell between two bounds.
-fn histograms(reading: &Reading, span: Span) -> Vec<HistogramDataPoint> {
+fn histograms(reading: &Reading, period: Period) -> Vec<HistogramDataPoint> {
     let mut found: Vec<HistogramDataPoint> = Vec::new();
     for point in &reading.points {
         let attributes = attributes(point);
         if found.last().is_none_or(|last| last.attributes != attributes) {
             found.push(HistogramDataPoint {
                 attributes,
-                start_time_unix_nano: span.began,
-                time_unix_nano: span.now,
+                start_time_unix_nano: period.began,
+                time_unix_nano: period.now,
                 ..HistogramDataPoint::default()
             });
         }

@@ -39,11 +39,11 @@ const SETTLES: Duration = Duration::from_secs(5);
 /// How long it is waited after a failure, at first and at most.
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// Sends what is written to a log, for ever: a task of the control thread.
-pub(crate) async fn send(rules: SiemRules, store: PathBuf, node: Arc<str>, metrics: SiemMetrics) {
+/// Sends what is written to a log, for ever: a task of the control thread. Each connection is made as `current` says then.
+pub(crate) async fn send(current: impl Fn() -> Option<SiemRules>, store: PathBuf, node: Arc<str>, metrics: SiemMetrics) {
     let (mut wait, most) = WAITS;
     let mut told = Told { cursor: None, is_kept: true };
-    loop {
+    while let Some(rules) = current() {
         let began = Instant::now();
         let error = match deliver(&rules, &store, &node, &metrics, &mut told).await {
             Ok(never) => match never {},

@@ -136,7 +136,7 @@ async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecor
 }
 
 /// Whether somebody who proved nothing was refused before anything happened: once a begin frame stands, its end is owed.
-fn is_refused_stranger(exchange: &Exchange) -> bool {
+pub(crate) fn is_refused_stranger(exchange: &Exchange) -> bool {
     let proven = exchange.caller.get().is_some_and(|caller| caller.proven);
     exchange.refusal.get().is_some() && !proven && exchange.begin_wait().is_none() && exchange.attempts.load(Ordering::Relaxed) == 0
 }
@@ -284,7 +284,9 @@ fn count(exchange: &Exchange, outcome: Outcome) {
         // The cause may name what an upstream is or did; it goes to the log and never to the caller.
         match refusal.outcome {
             Outcome::Failed => {
-                tracing::warn!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange failed");
+                let upstream = exchange.caller.get().map(|_| exchange.upstream().rules.place());
+                let upstream = upstream.as_deref().unwrap_or_default();
+                tracing::warn!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, upstream, "exchange failed");
             }
             _ => {
                 tracing::debug!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, "exchange refused");

@@ -9,6 +9,14 @@ use http::uri::{Authority, Scheme};
 use super::{Balance, BreakerRules, CheckRules, EjectionRules, Endpoint};
 use crate::config::UpstreamTls;
 
+impl UpstreamRules {
+    /// Where it is, written in one way.
+    pub fn place(&self) -> String {
+        let Self { scheme, host, port, base_path, .. } = self;
+        format!("{scheme}://{host}:{port}{base_path}")
+    }
+}
+
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {

@@ -143,31 +143,22 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &
     }
     let protocol = rules.and_then(|rules| rules.choice("protocol", &[("http1", Protocol::Http1), ("http2", Protocol::Http2)]));
     let protocol = protocol.unwrap_or(Protocol::Http1);
-    let places = places(own, common.as_ref());
-    let (urls, of_instances) = places.unwrap_or_default();
+    let (urls, of_instances) = places(own, common.as_ref()).unwrap_or_default();
     let tls = TlsOf::read(rules, protocol, &urls, network);
-    // Read whether or not there is a place, so that what is wrong in it is said too.
-    let usual = UpstreamUrl::parse("http://localhost").ok()?;
-    let mut upstream = usual.rules(protocol, None);
+    // Where no place is known the rest is read all the same, so that what is wrong in it is said too.
+    let nowhere = UpstreamUrl::parse("http://localhost").ok()?;
+    let mut upstream = urls.first().map_or(&nowhere, |first| first).rules(protocol, None);
     if let Some(rules) = rules {
-        upstream.scheme = urls.first().map_or(Scheme::HTTP, |url| url.scheme.clone());
         limits(&mut upstream, rules);
         if urls.len() > 1 && rules.node("addresses").is_some() {
             let fault = Fault::error(rules.place("addresses"), "these addresses are of one upstream, and instances have others");
             rules.report(fault.hint("an instance with a `url` of its own is reached there; a balancer may stand behind it"));
         }
     }
-    let stand_in = rules.is_some_and(|rules| rules.node("addresses").is_some()).then(|| upstream.endpoints.clone());
-    let tls = tls?;
-    let at = |url: &&UpstreamUrl| {
-        let mut there = url.instead(&upstream, tls.towards(url));
-        if let Some(endpoints) = &stand_in {
-            there.endpoints.clone_from(endpoints);
-        }
-        there
-    };
-    let list: Vec<_> = urls.iter().map(at).collect();
-    (!list.is_empty()).then_some(Upstreams { list, of_instances })
+    let (tls, (first, others)) = (tls?, urls.split_first()?);
+    let others: Vec<_> = others.iter().map(|url| url.instead(&upstream, tls.towards(url))).collect();
+    upstream.tls = tls.towards(first);
+    Some(Upstreams { list: std::iter::once(upstream).chain(others).collect(), of_instances })
 }
 
 /// The places where upstreams are, each once, and which of them each instance's is. `None` where one has none.

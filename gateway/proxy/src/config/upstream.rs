@@ -134,7 +134,8 @@ pub(super) struct Upstreams {
 
 /// Reads the adapter's `url` and the e-service's `upstream` section. `own` is what its instances have.
 pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &[Own], network: &Network) -> Option<Upstreams> {
-    let is_needed = own.iter().any(|own| matches!(own, Own::None));
+    // Of instances that could not be read nobody knows whether they have one.
+    let is_needed = own.is_empty() || own.iter().any(|own| matches!(own, Own::None));
     let text = if is_needed { adapter.required_text("url") } else { adapter.text("url") };
     let common = text.and_then(|text| UpstreamUrl::read(adapter, "url", text));
     if !is_needed && common.is_some() {

@@ -87,11 +87,8 @@ impl Snapshot {
         let listeners = self.listeners.iter().map(|listener| &listener.rules).filter_map(|rules| Some((&*rules.name, rules.tls.as_ref()?)));
         let listeners = listeners.flat_map(|(name, tls)| tls.expires.iter().map(move |one| (name, one)));
         // What is shown to one upstream of an e-service is shown to all.
-        let shown = |service: &'_ EService| service.definition.upstreams.iter().position(|rules| rules.tls.is_some());
-        let upstreams = self.services().filter_map(move |service| {
-            let definition = &service.definition;
-            Some((&*definition.name, definition.upstreams[shown(service)?].tls.as_ref()?))
-        });
+        let definitions = self.services().map(|service| &service.definition);
+        let upstreams = definitions.filter_map(|known| Some((&*known.name, known.upstreams.iter().find_map(|rules| rules.tls.as_ref())?)));
         let upstreams = upstreams.flat_map(|(name, upstream)| upstream.tls.expires.iter().map(move |one| (name, one)));
         let siem = self.configuration.siem.iter().filter_map(|rules| rules.tls.as_ref()).flat_map(|tls| &tls.tls.expires);
         let otlp = self.configuration.otlp.iter().filter_map(|rules| rules.upstream.tls.as_ref()).flat_map(|tls| &tls.tls.expires);

@@ -160,6 +160,11 @@ impl Gateway {
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("the gateway runs")
     }
 
+    /// Waits until it has written this to its log: a thread of its own does, after whoever asked has been answered.
+    pub fn assert_logs(&self, text: &str) {
+        crate::eventually(&format!("it logs `{text}`"), || self.stderr().contains(text).then_some(()));
+    }
+
     /// What it wrote to standard error so far.
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.folder.join("stderr.log")).unwrap_or_default()

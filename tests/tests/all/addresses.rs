@@ -96,7 +96,7 @@ fn checks_tell_who_is_up() {
         assert_eq!(post(&gateway).status, 200);
     }
     assert_eq!(asked(&ill), before, "nobody asks it");
-    assert!(gateway.stderr().contains("an address is down"), "{}", gateway.stderr());
+    gateway.assert_logs("an address is down");
     ill.answer(200, "", "{}");
     eventually("it is asked again", || {
         assert_eq!(post(&gateway).status, 200);

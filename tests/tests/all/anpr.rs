@@ -137,7 +137,7 @@ fn a_private_authority_is_believed_only_where_it_is_named() {
     let answer = town.ask("RSSMRA80A01H501U", &["-H", "X-Postazione: sportello-3"]);
     assert_problem(&answer, 502, "upstream-unreachable");
     assert_says_nothing_internal(&answer);
-    assert!(town.outbound.gateway.stderr().contains("UnknownIssuer"), "{}", town.outbound.gateway.stderr());
+    town.outbound.gateway.assert_logs("UnknownIssuer");
     assert_eq!(town.registered().len(), 0);
 }
 

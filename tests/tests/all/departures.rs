@@ -58,7 +58,7 @@ impl Town {
 }
 
 fn noticed(gateway: &Gateway) {
-    eventually("the gateway notices", || gateway.stderr().contains("caller-left").then_some(()));
+    gateway.assert_logs("caller-left");
 }
 
 /// Event, outcome, attempts, and how a stream ended.

@@ -25,7 +25,7 @@ fn a_full_disk_refuses_before_the_upstream_and_opens_again_by_itself() {
 
     let request = scene.good_lookup();
     let load = Load::start(4, gateway.address("pdnd"), &request);
-    tests::eventually("the log is suspended", || gateway.stderr().contains("disk under the audit log is full").then_some(()));
+    gateway.assert_logs("disk under the audit log is full");
     let mut seen = load.end();
 
     // Suspended: nobody is asked any more, and the caller is told to come again.

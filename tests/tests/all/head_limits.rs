@@ -57,7 +57,8 @@ fn a_head_beyond_what_is_read_at_all_gets_a_bare_status_and_is_counted() {
     }
     counted(&gateway, "malformed-head", 4.0);
     assert_eq!(witness.asked().len(), 0);
-    assert!(gateway.stderr().contains("127.0.0.1:"), "what failed is logged with the peer");
+    // What failed is logged with the peer.
+    gateway.assert_logs("127.0.0.1:");
 }
 
 fn counted(gateway: &tests::Gateway, cause: &str, expected: f64) {

@@ -273,8 +273,8 @@ fn a_refusal_of_pdnd_is_not_repeated() {
     assert_eq!((outbound.tokens(), provider.asked().len()), (1, 0));
     let record = outbound.record_of(&answers[0]);
     assert_eq!((&record["out"], &record["err"], &record["stage"]), (&json!("failed"), &json!("voucher-refused"), &json!("voucher")));
-    let log = outbound.gateway.stderr();
-    assert!(log.contains("015-0008") && log.contains("PDND refuses a voucher"), "{log}");
+    outbound.gateway.assert_logs("015-0008");
+    outbound.gateway.assert_logs("PDND refuses a voucher");
     // Another's is not touched by it.
     suspend(PurposeState::Active);
     assert_eq!(outbound.ask(&[TRIBUTI]).status, 200);

@@ -55,7 +55,7 @@ fn whom_it_is_not_for_is_reached_without_it_and_a_proxy_that_refuses_is_told_apa
         } else {
             assert_problem(&answer, status, kind);
             assert_says_nothing_internal(&answer);
-            assert!(outbound.gateway.stderr().contains("the proxy answered 407"), "{}", outbound.gateway.stderr());
+            outbound.gateway.assert_logs("the proxy answered 407");
             assert!(provider.asked().is_empty());
         }
     }

@@ -142,7 +142,7 @@ fn a_watched_folder_is_read_again_by_itself() {
         (ask("/c/v2/cose") == 200).then_some(())
     });
     std::fs::write(&included, "eservices: 5").expect("a folder can be written to");
-    eventually("the fault is logged", || gateway.stderr().contains("was not reloaded").then_some(()));
+    gateway.assert_logs("was not reloaded");
     assert_eq!(ask("/c/v2/cose"), 200);
 }
 
@@ -320,7 +320,7 @@ fn keys_are_used_on_when_an_environment_changes_and_its_server_is_down() {
     let yaml = scene.configuration("");
     write(scene.path(), &yaml.replace("sandbox: { issuer", "sandbox: { refresh: 20m, issuer"));
     gateway.signal(Signal::HUP);
-    eventually("it is in force", || gateway.stderr().contains("is in force").then_some(()));
+    gateway.assert_logs("is in force");
     assert_eq!(gateway.admin("/ready").0, 200);
     assert_eq!(search(&gateway, &voucher).status, 200);
 }

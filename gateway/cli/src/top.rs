@@ -1,7 +1,7 @@
 //! `varco top`: what the running gateway has done since the last look.
 
 mod page;
-mod sample;
+mod scrape;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use proxy::Status;
 
 use crate::asking::{self, Asking};
 use page::Page;
-use sample::Sample;
+use scrape::Scrape;
 
 /// What to watch, and how.
 #[derive(Debug, Args)]
@@ -64,12 +64,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn look(asking: &Asking) -> anyhow::Result<(Status, Sample)> {
+fn look(asking: &Asking) -> anyhow::Result<(Status, Scrape)> {
     let (code, status) = asking.json(Method::GET, "/status")?;
     if !code.is_success() {
         bail!("{}", status["detail"].as_str().unwrap_or("the gateway refused"));
     }
     let status = serde_json::from_value(status).context("the gateway answered something else")?;
     let (_, metrics) = asking.ask(Method::GET, "/metrics")?;
-    Ok((status, Sample::read(&String::from_utf8_lossy(&metrics))))
+    Ok((status, Scrape::read(&String::from_utf8_lossy(&metrics))))
 }

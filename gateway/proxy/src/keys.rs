@@ -62,9 +62,7 @@ impl Issuer {
     pub fn succeeded_by(&self, config: &IssuerConfig) -> Self {
         let mut next = Self::new(config);
         let same_place = match (&self.config.keys, &config.keys) {
-            (KeySource::Url(old), KeySource::Url(new)) => {
-                (&old.scheme, &old.authority, &old.base_path) == (&new.scheme, &new.authority, &new.base_path)
-            }
+            (KeySource::Url(old), KeySource::Url(new)) => old.url == new.url,
             _ => false,
         };
         if same_place && self.config.rules == config.rules {

@@ -40,7 +40,7 @@ pub use admin::fault_json;
 pub use admin::{EServiceStatus, ExpiryStatus, IssuerStatus, ListenerStatus, Status};
 pub use clock::now;
 pub use exchange::Stage;
-pub use metrics::{Point, Reading, readings};
+pub use metrics::{MetricFamily, Sample, families};
 pub use plan::{Action, Change, Part, Plan};
 pub use reload::{ReloadError, Reloader};
 pub use server::{Ended, Running, StartError, start};

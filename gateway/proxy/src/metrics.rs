@@ -3,8 +3,8 @@
 //! Handles are taken out of the registry when a configuration is bound, so an exchange only adds to atomics it already
 //! holds. Labels are names from the configuration and words of ours, never anything a caller sent.
 
+mod exposition;
 mod labels;
-mod reading;
 mod times;
 
 use std::borrow::Cow;
@@ -24,14 +24,14 @@ use crate::clock;
 use crate::config::{Definition, Expiry};
 use crate::exchange::{Outcome, Stage};
 use crate::service::EService;
-use crate::upstream::Standing;
+use crate::upstream::{Address, Standing};
 
+pub use exposition::{MetricFamily, Sample, families};
 pub use labels::CauseLabels;
 use labels::{
     CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, RefusalLabels, ServiceLabels, SpanLabels, StageLabels, TenantLabels,
     TokenLabels,
 };
-pub use reading::{Point, Reading, readings};
 pub use times::Times;
 
 /// Everything that is counted.
@@ -79,7 +79,7 @@ pub struct SiemMetrics {
 #[derive(Clone, Debug)]
 pub struct SpanMetrics {
     /// It has been told.
-    pub told: Counter,
+    pub exported: Counter,
     /// It could not be told, or there was no room for more to wait.
     pub dropped: Counter,
 }
@@ -154,7 +154,7 @@ impl Metrics {
         registry.register("refusals", "Exchanges refused or failed, by stage and kind of the problem", metrics.refusals.clone());
         registry.register("siem_connected", "Whether the collector of security events is told", metrics.siem_connected.clone());
         registry.register("siem_records", "Records sent to the collector of security events", metrics.siem_records.clone());
-        registry.register("otlp_exchanges", "Exchanges for the collector of traces: told, or dropped", metrics.spans.clone());
+        registry.register("otlp_exchanges", "Exchanges for the collector of traces: exported, or dropped", metrics.spans.clone());
         registry.register(
             "expires_timestamp_seconds",
             "When a certificate or a list of withdrawn ones ends, in seconds since 1970",
@@ -241,7 +241,7 @@ impl Metrics {
     /// The handles of the collector of traces.
     pub fn spans(&self) -> SpanMetrics {
         let of = |outcome| self.spans.get_or_create_owned(&SpanLabels { outcome });
-        SpanMetrics { told: of("told"), dropped: of("dropped") }
+        SpanMetrics { exported: of("exported"), dropped: of("dropped") }
     }
 
     /// The handles of a tenant.
@@ -324,9 +324,10 @@ impl ServiceMetrics {
         let now = clock::millis();
         self.breaker.set(service.breaker_level(now).into());
         self.in_flight.set(service.in_flight().into());
-        self.idle.set(service.addresses().map(|(_, address)| address.pool.idle.load(Ordering::Relaxed)).sum());
+        let addresses: Vec<&Address> = service.addresses().map(|(_, address)| address).collect();
+        self.idle.set(addresses.iter().map(|address| address.pool.idle.load(Ordering::Relaxed)).sum());
         for (gauge, standing) in self.addresses.iter().zip(STANDINGS) {
-            gauge.set(service.addresses().filter(|(_, address)| address.health.standing(now) == standing.1).count() as i64);
+            gauge.set(addresses.iter().filter(|address| address.health.standing(now) == standing.1).count() as i64);
         }
         self.opened.set(service.upstreams.iter().map(|upstream| upstream.state.opened.load(Ordering::Relaxed) as i64).sum());
     }

@@ -178,8 +178,8 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<Word> {
         ("drain", old.drain == new.drain),
         ("time_zone", old.time_zone == new.time_zone),
         ("audit", old.audit == new.audit),
-        ("siem", old.siem.as_ref().map(SiemRules::told) == new.siem.as_ref().map(SiemRules::told)),
-        ("otlp", old.otlp.as_ref().map(OtlpRules::told) == new.otlp.as_ref().map(OtlpRules::told)),
+        ("siem", old.siem.as_ref().map(SiemRules::fixed) == new.siem.as_ref().map(SiemRules::fixed)),
+        ("otlp", old.otlp.as_ref().map(OtlpRules::fixed) == new.otlp.as_ref().map(OtlpRules::fixed)),
         ("admin", address(old) == address(new)),
     ])
 }
@@ -211,17 +211,17 @@ type Within<'a> = (&'a Configuration, &'a Definition);
 
 /// The instances, each with the name of its environment and, of several upstreams, the place of its own.
 fn instances((configuration, definition): Within<'_>) -> impl Iterator<Item = (&Tenant, Option<&Tenant>, Option<&str>, Option<String>)> {
-    definition.instances.iter().map(|instance| {
+    definition.instances.iter().enumerate().map(|(at, instance)| {
         let environment = instance.issuer.and_then(|at| configuration.issuers.get(at)).map(|issuer| &*issuer.name);
-        let several = definition.upstreams.get(instance.upstream).filter(|_| definition.upstreams.len() > 1);
-        let place = several.map(|rules| rules.place());
+        let several = definition.upstream_of(at).filter(|_| definition.upstreams.len() > 1);
+        let place = several.map(|rules| rules.url.to_string());
         (&instance.tenant, instance.delegate.as_ref(), environment, place)
     })
 }
 
 /// The upstreams by their places: in which order the instances name them changes nothing.
 fn upstreams(definition: &Definition) -> BTreeMap<String, &UpstreamRules> {
-    definition.upstreams.iter().map(|rules| (rules.place(), &**rules)).collect()
+    definition.upstreams.iter().map(|rules| (rules.url.to_string(), &**rules)).collect()
 }
 
 fn portal((configuration, definition): Within<'_>) -> Option<&str> {

@@ -176,7 +176,7 @@ fn control_thread(
                 tokio::spawn(siem::send(move || known.current().configuration.siem.clone(), store, node, metrics));
             }
             #[cfg(feature = "otlp")]
-            let telling = configuration.otlp.as_ref().map(|rules| crate::otlp::begin(rules, &state, &reloader));
+            let exporters = configuration.otlp.as_ref().map(|rules| crate::otlp::begin(rules, &state, &reloader));
             let serving = async {
                 match admin {
                     Some(admin) => admin.serve(state, reloader).await,
@@ -188,8 +188,8 @@ fn control_thread(
                 () = stop.cancelled() => {}
             }
             #[cfg(feature = "otlp")]
-            if let Some(telling) = telling {
-                telling.end().await;
+            if let Some(exporters) = exporters {
+                exporters.shut_down().await;
             }
         });
         // A configuration that is being read, from a disk that does not answer, keeps nobody from ending.

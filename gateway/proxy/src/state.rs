@@ -187,9 +187,9 @@ impl State {
         let services = || snapshot.services();
         let names: HashSet<&str> = services().map(|service| &*service.definition.name).collect();
         let upstreams = || services().flat_map(|service| &service.upstreams);
-        let addresses = || upstreams().flat_map(|upstream| upstream.addresses.iter());
-        let slots: HashSet<usize> = addresses().map(|address| address.pool.slot).collect();
-        let health: HashSet<_> = addresses().map(|address| Arc::as_ptr(&address.health)).collect();
+        let addresses = upstreams().flat_map(|upstream| upstream.addresses.iter());
+        let (slots, health): (HashSet<usize>, HashSet<_>) =
+            addresses.map(|address| (address.pool.slot, Arc::as_ptr(&address.health))).unzip();
         named.health.retain(|_, known| health.contains(&Arc::as_ptr(known)));
         let upstreams: HashSet<_> = upstreams().map(|upstream| Arc::as_ptr(&upstream.state)).collect();
         named.upstreams.retain(|_, state| upstreams.contains(&Arc::as_ptr(state)));
@@ -216,7 +216,7 @@ impl State {
 
     /// What is counted of an e-service's upstream: of another place nothing is known yet.
     pub fn upstream(&self, name: &Arc<str>, rules: &UpstreamRules) -> Arc<UpstreamState> {
-        self.named.lock().upstreams.entry((name.clone(), rules.place())).or_default().clone()
+        self.named.lock().upstreams.entry((name.clone(), rules.url.to_string())).or_default().clone()
     }
 
     /// What is known of one of its addresses.

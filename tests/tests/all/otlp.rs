@@ -9,7 +9,7 @@ use crate::authority::Authority;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const THEIRS: &str = "00f067aa0ba902b7";
 
-/// A gateway that tells this collector, with the e-service `cose` before an upstream.
+/// A gateway that exports to this collector, with the e-service `cose` before an upstream.
 fn gateway(site: &Site, upstream: &str, otlp: &str) -> Gateway {
     Gateway::start(site.path(), &Site::configuration(&format!("otlp: {{ {otlp} }}\n"), "", upstream, ""))
 }
@@ -18,14 +18,34 @@ fn url(collector: &Peer) -> String {
     format!("url: \"http://127.0.0.1:{}\"", collector.ports[0])
 }
 
-fn told(collector: &Peer) -> Vec<Value> {
+/// A gateway that exports in the clear to a collector which lives, before an upstream that answers `{}`.
+struct Exporting {
+    site: Site,
+    collector: Peer,
+    upstream: Rest,
+    gateway: Gateway,
+}
+
+impl Exporting {
+    fn start(otlp: &str) -> Self {
+        Self::start_with(Site::new(), otlp)
+    }
+
+    fn start_with(site: Site, otlp: &str) -> Self {
+        let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+        let gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, {otlp}", url(&collector)));
+        Self { site, collector, upstream, gateway }
+    }
+}
+
+fn exported(collector: &Peer) -> Vec<Value> {
     collector.log().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// The span of the exchange that was answered with this id, once it is told.
+/// The span of the exchange that was answered with this id, once it is exported.
 fn span_of(collector: &Peer, exchange: &str) -> Value {
     let is_it = |span: &Value| span["attributes"]["varco.exchange"].as_str().is_some_and(|id| id == exchange);
-    eventually("it is told of the exchange", || told(collector).into_iter().find(is_it))
+    eventually("the exchange is exported", || exported(collector).into_iter().find(is_it))
 }
 
 fn ask(gateway: &Gateway, path: &str, more: &[&str]) -> (u16, String) {
@@ -69,7 +89,7 @@ fn an_exchange_is_a_span_of_its_callers_trace_with_its_stages() {
     assert_eq!((&span["resource"], &span["headers"]["x-api-key"]), (&resource, &json!("chiave-del-collettore")));
 
     // The stages are in it, in their order, and the one that waited longest is there.
-    let stages: Vec<Value> = told(&collector).into_iter().filter(|other| other["parent"] == span["span"]).collect();
+    let stages: Vec<Value> = exported(&collector).into_iter().filter(|other| other["parent"] == span["span"]).collect();
     assert!(stages.iter().any(|stage| stage["name"] == "upstream"), "{stages:?}");
     let time = |span: &Value, end: &str| span[end].as_u64().expect("nanoseconds");
     for pair in stages.windows(2) {
@@ -83,7 +103,7 @@ fn an_exchange_is_a_span_of_its_callers_trace_with_its_stages() {
     let ours = format!("00-{TRACE}-{}-01", span["span"].as_str().expect("an id"));
     assert_eq!(upstream.asked().last().and_then(|asked| asked.headers.get("traceparent").cloned()), Some(ours));
 
-    // Refused, failed, and of no e-service; a caller who does not want it told is not.
+    // Refused, failed, and of no e-service; a caller who does not want it exported is not.
     let (_, untold) = ask(&gateway, "/c/v1/cose", &["-H", &with_trace(false)]);
     let (status, refused) = ask(&gateway, "/c/v1/cose", &["-d", "{}", "-H", "content-type: application/json"]);
     assert_eq!(status, 400);
@@ -108,7 +128,7 @@ fn an_exchange_is_a_span_of_its_callers_trace_with_its_stages() {
     assert!(!all.contains("inventato") && !all.contains(&untold) && !all.contains("127.0.0.1"), "{all}");
 }
 
-/// A renewed key is shown without a restart, and what a stranger wants told is not.
+/// A renewed key is shown without a restart, and what a stranger wants exported is not.
 #[test]
 fn the_collector_is_reached_as_the_configuration_says_now() {
     let site = Site::new();
@@ -133,11 +153,8 @@ fn the_collector_is_reached_as_the_configuration_says_now() {
 }
 
 #[test]
-fn of_the_traces_that_begin_here_a_part_is_told() {
-    let site = Site::new();
-    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
-    let otlp = format!("{}, sample: 0, metrics_every: never", url(&collector));
-    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+fn of_the_traces_that_begin_here_a_part_is_exported() {
+    let Exporting { site: _site, collector, upstream, mut gateway } = Exporting::start("sample: 0, metrics_every: never");
     let (_, own) = ask(&gateway, "/c/v1/cose", &[]);
     let (_, theirs) = ask(&gateway, "/c/v1/cose", &["-H", &with_trace(true)]);
     gateway.stop();
@@ -149,10 +166,8 @@ fn of_the_traces_that_begin_here_a_part_is_told() {
 
 #[test]
 fn a_collector_that_is_away_keeps_nobody_waiting() {
-    let site = Site::new();
-    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
+    let Exporting { site, collector, upstream: _upstream, mut gateway } = Exporting::start("metrics_every: never");
     let port = collector.ports[0];
-    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: never", url(&collector)));
     let count = |outcome: &str| gateway.metric(&format!("varco_otlp_exchanges_total{{outcome=\"{outcome}\"}}"));
     let answers = |status: Option<&str>| match status {
         Some(status) => std::fs::write(site.path().join("status"), status).expect("a file"),
@@ -167,20 +182,20 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
     let collector = Peer::otlp(site.path(), Some(port));
     span_of(&collector, &id);
 
-    // Too busy now, and to be told later.
+    // Too busy now, and to be asked later.
     answers(Some("503 1"));
     let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
     answers(None);
     span_of(&collector, &id);
-    let told = count("told");
-    assert!(told > 1.5 && count("dropped") < 0.5, "{told}");
+    let exported = count("exported");
+    assert!(exported > 1.5 && count("dropped") < 0.5, "{exported}");
 
-    // It says when it is to be told again, and it is not besieged when it says at once.
+    // It says when it is to be asked again, and it is not besieged when it says at once.
     let refused = || collector.log().iter().filter(|line| line.contains("refused")).count();
     answers(Some("503 0"));
     let before = refused();
     let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
-    eventually("it is told once", || (refused() > before).then_some(()));
+    eventually("it is asked once", || (refused() > before).then_some(()));
     answers(Some("202"));
     span_of(&collector, &id);
     answers(None);
@@ -195,7 +210,7 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
     std::fs::remove_file(site.path().join("said")).expect("the file");
     assert!(count("dropped") < 0.5);
 
-    // It does not want it: then it is not told for ever.
+    // It does not want it: then it is not asked for ever.
     answers(Some("400"));
     ask(&gateway, "/c/v1/cose", &[]);
     eventually("it is dropped", || (count("dropped") > 0.5).then_some(()));
@@ -203,7 +218,7 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
     let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
     span_of(&collector, &id);
 
-    // A gateway that ends tells what it still has, and waits for no collector that is gone.
+    // A gateway that ends exports what it still has, and waits for no collector that is gone.
     drop(collector);
     ask(&gateway, "/c/v1/cose", &[]);
     gateway.stop();
@@ -212,38 +227,34 @@ fn a_collector_that_is_away_keeps_nobody_waiting() {
 #[test]
 fn what_there_is_no_room_for_is_dropped() {
     let site = Site::new();
-    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
     std::fs::write(site.path().join("status"), "503 1").expect("a file");
-    let gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: never", url(&collector)));
+    let Exporting { site, collector: _collector, upstream: _upstream, gateway } = Exporting::start_with(site, "metrics_every: never");
     let load = Load::start(8, gateway.address("web"), b"GET /c/v1/cose HTTP/1.1\r\nhost: x\r\n\r\n");
     let dropped = || gateway.metric("varco_otlp_exchanges_total{outcome=\"dropped\"}");
     eventually("there is no more room", || (dropped() > 0.5).then_some(()));
     let seen = load.end();
     assert!(seen.iter().all(|seen| seen.status == 200), "nobody is refused for it");
     std::fs::remove_file(site.path().join("status")).expect("the file");
-    let told = || gateway.metric("varco_otlp_exchanges_total{outcome=\"told\"}");
+    let exported = || gateway.metric("varco_otlp_exchanges_total{outcome=\"exported\"}");
     let all = seen.len() as f64;
-    eventually("what waited is told", || ((told() + dropped() - all).abs() < 0.5).then_some(()));
-    assert!(told() > 4000.0, "{} of {all}", told());
+    eventually("what waited is exported", || ((exported() + dropped() - all).abs() < 0.5).then_some(()));
+    assert!(exported() > 4000.0, "{} of {all}", exported());
 }
 
-/// The numbers of a metric, in the order in which they were told.
+/// The numbers of a metric, in the order in which they were exported.
 fn numbers(collector: &Peer, name: &str, labels: &Value) -> Vec<Value> {
-    told(collector).into_iter().filter(|point| point["metric"] == name && point["attributes"] == *labels).collect()
+    exported(collector).into_iter().filter(|point| point["metric"] == name && point["attributes"] == *labels).collect()
 }
 
 #[test]
-fn metrics_are_told_as_prometheus_reads_them() {
-    let site = Site::new();
-    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
-    let otlp = format!("{}, sample: 0, metrics_every: 1s", url(&collector));
-    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &otlp);
+fn metrics_are_exported_as_prometheus_reads_them() {
+    let Exporting { site: _site, collector, upstream: _upstream, mut gateway } = Exporting::start("sample: 0, metrics_every: 1s");
     for _ in 0..3 {
         ask(&gateway, "/c/v1/cose", &[]);
     }
     let labels = json!({ "eservice": "cose", "operation": "elenca", "outcome": "success" });
     let three = |point: &Value| point["value"].as_f64().is_some_and(|value| (value - 3.0).abs() < 0.1);
-    let count = eventually("three are told", || numbers(&collector, "varco_exchanges", &labels).into_iter().find(three));
+    let count = eventually("three are exported", || numbers(&collector, "varco_exchanges", &labels).into_iter().find(three));
     assert_eq!((&count["kind"], &count["temporality"]), (&json!("sum"), &json!("AGGREGATION_TEMPORALITY_CUMULATIVE")));
     assert!(count["since"].as_u64() > Some(0) && count["since"].as_u64() < count["at"].as_u64(), "{count}");
     assert_eq!(
@@ -261,22 +272,20 @@ fn metrics_are_told_as_prometheus_reads_them() {
     let buffered = numbers(&collector, "varco_buffered_bytes", &json!({}));
     assert_eq!((&buffered[0]["kind"], &buffered[0]["unit"]), (&json!("gauge"), &json!("By")));
 
-    // All that Prometheus reads is told, but what is nothing yet.
+    // All that Prometheus reads is exported, but what is nothing yet.
     let text = gateway.admin("/metrics").1;
     let read: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let is_there = |name: &&&str| text.lines().any(|line| line.starts_with(**name) && !line.starts_with('#'));
     for name in read.iter().filter(is_there) {
-        assert!(told(&collector).iter().any(|point| point["metric"] == **name), "{name}");
+        assert!(exported(&collector).iter().any(|point| point["metric"] == **name), "{name}");
     }
     gateway.stop();
 }
 
-/// What is told seldom is told at the end.
+/// What is exported seldom is exported at the end.
 #[test]
-fn a_gateway_that_ends_tells_its_last_numbers() {
-    let site = Site::new();
-    let (collector, upstream) = (Peer::otlp(site.path(), None), Rest::start("{}"));
-    let mut gateway = gateway(&site, &format!("http://{}", upstream.address), &format!("{}, metrics_every: 1h", url(&collector)));
+fn a_gateway_that_ends_exports_its_last_numbers() {
+    let Exporting { site: _site, collector, upstream: _upstream, mut gateway } = Exporting::start("metrics_every: 1h");
     let (_, id) = ask(&gateway, "/c/v1/cose", &[]);
     gateway.stop();
     span_of(&collector, &id);
@@ -286,7 +295,7 @@ fn a_gateway_that_ends_tells_its_last_numbers() {
 }
 
 #[test]
-fn what_cannot_be_told_is_said_before() {
+fn what_cannot_be_exported_is_said_before() {
     let site = Site::new();
     std::fs::write(site.path().join("key"), "segreta").expect("a file");
     std::fs::write(site.path().join("lines"), "due\nrighe").expect("a file");

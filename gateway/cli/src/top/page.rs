@@ -7,7 +7,7 @@ use std::time::Duration;
 use proxy::{EServiceStatus, Status};
 use serde::Serialize;
 
-use super::sample::Sample;
+use super::scrape::Scrape;
 
 /// The most refusals that are listed.
 const MOST_REFUSALS: usize = 10;
@@ -60,14 +60,14 @@ struct Refusals {
 }
 
 impl Page {
-    pub(super) fn new(status: &Status, before: &Sample, now: &Sample, passed: Duration) -> Self {
+    pub(super) fn new(status: &Status, before: &Scrape, now: &Scrape, passed: Duration) -> Self {
         let seconds = passed.as_secs_f64().max(1e-3);
         let mut eservices: Vec<(f64, Row)> = status.eservices.iter().map(|one| row(one, before, now, seconds)).collect();
         eservices.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-        let refusals = now.since(before, "varco_refusals_total").filter(|(_, count)| *count > 0.0).map(|(point, count)| Refusals {
-            eservice: point.label("eservice").to_owned(),
-            stage: point.label("stage").to_owned(),
-            kind: point.label("kind").to_owned(),
+        let refusals = now.since(before, "varco_refusals_total").filter(|(_, count)| *count > 0.0).map(|(sample, count)| Refusals {
+            eservice: sample.label("eservice").to_owned(),
+            stage: sample.label("stage").to_owned(),
+            kind: sample.label("kind").to_owned(),
             count,
         });
         let mut refusals: Vec<Refusals> = refusals.collect();
@@ -91,12 +91,12 @@ impl Page {
 }
 
 /// A row, with the time that its exchanges took together.
-fn row(status: &EServiceStatus, before: &Sample, now: &Sample, seconds: f64) -> (f64, Row) {
+fn row(status: &EServiceStatus, before: &Scrape, now: &Scrape, seconds: f64) -> (f64, Row) {
     let name = status.name.as_str();
     let grown = |metric: &str, outcome: Option<&str>| -> f64 {
-        let counts = now.since(before, metric).filter(|(point, _)| point.label("eservice") == name);
+        let counts = now.since(before, metric).filter(|(sample, _)| sample.label("eservice") == name);
         counts
-            .filter(|(point, _)| outcome.is_none_or(|outcome| point.label("outcome") == outcome))
+            .filter(|(sample, _)| outcome.is_none_or(|outcome| sample.label("outcome") == outcome))
             .map(|(_, grown)| grown)
             .fold(0.0, std::ops::Add::add)
     };
@@ -116,10 +116,10 @@ fn row(status: &EServiceStatus, before: &Sample, now: &Sample, seconds: f64) -> 
 }
 
 /// Within what time 99 of a hundred ended, to the bound of a bucket; nothing where nothing ended.
-fn p99(before: &Sample, now: &Sample, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+fn p99(before: &Scrape, now: &Scrape, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let mut buckets: HashMap<&str, f64> = HashMap::new();
-    for (point, grown) in now.since(before, name).filter(|(point, _)| labels.iter().all(|(label, value)| point.label(label) == *value)) {
-        *buckets.entry(point.label("le")).or_default() += grown;
+    for (sample, grown) in now.since(before, name).filter(|(sample, _)| labels.iter().all(|(label, value)| sample.label(label) == *value)) {
+        *buckets.entry(sample.label("le")).or_default() += grown;
     }
     let bound = |text: &str| if text == "+Inf" { f64::INFINITY } else { text.parse().unwrap_or(f64::INFINITY) };
     let mut buckets: Vec<(f64, f64)> = buckets.into_iter().map(|(le, count)| (bound(le), count)).collect();
@@ -242,8 +242,8 @@ varco_refusals_total{eservice="",stage="route",kind="no-service"} 5
 
     #[test]
     fn a_page_says_what_is_slow_refused_full_and_about_to_end() {
-        let before = Sample::read("varco_exchanges_total{eservice=\"anagrafe\",operation=\"cerca\",outcome=\"success\"} 98\n");
-        let page = Page::new(&status(), &before, &Sample::read(NOW), Duration::from_secs(2));
+        let before = Scrape::read("varco_exchanges_total{eservice=\"anagrafe\",operation=\"cerca\",outcome=\"success\"} 98\n");
+        let page = Page::new(&status(), &before, &Scrape::read(NOW), Duration::from_secs(2));
         let expected = "\
 regione at varco-0: NOT READY: no keys of collaudo; the last 2.0 s
 12 connections; 1024 bytes of bodies held; log: 17 bytes waiting, 99 % durable within 500 µs
@@ -269,8 +269,8 @@ ABOUT TO END
 
     #[test]
     fn where_nothing_happened_nothing_is_said() {
-        let sample = Sample::read(NOW);
-        let page = Page::new(&status(), &sample, &sample, Duration::from_secs(2));
+        let scrape = Scrape::read(NOW);
+        let page = Page::new(&status(), &scrape, &scrape, Duration::from_secs(2));
         assert!(page.refusals.is_empty() && page.eservices.iter().all(|row| row.mean_seconds.is_none()), "{page}");
     }
 }

@@ -149,7 +149,8 @@ fn expires(snapshot: &Snapshot, now: Timestamp) -> Vec<ExpiryStatus> {
 
 fn eservice(service: &crate::service::EService) -> EServiceStatus {
     let (definition, now) = (&service.definition, clock::millis());
-    let standing = |standing: Standing| service.addresses().filter(|(_, address)| address.health.standing(now) == standing).count();
+    let standings: Vec<Standing> = service.addresses().map(|(_, address)| address.health.standing(now)).collect();
+    let standing = |standing: Standing| standings.iter().filter(|known| **known == standing).count();
     EServiceStatus {
         name: definition.name.to_string(),
         direction: if definition.direction == audit::Direction::Inbound { "inbound" } else { "outbound" }.into(),

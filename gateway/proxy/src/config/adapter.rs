@@ -10,7 +10,7 @@ use document::{Fault, Section};
 use http::HeaderName;
 
 use super::network::Network;
-use super::upstream::{Own, Upstreams};
+use super::upstream::{InstanceUrl, Upstreams};
 use super::{files, upstream};
 use crate::upstream::{Endpoint, UpstreamRules};
 
@@ -34,7 +34,7 @@ pub(super) struct Standing<'a> {
     pub(super) contract: Option<&'a Contract>,
     pub(super) status_is_served: bool,
     /// Where the upstreams of instances are that have one of their own.
-    pub(super) own: &'a [Own],
+    pub(super) own: &'a [InstanceUrl],
     pub(super) network: &'a Network,
 }
 
@@ -58,9 +58,9 @@ fn http(section: &Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<
     let upstreams = upstream::compile(section, rules, standing.own, standing.network);
     let audience = section.text("audience").map(str::to_owned);
     let list = upstreams.as_ref().map(|upstreams| upstreams.list.as_slice()).unwrap_or_default();
-    let path = list.first().map(|rules| rules.base_path.as_str()).unwrap_or_default();
-    if let Some(other) = list.iter().find(|rules| rules.base_path.trim_end_matches('/') != path.trim_end_matches('/')) {
-        let message = format!("`{}{}` has another path than `{path}`", other.authority, other.base_path);
+    let path = list.first().map(|rules| rules.url.path.as_str()).unwrap_or_default();
+    if let Some(other) = list.iter().find(|rules| rules.url.path.trim_end_matches('/') != path.trim_end_matches('/')) {
+        let message = format!("`{}{}` has another path than `{path}`", other.url.authority, other.url.path);
         let fault = Fault::error(section.here(), message);
         section.report(fault.hint("what answers say of places is read by one path: give all upstreams of the e-service the same"));
     }
@@ -93,5 +93,5 @@ fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'
 fn places(rules: &UpstreamRules) -> Vec<(Box<str>, u16)> {
     let host = |host: &str| adapter_http::comparable_host(&if host.contains(':') { format!("[{host}]") } else { host.to_owned() });
     let endpoints = rules.endpoints.iter().map(|Endpoint { host, port, .. }| (host, *port));
-    endpoints.chain([(&rules.host, rules.port)]).map(|(name, port)| (host(name), port)).collect()
+    endpoints.chain([(&rules.url.host, rules.url.port)]).map(|(name, port)| (host(name), port)).collect()
 }

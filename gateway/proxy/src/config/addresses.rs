@@ -1,11 +1,12 @@
 //! Several addresses in the place of an upstream's URL, and how they are looked after.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use document::{Fault, Node, Place, Section};
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery};
 
-use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, MOST_ADDRESSES, UpstreamRules};
+use crate::upstream::{Balance, CheckRules, EjectionRules, Endpoint, MOST_ADDRESSES, UpstreamRules, host_and_port};
 
 /// Reads `addresses`, `balance`, `ejection` and `checks` of an `upstream` section.
 pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
@@ -20,7 +21,7 @@ pub(super) fn compile(upstream: &mut UpstreamRules, rules: &Section<'_>) {
         }
         return;
     };
-    let usual = if upstream.scheme == Scheme::HTTPS { 443 } else { 80 };
+    let usual = upstream.url.usual_port();
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for (at, item) in node.items().iter().enumerate() {
         let Some(endpoint) = endpoint(rules, at, item, usual) else { continue };
@@ -97,16 +98,7 @@ fn within(section: &Section<'_>, key: &'static str, most: u64) -> Option<u32> {
     None
 }
 
-/// Host and port of an authority, IPv6 without its brackets; `None` where one of them is none, which would otherwise be taken for another.
-pub(super) fn host_and_port(authority: &Authority) -> Option<(String, Option<u16>)> {
-    let host = authority.host();
-    let rest = authority.as_str().rsplit('@').next()?.strip_prefix(host)?;
-    let port = match rest {
-        "" => None,
-        rest => Some(
-            rest.strip_prefix(':').filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok().filter(|port| *port != 0)?,
-        ),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty() && host != "*").then(|| (host.to_owned(), port))
+/// Whether this is an address of this machine. A name is none: whoever answers for it says where it leads.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -10,7 +10,7 @@ use trust::Uuid;
 use super::credentials::{self, Credentials};
 use super::eservice::Instance;
 use super::modi::{Automated, EvidenceRules};
-use super::upstream::Own;
+use super::upstream::InstanceUrl;
 use super::{ClientRules, Scope, TenantRules};
 
 /// The departments of an outbound e-service.
@@ -110,7 +110,11 @@ struct Clash {
 }
 
 /// Reads `consumers`. Each is an instance too: the same place in both lists.
-pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> (Departments, Vec<(Instance, Own)>) {
+pub(super) fn compile(
+    section: &Section<'_>,
+    scope: &Scope<'_>,
+    evidence: Option<&EvidenceRules>,
+) -> (Departments, Vec<(Instance, InstanceUrl)>) {
     let mut departments = Departments::default();
     let mut instances = Vec::new();
     let found = section.named_sections("consumers");
@@ -121,7 +125,7 @@ pub(super) fn compile(section: &Section<'_>, scope: &Scope<'_>, evidence: Option
     let has_portal = section.node("portal").is_some();
     for (key, section) in &found {
         let credentials = credentials::compile(section, has_portal);
-        let own = Own::read(section);
+        let own = InstanceUrl::read(section);
         let Some((department, instance)) = department(key, section, scope, evidence, credentials) else { continue };
         if let Err(Clash { first, key }) = departments.add(department) {
             let fault = Fault::error(section.place(key), format!("`{first}` has the same {key}"));
@@ -167,7 +171,7 @@ fn department(
         return None;
     }
     let delegate = (owner.tenant != tenant.tenant).then(|| owner.tenant.clone());
-    let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment), upstream: 0 };
+    let instance = Instance { tenant: tenant.tenant.clone(), delegate, issuer: Some(client.environment) };
     Some((Department { name: key.text.as_str().into(), credentials: credentials?, client, purposes, automated }, instance))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use adapter_api::Adapter;
 use audit::Direction;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use contract::{AnswerMode, CompileOptions, Contract};
 use document::{Fault, Key, Place, Section, Tree};
 use exchange::Tenant;
@@ -18,7 +18,7 @@ use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
 use super::selector::{ChannelSource, Selector, TextSource};
-use super::upstream::{Own, Upstreams};
+use super::upstream::{InstanceUrl, Upstreams};
 use super::{Departments, LimitRules, Scope, files, inbound, limits};
 use crate::upstream::UpstreamRules;
 
@@ -71,6 +71,8 @@ pub struct Definition {
     pub tells_origin: bool,
     /// The upstreams: of most e-services one, and of an instance that has one of its own that.
     pub upstreams: Vec<Arc<UpstreamRules>>,
+    /// The upstream of each instance, by its place among them.
+    pub instance_upstreams: Vec<usize>,
     /// What happens to answers that break the contract.
     pub answers: AnswerMode,
     /// How durable its records are.
@@ -90,7 +92,12 @@ pub struct Definition {
 impl Definition {
     /// What makes answers that are kept for an instance another's, were it not the same.
     pub fn hash_for(&self, instance: usize) -> [u8; 32] {
-        self.instances.get(instance).and_then(|instance| self.hashes.get(instance.upstream)).copied().unwrap_or_default()
+        self.instance_upstreams.get(instance).and_then(|&upstream| self.hashes.get(upstream)).copied().unwrap_or_default()
+    }
+
+    /// The upstream of an instance.
+    pub fn upstream_of(&self, instance: usize) -> Option<&UpstreamRules> {
+        self.upstreams.get(*self.instance_upstreams.get(instance)?).map(|rules| &**rules)
     }
 }
 
@@ -103,16 +110,14 @@ pub struct Instance {
     pub delegate: Option<Tenant>,
     /// The environment of PDND, by its place in the configuration; `None` without vouchers.
     pub issuer: Option<usize>,
-    /// Its upstream, by its place among those of the e-service.
-    pub upstream: usize,
 }
 
 /// Who may call, in whose names, and where the upstreams of those are that have one of their own.
-pub(super) struct Called {
+pub(super) struct Access {
     pub(super) security: Option<Security>,
     pub(super) instances: Vec<Instance>,
     /// One for each instance.
-    pub(super) own: Vec<Own>,
+    pub(super) own: Vec<InstanceUrl>,
 }
 
 /// How callers are authenticated.
@@ -156,7 +161,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
-    let Called { security, mut instances, own } = match direction {
+    let Access { security, instances, own } = match direction {
         Direction::Inbound => inbound::security(section, scope),
         Direction::Outbound => outbound(section, scope, evidence.as_ref()),
     };
@@ -203,11 +208,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let Adapted { adapter, identity_headers, tells_origin, upstreams, audience } = super::adapter::compile(section, &standing)?;
     // Our own departments' systems are in the house; others are outside.
     let reached = |upstream| if direction == Direction::Outbound { scope.network.out(upstream) } else { upstream };
-    let Upstreams { list, of_instances } = upstreams;
+    let Upstreams { list, of_instances: instance_upstreams } = upstreams;
     let upstreams: Vec<_> = list.into_iter().map(reached).map(Arc::new).collect();
-    for (instance, upstream) in instances.iter_mut().zip(of_instances) {
-        instance.upstream = upstream;
-    }
     let modi = match patterns {
         Some(patterns) => patterns.rules(section, audience.as_deref(), evidence),
         None => {
@@ -228,7 +230,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = answers.unwrap_or(usual);
-    let hashes = upstreams.iter().map(|upstream| hash(&contract, &base_path, &*adapter, upstream, answers)).collect();
+    let hashes = hashes(&contract, &base_path, &*adapter, answers, &upstreams);
     Some(Definition {
         place: Place::at(section.file(), key.position),
         direction,
@@ -256,6 +258,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         tells_origin,
         cors,
         upstreams,
+        instance_upstreams,
         record_status,
         digest_answers,
         body_bytes,
@@ -313,7 +316,7 @@ fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
 }
 
 /// Who calls through an outbound e-service.
-fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Called {
+fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&EvidenceRules>) -> Access {
     let before = section.faults().borrow().len();
     let (departments, instances) = super::department::compile(section, scope, evidence);
     let told = evidence.is_some_and(|rules| rules.claims.iter().any(|claim| matches!(claim.from, EvidenceSource::Claim(_))));
@@ -324,7 +327,7 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
     }
     let is_whole = section.faults().borrow().len() == before;
     let (instances, own) = instances.into_iter().unzip();
-    Called { security: is_whole.then_some(Security::Department(departments)), instances, own }
+    Access { security: is_whole.then_some(Security::Department(departments)), instances, own }
 }
 
 /// A department that is known by its certificate has to be asked for one, by us or by a proxy before us.
@@ -376,16 +379,28 @@ fn policies(
     Some(Some(policies))
 }
 
-/// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's.
-fn hash(contract: &Contract, base_path: &str, adapter: &dyn Adapter, upstream: &UpstreamRules, answers: AnswerMode) -> [u8; 32] {
-    let mut addresses: Vec<String> = upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
-    addresses.sort_unstable();
-    let mut text = contract.hash().to_vec();
-    text.extend_from_slice(format!("{base_path}\n{adapter:?}\n{}\n{addresses:?}\n{answers:?}\n", upstream.place()).as_bytes());
-    if let Some(tls) = &upstream.tls {
-        text.extend_from_slice(tls.tls.identity());
-    }
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &text).as_ref());
-    hash
+/// Who is asked, for what, and how its answer is read and checked: whatever makes a kept answer another's. One for each upstream.
+fn hashes(
+    contract: &Contract,
+    base_path: &str,
+    adapter: &dyn Adapter,
+    answers: AnswerMode,
+    upstreams: &[Arc<UpstreamRules>],
+) -> Vec<[u8; 32]> {
+    let mut common = Context::new(&SHA256);
+    common.update(&contract.hash());
+    common.update(format!("{base_path}\n{adapter:?}\n{answers:?}\n").as_bytes());
+    let of = |upstream: &Arc<UpstreamRules>| {
+        let mut addresses: Vec<String> = upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
+        addresses.sort_unstable();
+        let mut context = common.clone();
+        context.update(format!("{}\n{addresses:?}\n", upstream.url).as_bytes());
+        if let Some(tls) = &upstream.tls {
+            context.update(tls.tls.identity());
+        }
+        let mut hash = [0; 32];
+        hash.copy_from_slice(context.finish().as_ref());
+        hash
+    };
+    upstreams.iter().map(of).collect()
 }

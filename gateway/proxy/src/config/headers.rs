@@ -4,6 +4,9 @@ use contract::Contract;
 use document::{Fault, Section};
 use http::header::{self, HeaderName};
 
+/// Where a department shows its key, and we ours to who asks for one.
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// Those that say how a message is to be read, where it goes, or who sends it.
 const RESERVED: [HeaderName; 24] = [
     header::AUTHORIZATION,
@@ -24,7 +27,7 @@ const RESERVED: [HeaderName; 24] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::FORWARDED,
-    HeaderName::from_static("x-api-key"),
+    API_KEY,
     HeaderName::from_static("varco-purpose"),
     HeaderName::from_static("dpop"),
     HeaderName::from_static("digest"),

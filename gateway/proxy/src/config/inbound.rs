@@ -4,12 +4,12 @@ use document::{Fault, Section};
 use exchange::Tenant;
 use trust::{Acceptance, Identifiers, Instances, Times};
 
-use super::eservice::{Called, Instance, Security};
-use super::upstream::Own;
+use super::eservice::{Access, Instance, Security};
+use super::upstream::InstanceUrl;
 use super::{Scope, TenantRules, identifier};
 
 /// Reads `security` and `instances`.
-pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
+pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Access {
     let words = section.texts("security");
     let acknowledged: Vec<&str> = section.texts("acknowledge").into_iter().map(|(word, _)| word).collect();
     let listed = section.section_list("instances");
@@ -34,14 +34,14 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
             );
         }
     }
-    let implicit = |security| Called {
+    let implicit = |security| Access {
         security,
-        instances: vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None, upstream: 0 }],
-        own: vec![Own::None],
+        instances: vec![Instance { tenant: scope.implicit.tenant.clone(), delegate: None, issuer: None }],
+        own: vec![InstanceUrl::Common],
     };
     let read = listed.iter().filter_map(|section| {
         // Read whatever else is wrong, so that it is not said to be unknown.
-        let own = Own::read(section);
+        let own = InstanceUrl::read(section);
         Some((instance(section, scope)?, own))
     });
     if word("open") || word("upstream") {
@@ -51,7 +51,7 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
             section.report(fault.hint("callers who prove nothing choose none: one e-service for each"));
         }
         let security = Some(if word("open") { Security::Open } else { Security::Upstream });
-        return if instances.is_empty() { implicit(security) } else { Called { security, instances, own } };
+        return if instances.is_empty() { implicit(security) } else { Access { security, instances, own } };
     }
     if !word("voucher") {
         let fault = Fault::error(section.place("security"), format!("`{}` needs `security`", section.name()));
@@ -75,7 +75,7 @@ pub(super) fn security(section: &Section<'_>, scope: &Scope<'_>) -> Called {
             None
         }
     });
-    Called { security, instances, own }
+    Access { security, instances, own }
 }
 
 /// One instance, and what a voucher must say to open it (absent without an environment).
@@ -101,7 +101,7 @@ fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Optio
     }
     let delegate = delegate_name.and_then(|name| delegate(section, name, &owner));
     let tenant = owner.tenant.clone();
-    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None, upstream: 0 }, None)) };
+    let Some(environment) = environment else { return Some((Instance { tenant, delegate, issuer: None }, None)) };
     let at = super::issuer::environment(section, environment, scope.issuers)?;
     if audiences.is_empty() {
         let fault = Fault::error(section.here(), format!("`{}` needs `audience`", section.name()));
@@ -110,7 +110,7 @@ fn instance(section: &Section<'_>, scope: &Scope<'_>) -> Option<(Instance, Optio
     let producer = producer.or(owner.producer);
     let issuer = scope.issuers[at].rules.issuer().clone();
     let acceptance = Acceptance { issuer, audiences, producer, eservice, descriptors, identifiers, times };
-    Some((Instance { tenant, delegate, issuer: Some(at), upstream: 0 }, Some(acceptance)))
+    Some((Instance { tenant, delegate, issuer: Some(at) }, Some(acceptance)))
 }
 
 /// Who acts for a tenant, if the tenant says so too.

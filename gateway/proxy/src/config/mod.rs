@@ -48,6 +48,7 @@ pub(crate) use credentials::fingerprint;
 pub use department::{Department, Departments, PurposeChoice};
 pub use eservice::{Definition, Durability, Instance, Security, StatusMode};
 pub use files::Files;
+pub use headers::API_KEY;
 pub use issuer::{IssuerConfig, KeySource, TokenServer};
 pub use limits::{LimitRules, PartyLimit};
 pub use listener::{ListenerLimits, ListenerRules};

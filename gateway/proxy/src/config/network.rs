@@ -12,10 +12,9 @@ use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 
-use super::addresses;
 use super::secret;
 use super::tls::CommonRoots;
-use crate::upstream::{Proxy, UpstreamRules};
+use crate::upstream::{Proxy, UpstreamRules, host_and_port};
 
 /// The proxy for what leaves the data centre, and whom every connection of ours believes.
 #[derive(Debug, Default)]
@@ -135,7 +134,7 @@ fn proxy(section: &Section<'_>, text: &str, authorization: Option<HeaderValue>) 
     if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
         return fault("a proxy is a host and a port");
     }
-    let Some((host, port)) = addresses::host_and_port(authority) else { return fault("its port is none") };
+    let Some((host, port)) = host_and_port(authority) else { return fault("its port is none") };
     Some(Proxy { host, port: port.unwrap_or(3128), authorization })
 }
 

@@ -1,6 +1,5 @@
-//! Where traces and metrics are told in OpenTelemetry's protocol.
+//! Where traces and metrics are exported in OpenTelemetry's protocol.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,27 +7,28 @@ use document::{Fault, Section};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::headers::is_reserved;
+use super::addresses::is_loopback;
+use super::headers::{API_KEY, is_reserved};
 use super::network::Network;
 use super::{secret, upstream};
 use crate::upstream::UpstreamRules;
 
-/// A collector of traces and metrics, told by OTLP over HTTP.
+/// A collector of traces and metrics, spoken to in OTLP over HTTP.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtlpRules {
     /// The collector; `/v1/traces` and `/v1/metrics` stand below its path.
     pub upstream: Arc<UpstreamRules>,
     /// What it is shown with every request, such as the key of a tenant there.
     pub headers: HeaderMap,
-    /// Which of the traces that begin here it is told.
+    /// Which of the traces that begin here are exported.
     pub sampling: Sampling,
-    /// How often it is told the metrics; `None`: never.
+    /// How often metrics are exported; `None`: never.
     pub metrics: Option<Duration>,
 }
 
 impl OtlpRules {
-    /// What is told, and how often. How the collector is reached and what it is shown may change while it is told.
-    pub fn told(&self) -> Option<Duration> {
+    /// What stays as it is until a restart. How the collector is reached and what it is shown may change.
+    pub fn fixed(&self) -> Option<Duration> {
         self.metrics
     }
 }
@@ -54,10 +54,10 @@ impl Sampling {
     }
 }
 
-/// How often metrics are told, where nothing is said: what OpenTelemetry's own exporters do.
+/// How often metrics are exported, where nothing is said: what OpenTelemetry's own exporters do.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// The least time between two tellings.
+/// The least time between two exports of metrics.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// Reads `otlp`.
@@ -71,21 +71,20 @@ pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<OtlpRules
         None => Some(EVERY),
     };
     if metrics.is_some_and(|every| every < LEAST) {
-        let fault = Fault::error(section.place("metrics_every"), "metrics are told every second at most");
+        let fault = Fault::error(section.place("metrics_every"), "metrics are exported every second at most");
         section.report(fault.hint("such as `60s`, or `never`"));
     }
     let headers = headers(&section);
     let upstream = network.out(upstream::of_url(&section, "url", url?, network)?);
-    if let Some(signal) = ["/v1/traces", "/v1/metrics"].into_iter().find(|path| upstream.base_path.trim_end_matches('/').ends_with(path)) {
+    if let Some(signal) = ["/v1/traces", "/v1/metrics"].into_iter().find(|path| upstream.url.path.trim_end_matches('/').ends_with(path)) {
         let fault = Fault::error(section.place("url"), format!("`{signal}` is appended to the URL, and stands in it already"));
         section.report(fault.hint("the collector's own address: such as `https://otel.example:4318`"));
     }
     let is_direct = upstream.proxy.is_none() || upstream.endpoints.iter().all(|endpoint| endpoint.direct);
-    let is_local = upstream.host.parse().map_or(upstream.host == "localhost", |address: IpAddr| address.is_loopback());
-    let is_near = is_direct && is_local;
+    let is_near = is_direct && is_loopback(&upstream.url.host);
     if upstream.tls.is_none() && !headers.is_empty() && !is_near {
         let fault = Fault::warning(section.place("url"), "what the collector is shown goes to it in the clear");
-        section.report(fault.hint("`https://`, or a collector on this machine that tells the next one"));
+        section.report(fault.hint("`https://`, or a collector on this machine that forwards to the next one"));
     }
     if cfg!(not(feature = "otlp")) {
         let fault = Fault::error(section.here(), "this `varco` was built without OTLP");
@@ -126,8 +125,6 @@ fn headers(section: &Section<'_>) -> HeaderMap {
     }
     headers
 }
-
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 #[cfg(test)]
 mod tests {

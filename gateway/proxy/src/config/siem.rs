@@ -4,9 +4,10 @@ use document::{Fault, Section};
 use http::Uri;
 use rustls_pki_types::ServerName;
 
-use super::addresses;
+use super::addresses::is_loopback;
 use super::network::Network;
 use super::tls::{self, UpstreamTls};
+use crate::upstream::host_and_port;
 
 /// A collector of security events, spoken to in syslog (RFC 5424) over TLS (RFC 5425).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct SiemRules {
 }
 
 impl SiemRules {
-    /// Who is told what. How the two prove themselves to each other may change: the next connection is made so.
-    pub fn told(&self) -> (&str, u16, SiemFormat, bool) {
+    /// What stays as it is until a restart. How the two prove themselves to each other may change: the next connection is made so.
+    pub fn fixed(&self) -> (&str, u16, SiemFormat, bool) {
         (&self.host, self.port, self.format, self.tls.is_some())
     }
 }
@@ -51,7 +52,7 @@ pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<SiemRules
         None
     };
     let uri = text.parse::<Uri>().ok();
-    let target = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, addresses::host_and_port(uri.authority()?)?)));
+    let target = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, host_and_port(uri.authority()?)?)));
     let Some((scheme, (host, port))) = target.filter(|_| !text.contains('@')) else {
         return fault("is no address of a collector", "such as `tls://siem.example:6514`");
     };
@@ -62,7 +63,7 @@ pub(super) fn compile(main: &Section<'_>, network: &Network) -> Option<SiemRules
             };
             Some(tls::client(Some(&section), network.roots(), None, name)?)
         }
-        "tcp" if host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()) => None,
+        "tcp" if is_loopback(&host) => None,
         "tcp" => return fault("would send records in the clear", "`tls://`; or `tcp://127.0.0.1:…`, to a forwarder on this machine"),
         _ => return fault("is not syslog over TLS", "such as `tls://siem.example:6514`"),
     };

@@ -1,124 +1,78 @@
 //! Upstreams: a URL, deadlines, the breaker, TLS.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use document::{Fault, Section};
-use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Uri};
 use rustls_pki_types::ServerName;
 
 use super::addresses;
 use super::network::Network;
 use super::tls::{self, UpstreamTls};
-use crate::upstream::{Balance, BreakerRules, EjectionRules, Endpoint, Protocol, UpstreamRules};
+use crate::upstream::{Balance, BreakerRules, EjectionRules, Endpoint, Protocol, UpstreamRules, UpstreamUrl};
 
-/// Where an upstream is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UpstreamUrl {
-    scheme: Scheme,
-    /// Host and port as written.
-    authority: Authority,
-    host_header: HeaderValue,
-    host: String,
-    port: u16,
-    /// The path, to which an adapter appends.
-    path: String,
-    /// The name that its certificate has to have; none of what is spoken to in the clear.
-    name: Option<ServerName<'static>>,
+/// Reads the URL of an upstream.
+fn read(section: &Section<'_>, key: &'static str, text: &str) -> Option<UpstreamUrl> {
+    UpstreamUrl::parse(text)
+        .and_then(|url| if url.is_secure() && server_name(&url).is_none() { Err("the host is no server name") } else { Ok(url) })
+        .map_err(|message| {
+            let fault = Fault::error(section.place(key), format!("`{}.{key}`: {message}", section.name()));
+            section.report(fault.hint("such as `https://host.example:8443/path`"));
+        })
+        .ok()
 }
 
-impl UpstreamUrl {
-    /// The same place, however it is written: a port that is usual need not be said.
-    fn is_at(&self, other: &Self) -> bool {
-        let place = |url: &'_ Self| (url.scheme.clone(), url.host.clone(), url.port, url.path.clone());
-        place(self) == place(other)
-    }
+/// The name that the certificate of an upstream has to have; none of what is spoken to in the clear.
+fn server_name(url: &UpstreamUrl) -> Option<ServerName<'static>> {
+    if url.is_secure() { ServerName::try_from(url.host.clone()).ok() } else { None }
+}
 
-    /// Reads one.
-    pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str) -> Option<Self> {
-        Self::parse(text)
-            .map_err(|message| {
-                let fault = Fault::error(section.place(key), format!("`{}.{key}`: {message}", section.name()));
-                section.report(fault.hint("such as `https://host.example:8443/path`"));
-            })
-            .ok()
+/// An upstream at this place, with defaults.
+fn defaults(url: &UpstreamUrl, protocol: Protocol, tls: Option<UpstreamTls>) -> UpstreamRules {
+    UpstreamRules {
+        url: url.clone(),
+        endpoints: endpoints(url),
+        balance: Balance::default(),
+        ejection: EjectionRules::default(),
+        checks: None,
+        tls,
+        proxy: None,
+        protocol,
+        connect_timeout: Duration::from_secs(5),
+        first_byte_timeout: Duration::from_secs(25),
+        total_timeout: Duration::from_secs(30),
+        idle: Duration::from_secs(50),
+        max_age: Duration::from_mins(10),
+        idle_connections: 64,
+        in_flight: 1024,
+        answer_bytes: 10 << 20,
+        inflate_ratio: 100,
+        attempts: 2,
+        breaker: BreakerRules::default(),
     }
+}
 
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let uri: Uri = text.parse().map_err(|_| "not a URL")?;
-        let (Some(scheme), Some(authority)) = (uri.scheme().cloned(), uri.authority().cloned()) else { return Err("not an absolute URL") };
-        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-            return Err("neither http nor https");
-        }
-        if authority.as_str().contains('@') {
-            return Err("a URL holds no credentials here");
-        }
-        if uri.query().is_some() {
-            return Err("a URL with a query cannot be extended");
-        }
-        let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| "its host is no header value")?;
-        let (host, port) = addresses::host_and_port(&authority).ok_or("its host or port is none")?;
-        let host = host.to_ascii_lowercase();
-        let is_secure = scheme == Scheme::HTTPS;
-        let name = is_secure.then(|| ServerName::try_from(host.clone()).map_err(|_| "the host is no server name")).transpose()?;
-        let port = port.unwrap_or(if is_secure { 443 } else { 80 });
-        Ok(Self { scheme, authority, host_header, host, port, path: uri.path().to_owned(), name })
-    }
-
-    /// An upstream at this place, with defaults.
-    fn rules(&self, protocol: Protocol, tls: Option<UpstreamTls>) -> UpstreamRules {
-        UpstreamRules {
-            scheme: self.scheme.clone(),
-            authority: self.authority.clone(),
-            host_header: self.host_header.clone(),
-            host: self.host.clone(),
-            port: self.port,
-            endpoints: vec![Endpoint { host: self.host.clone(), port: self.port, weight: 1, direct: false }],
-            balance: Balance::default(),
-            ejection: EjectionRules::default(),
-            checks: None,
-            base_path: self.path.clone(),
-            tls,
-            proxy: None,
-            protocol,
-            connect_timeout: Duration::from_secs(5),
-            first_byte_timeout: Duration::from_secs(25),
-            total_timeout: Duration::from_secs(30),
-            idle: Duration::from_secs(50),
-            max_age: Duration::from_mins(10),
-            idle_connections: 64,
-            in_flight: 1024,
-            answer_bytes: 10 << 20,
-            inflate_ratio: 100,
-            attempts: 2,
-            breaker: BreakerRules::default(),
-        }
-    }
-
-    /// The same upstream at this place.
-    fn instead(&self, of: &UpstreamRules, tls: Option<UpstreamTls>) -> UpstreamRules {
-        let Self { scheme, authority, host_header, host, port, path, .. } = self.clone();
-        let endpoints = vec![Endpoint { host: host.clone(), port, weight: 1, direct: false }];
-        UpstreamRules { scheme, authority, host_header, host, port, endpoints, base_path: path, tls, ..of.clone() }
-    }
+/// The one address of an upstream for which no others stand in.
+fn endpoints(url: &UpstreamUrl) -> Vec<Endpoint> {
+    vec![Endpoint { host: url.host.clone(), port: url.port, weight: 1, direct: false }]
 }
 
 /// Whether an instance has an upstream of its own.
-pub(super) enum Own {
+pub(super) enum InstanceUrl {
     /// It has the adapter's.
-    None,
+    Common,
     /// There.
-    At(UpstreamUrl),
+    Own(UpstreamUrl),
     /// It is written, and cannot be used.
     Faulty,
 }
 
-impl Own {
+impl InstanceUrl {
     /// Reads `url` of an instance or a consumer.
     pub(super) fn read(section: &Section<'_>) -> Self {
         match section.text("url") {
-            None => Self::None,
-            Some(text) => UpstreamUrl::read(section, "url", text).map_or(Self::Faulty, Self::At),
+            None => Self::Common,
+            Some(text) => read(section, "url", text).map_or(Self::Faulty, Self::Own),
         }
     }
 }
@@ -133,11 +87,11 @@ pub(super) struct Upstreams {
 }
 
 /// Reads the adapter's `url` and the e-service's `upstream` section. `own` is what its instances have.
-pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &[Own], network: &Network) -> Option<Upstreams> {
+pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &[InstanceUrl], network: &Network) -> Option<Upstreams> {
     // Of instances that could not be read nobody knows whether they have one.
-    let is_needed = own.is_empty() || own.iter().any(|own| matches!(own, Own::None));
+    let is_needed = own.is_empty() || own.iter().any(|own| matches!(own, InstanceUrl::Common));
     let text = if is_needed { adapter.required_text("url") } else { adapter.text("url") };
-    let common = text.and_then(|text| UpstreamUrl::read(adapter, "url", text));
+    let common = text.and_then(|text| read(adapter, "url", text));
     if !is_needed && common.is_some() {
         let fault = Fault::warning(adapter.place("url"), "every instance has a `url` of its own: nobody is sent here");
         adapter.report(fault.hint("take it out"));
@@ -148,7 +102,7 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &
     let tls = TlsOf::read(rules, protocol, &urls, network);
     // Where no place is known the rest is read all the same, so that what is wrong in it is said too.
     let nowhere = UpstreamUrl::parse("http://localhost").ok()?;
-    let mut upstream = urls.first().map_or(&nowhere, |first| first).rules(protocol, None);
+    let mut upstream = defaults(urls.first().map_or(&nowhere, |first| first), protocol, None);
     if let Some(rules) = rules {
         limits(&mut upstream, rules);
         if urls.len() > 1 && rules.node("addresses").is_some() {
@@ -157,26 +111,31 @@ pub(super) fn compile(adapter: &Section<'_>, rules: Option<&Section<'_>>, own: &
         }
     }
     let (tls, (first, others)) = (tls?, urls.split_first()?);
-    let others: Vec<_> = others.iter().map(|url| url.instead(&upstream, tls.towards(url))).collect();
-    upstream.tls = tls.towards(first);
-    Some(Upstreams { list: std::iter::once(upstream).chain(others).collect(), of_instances })
+    let mut list = vec![UpstreamRules { tls: tls.towards(first), ..upstream.clone() }];
+    list.extend(others.iter().map(|url| UpstreamRules {
+        url: (*url).clone(),
+        endpoints: endpoints(url),
+        tls: tls.towards(url),
+        ..upstream.clone()
+    }));
+    Some(Upstreams { list, of_instances })
 }
 
 /// The places where upstreams are, each once, and which of them each instance's is. `None` where one has none.
-fn places<'a>(own: &'a [Own], common: Option<&'a UpstreamUrl>) -> Option<(Vec<&'a UpstreamUrl>, Vec<usize>)> {
-    let (mut urls, mut of_instances) = (Vec::<&UpstreamUrl>::new(), Vec::new());
-    for own in own {
+fn places<'a>(own: &'a [InstanceUrl], common: Option<&'a UpstreamUrl>) -> Option<(Vec<&'a UpstreamUrl>, Vec<usize>)> {
+    let (mut urls, mut known) = (Vec::new(), HashMap::new());
+    let of_instances = own.iter().map(|own| {
         let url = match own {
-            Own::At(url) => url,
-            Own::None => common?,
-            Own::Faulty => return None,
+            InstanceUrl::Own(url) => url,
+            InstanceUrl::Common => common?,
+            InstanceUrl::Faulty => return None,
         };
-        let at = urls.iter().position(|known| known.is_at(url)).unwrap_or(urls.len());
-        if at == urls.len() {
+        Some(*known.entry(url.place()).or_insert_with(|| {
             urls.push(url);
-        }
-        of_instances.push(at);
-    }
+            urls.len() - 1
+        }))
+    });
+    let of_instances = of_instances.collect::<Option<_>>()?;
     Some((urls, of_instances))
 }
 
@@ -202,7 +161,7 @@ impl TlsOf {
             },
         };
         let alpn: &[u8] = if protocol == Protocol::Http2 { b"h2" } else { b"http/1.1" };
-        let made = match urls.iter().find_map(|url| url.name.clone()) {
+        let made = match urls.iter().find_map(|url| server_name(url)) {
             Some(first) => Some(tls::client(section.as_ref(), network.roots(), Some(alpn), first)?),
             None => None,
         };
@@ -210,7 +169,7 @@ impl TlsOf {
     }
 
     fn towards(&self, url: &UpstreamUrl) -> Option<UpstreamTls> {
-        let (made, own) = (self.made.as_ref()?, url.name.clone()?);
+        let (made, own) = (self.made.as_ref()?, server_name(url)?);
         Some(UpstreamTls { name: self.name.clone().unwrap_or(own), ..made.clone() })
     }
 }
@@ -241,36 +200,10 @@ fn limits(upstream: &mut UpstreamRules, rules: &Section<'_>) {
 /// An upstream of a URL alone, with defaults: for key sets, token servers, collectors.
 pub(super) fn of_url(section: &Section<'_>, key: &'static str, url: &str, network: &Network) -> Option<UpstreamRules> {
     let tls_section = section.section("tls");
-    let url = UpstreamUrl::read(section, key, url)?;
-    let tls = match url.name.clone() {
+    let url = read(section, key, url)?;
+    let tls = match server_name(&url) {
         Some(name) => Some(tls::client(tls_section.as_ref(), network.roots(), Some(b"http/1.1"), name)?),
         None => None,
     };
-    Some(url.rules(Protocol::Http1, tls))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whoever is at one place shares its breaker; and nobody else does.
-    #[test]
-    fn a_place_is_one_however_it_is_written() {
-        let url = |text: &str| UpstreamUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        for (one, other, same) in [
-            ("http://hub.example/a", "http://hub.example/a", true),
-            ("http://hub.example/a", "HTTP://HUB.example:80/a", true),
-            ("https://hub.example", "https://hub.example:443/", true),
-            ("http://[::1]:8080/a", "http://[::1]:8080/a", true),
-            ("http://hub.example/a", "http://hub.example/b", false),
-            ("http://hub.example/a", "http://hub.example/a/", false),
-            ("http://hub.example/a", "http://hub.example:8080/a", false),
-            ("http://hub.example:443/a", "https://hub.example:443/a", false),
-        ] {
-            let (one, other) = (url(one), url(other));
-            assert_eq!(one.is_at(&other), same, "{one:?} {other:?}");
-            let place = |url: &UpstreamUrl| url.rules(Protocol::Http1, None).place();
-            assert_eq!(place(&one) == place(&other), same, "{one:?} {other:?}");
-        }
-    }
+    Some(defaults(&url, Protocol::Http1, tls))
 }

@@ -210,7 +210,7 @@ impl Exchange {
     /// The upstream of whom the exchange is in the name of, likewise.
     pub fn upstream(&self) -> &Upstream {
         let service = self.service();
-        &service.upstreams[service.definition.instances[self.authenticated().instance].upstream]
+        &service.upstreams[service.definition.instance_upstreams[self.authenticated().instance]]
     }
 
     /// What the provider is shown, the last of it: of outbound exchanges, once all of it is in the request.

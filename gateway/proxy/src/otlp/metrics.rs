@@ -11,12 +11,12 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use super::{nanos, scope, text};
-use crate::metrics::{Point, Reading};
+use crate::metrics::{MetricFamily, Sample};
 
-/// What a collector is told of the metrics, which have been counted since `began`; but for those of an e-service that a reload took out and
+/// What is exported of the metrics, which have been counted since `began`; but for those of an e-service that a reload took out and
 /// another brought back, which begin anew under the same beginning.
-pub(super) fn request(resource: &Resource, readings: &[Reading], began: Timestamp, now: Timestamp) -> ExportMetricsServiceRequest {
-    let metrics = readings.iter().filter_map(|reading| metric(reading, Period { began: nanos(began), now: nanos(now) })).collect();
+pub(super) fn request(resource: &Resource, families: &[MetricFamily], began: Timestamp, now: Timestamp) -> ExportMetricsServiceRequest {
+    let metrics = families.iter().filter_map(|family| metric(family, Period { began: nanos(began), now: nanos(now) })).collect();
     let scope_metrics = vec![ScopeMetrics { scope: scope(), metrics, ..ScopeMetrics::default() }];
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics { resource: Some(resource.clone()), scope_metrics, ..ResourceMetrics::default() }],
@@ -30,42 +30,42 @@ struct Period {
     now: u64,
 }
 
-/// A reading, as far as there is anything in it.
-fn metric(reading: &Reading, period: Period) -> Option<Metric> {
+/// A metric, as far as there is anything in it.
+fn metric(family: &MetricFamily, period: Period) -> Option<Metric> {
     let cumulative = AggregationTemporality::Cumulative.into();
-    let data = match reading.kind.as_str() {
-        "counter" => Data::Sum(Sum { data_points: numbers(reading, period), aggregation_temporality: cumulative, is_monotonic: true }),
-        "gauge" => Data::Gauge(Gauge { data_points: numbers(reading, Period { began: 0, ..period }) }),
-        "histogram" => Data::Histogram(Histogram { data_points: histograms(reading, period), aggregation_temporality: cumulative }),
+    let data = match family.kind.as_str() {
+        "counter" => Data::Sum(Sum { data_points: numbers(family, period), aggregation_temporality: cumulative, is_monotonic: true }),
+        "gauge" => Data::Gauge(Gauge { data_points: numbers(family, Period { began: 0, ..period }) }),
+        "histogram" => Data::Histogram(Histogram { data_points: histograms(family, period), aggregation_temporality: cumulative }),
         _ => return None,
     };
-    let unit = if reading.name.ends_with("_seconds") {
+    let unit = if family.name.ends_with("_seconds") {
         "s"
-    } else if reading.name.ends_with("_bytes") {
+    } else if family.name.ends_with("_bytes") {
         "By"
     } else {
         ""
     };
-    let (name, description) = (reading.name.clone(), reading.help.clone());
-    (!reading.points.is_empty()).then(|| Metric { name, description, unit: unit.into(), data: Some(data), ..Metric::default() })
+    let (name, description) = (family.name.clone(), family.help.clone());
+    (!family.samples.is_empty()).then(|| Metric { name, description, unit: unit.into(), data: Some(data), ..Metric::default() })
 }
 
-fn numbers(reading: &Reading, period: Period) -> Vec<NumberDataPoint> {
-    let number = |point: &Point| NumberDataPoint {
-        attributes: attributes(point),
+fn numbers(family: &MetricFamily, period: Period) -> Vec<NumberDataPoint> {
+    let number = |sample: &Sample| NumberDataPoint {
+        attributes: attributes(sample),
         start_time_unix_nano: period.began,
         time_unix_nano: period.now,
-        value: Some(Value::AsDouble(point.value)),
+        value: Some(Value::AsDouble(sample.value)),
         ..NumberDataPoint::default()
     };
-    reading.points.iter().map(number).collect()
+    family.samples.iter().map(number).collect()
 }
 
 /// The text counts what took *at most* so long, one line a bound; the protocol what fell between two bounds.
-fn histograms(reading: &Reading, period: Period) -> Vec<HistogramDataPoint> {
+fn histograms(family: &MetricFamily, period: Period) -> Vec<HistogramDataPoint> {
     let mut found: Vec<HistogramDataPoint> = Vec::new();
-    for point in &reading.points {
-        let attributes = attributes(point);
+    for sample in &family.samples {
+        let attributes = attributes(sample);
         if found.last().is_none_or(|last| last.attributes != attributes) {
             found.push(HistogramDataPoint {
                 attributes,
@@ -75,14 +75,14 @@ fn histograms(reading: &Reading, period: Period) -> Vec<HistogramDataPoint> {
             });
         }
         let Some(histogram) = found.last_mut() else { continue };
-        match point.name.strip_prefix(reading.name.as_str()) {
-            Some("_sum") => histogram.sum = Some(point.value),
-            Some("_count") => histogram.count = point.value as u64,
+        match sample.name.strip_prefix(family.name.as_str()) {
+            Some("_sum") => histogram.sum = Some(sample.value),
+            Some("_count") => histogram.count = sample.value as u64,
             Some("_bucket") => {
                 let below: u64 = histogram.bucket_counts.iter().sum();
-                histogram.bucket_counts.push((point.value as u64).saturating_sub(below));
+                histogram.bucket_counts.push((sample.value as u64).saturating_sub(below));
                 // The last bucket has no bound.
-                histogram.explicit_bounds.extend(point.label(BOUND).parse().ok().filter(|bound: &f64| bound.is_finite()));
+                histogram.explicit_bounds.extend(sample.label(BOUND).parse().ok().filter(|bound: &f64| bound.is_finite()));
             }
             _ => {}
         }
@@ -93,24 +93,24 @@ fn histograms(reading: &Reading, period: Period) -> Vec<HistogramDataPoint> {
 /// The label that says how long at most.
 const BOUND: &str = "le";
 
-fn attributes(point: &Point) -> Vec<KeyValue> {
-    point.labels.iter().filter(|(name, _)| name != BOUND).map(|(name, value)| text(name, value)).collect()
+fn attributes(sample: &Sample) -> Vec<KeyValue> {
+    sample.labels.iter().filter(|(name, _)| name != BOUND).map(|(name, value)| text(name, value)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::readings;
+    use crate::metrics::families;
 
-    fn told(exposition: &str) -> Vec<Metric> {
+    fn exported(exposition: &str) -> Vec<Metric> {
         let at = Timestamp::from_seconds;
-        let request = request(&Resource::default(), &readings(exposition), at(1), at(2));
+        let request = request(&Resource::default(), &families(exposition), at(1), at(2));
         request.resource_metrics.into_iter().flat_map(|of| of.scope_metrics).flat_map(|of| of.metrics).collect()
     }
 
     #[test]
     fn a_histogram_is_told_between_its_bounds() {
-        let found = told(
+        let found = exported(
             "# HELP t_seconds Times.\n# TYPE t_seconds histogram\n\
              t_seconds_sum{s=\"a\"} 4.5\nt_seconds_count{s=\"a\"} 6\n\
              t_seconds_bucket{le=\"0.1\",s=\"a\"} 1\nt_seconds_bucket{le=\"2.0\",s=\"a\"} 4\nt_seconds_bucket{le=\"+Inf\",s=\"a\"} 6\n\
@@ -129,13 +129,14 @@ mod tests {
 
     #[test]
     fn counters_and_gauges_are_told_and_what_is_empty_is_not() {
-        let found =
-            told("# TYPE c counter\nc_total{x=\"1\"} 3\n# TYPE q_bytes gauge\nq_bytes 7\n# TYPE e counter\n# TYPE i info\ni 1\n# EOF\n");
+        let found = exported(
+            "# TYPE c counter\nc_total{x=\"1\"} 3\n# TYPE q_bytes gauge\nq_bytes 7\n# TYPE e counter\n# TYPE i info\ni 1\n# EOF\n",
+        );
         let [counter, gauge] = found.as_slice() else { panic!("two metrics: {found:?}") };
         let Some(Data::Sum(sum)) = &counter.data else { panic!("a sum: {counter:?}") };
         assert!(sum.is_monotonic && sum.aggregation_temporality == AggregationTemporality::Cumulative as i32);
-        let [point] = sum.data_points.as_slice() else { panic!("one point: {sum:?}") };
-        assert_eq!((&point.attributes, point.value), (&vec![text("x", "1")], Some(Value::AsDouble(3.0))));
+        let [sample] = sum.data_points.as_slice() else { panic!("one sample: {sum:?}") };
+        assert_eq!((&sample.attributes, sample.value), (&vec![text("x", "1")], Some(Value::AsDouble(3.0))));
         let Some(Data::Gauge(of)) = &gauge.data else { panic!("a gauge: {gauge:?}") };
         assert_eq!((counter.name.as_str(), gauge.unit.as_str(), of.data_points[0].value), ("c", "By", Some(Value::AsDouble(7.0))));
     }

@@ -1,7 +1,7 @@
-//! Exchanges and metrics are told to a collector in OpenTelemetry's protocol (OTLP 1.x over HTTP, protobuf).
+//! Exchanges and metrics are exported to a collector in OpenTelemetry's protocol (OTLP 1.x over HTTP, protobuf).
 //!
 //! No exchange waits for it and nothing of it is kept: what there is no room for while the collector is away is dropped and counted. The
-//! record of an exchange is in the audit log, this is a picture of it. What is told is names from the configuration and words of
+//! record of an exchange is in the audit log, this is a picture of it. What is exported is names from the configuration and words of
 //! ours: no path, no address, nothing that a caller sent but the ids of its trace.
 
 mod collector;
@@ -32,21 +32,21 @@ use crate::metrics::SpanMetrics;
 use crate::reload::Reloader;
 use crate::stage::record::is_refused_stranger;
 use crate::state::State;
-use collector::{Collector, NotTold};
+use collector::{Collector, ExportError};
 use trace::Ended;
 
-/// How many exchanges may wait to be told: at 2,000 a second those of two seconds.
+/// How many exchanges may wait to be exported: at 2,000 a second those of two seconds.
 const QUEUE: usize = 4096;
-/// How many are told at once.
+/// How many are exported at once.
 const BATCH: usize = 512;
 /// How long the first of a batch waits for others.
-const GATHER: Duration = Duration::from_secs(1);
-/// How long it is waited before a batch is told again, at first and at most.
-const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// How often a batch is told at most; what has happened since is worth more.
-const TRIES: u32 = 10;
-/// How long the end of the process waits for what is still to be told.
-const LAST: Duration = Duration::from_secs(3);
+const BATCH_DELAY: Duration = Duration::from_secs(1);
+/// How long it is waited before a batch is sent again, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How often a batch is sent at most; what has happened since is worth more.
+const MAX_ATTEMPTS: u32 = 10;
+/// How long the end of the process waits for what is still to be exported.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Takes exchanges that have ended.
 pub(crate) struct Spans {
@@ -55,7 +55,7 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// One more has ended. It is told if its caller, or the sampling here, wants that; a stranger who was refused can want nothing.
+    /// One more has ended. It is exported if its caller, or the sampling here, wants that; a stranger who was refused can want nothing.
     pub(crate) fn ended(&self, exchange: &Exchange, status: StatusCode, outcome: Outcome) {
         let is_wanted = exchange.trace.flags & 1 == 1 && !(exchange.parent.is_some() && is_refused_stranger(exchange));
         if is_wanted && self.queue.try_send(Ended::of(exchange, status, outcome)).is_err() {
@@ -64,45 +64,45 @@ impl Spans {
     }
 }
 
-/// What tells a collector: tasks of the control thread.
-pub(crate) struct Telling {
+/// What exports: tasks of the control thread.
+pub(crate) struct Exporters {
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
 }
 
-/// Begins to tell, from now on. Called on the control thread.
-pub(crate) fn begin(rules: &OtlpRules, state: &Arc<State>, reloader: &Arc<Reloader>) -> Telling {
+/// Begins to export, from now on. Called on the control thread.
+pub(crate) fn begin(rules: &OtlpRules, state: &Arc<State>, reloader: &Arc<Reloader>) -> Exporters {
     let stop = CancellationToken::new();
     let (queue, ended) = mpsc::channel(QUEUE);
     let metrics = state.metrics.spans();
     let _ = state.spans.set(Spans { queue, metrics: metrics.clone() });
-    let teller = Arc::new(Teller {
+    let exporter = Arc::new(Exporter {
         collector: Mutex::new(Arc::new(Collector::new(rules))),
         resource: resource(&reloader.current().configuration),
         reloader: reloader.clone(),
         state: state.clone(),
         stop: stop.clone(),
     });
-    let mut tasks = vec![tokio::spawn(teller.clone().traces(ended, metrics))];
-    tasks.extend(rules.metrics.map(|every| tokio::spawn(teller.measurements(every))));
-    Telling { tasks, stop }
+    let mut tasks = vec![tokio::spawn(exporter.clone().traces(ended, metrics))];
+    tasks.extend(rules.metrics.map(|every| tokio::spawn(exporter.metrics(every))));
+    Exporters { tasks, stop }
 }
 
-impl Telling {
-    /// Tells what is left, if the collector takes it soon.
-    pub(crate) async fn end(self) {
+impl Exporters {
+    /// Exports what is left, if the collector takes it soon.
+    pub(crate) async fn shut_down(self) {
         self.stop.cancel();
-        let until = Instant::now() + LAST;
+        let until = Instant::now() + SHUTDOWN_TIMEOUT;
         for task in self.tasks {
             if timeout_at(until, task).await.is_err() {
-                tracing::warn!("the collector does not take the last that it is to be told: it is left at that");
+                tracing::warn!("the collector does not take the last exchanges and metrics: it is left at that");
             }
         }
     }
 }
 
-/// Who tells, and whom.
-struct Teller {
+/// Exports to one collector.
+struct Exporter {
     collector: Mutex<Arc<Collector>>,
     resource: Resource,
     reloader: Arc<Reloader>,
@@ -110,7 +110,7 @@ struct Teller {
     stop: CancellationToken,
 }
 
-impl Teller {
+impl Exporter {
     /// The collector as it is configured now: a reload may have brought another key, certificate or proxy.
     fn collector(&self) -> Arc<Collector> {
         let mut collector = self.collector.lock();
@@ -124,42 +124,42 @@ impl Teller {
 
     async fn traces(self: Arc<Self>, mut ended: mpsc::Receiver<Ended>, metrics: SpanMetrics) {
         let mut batch = Vec::with_capacity(BATCH);
-        while gather(&mut ended, &mut batch, &self.stop).await {
+        while next_batch(&mut ended, &mut batch, &self.stop).await {
             let many = batch.len() as u64;
             let message = trace::request(&self.resource, batch.drain(..)).encode_to_vec();
-            match self.persist(message.into()).await {
+            match self.export_spans(message.into()).await {
                 Ok(answer) => {
                     let partial = ExportTraceServiceResponse::decode(&*answer).ok().and_then(|answer| answer.partial_success);
                     note_partial("spans", partial.map(|partial| (partial.rejected_spans, partial.error_message)));
-                    metrics.told.inc_by(many);
+                    metrics.exported.inc_by(many);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, exchanges = many, "the collector of traces could not be told");
+                    tracing::warn!(%error, exchanges = many, "exchanges could not be exported to the collector");
                     metrics.dropped.inc_by(many);
                 }
             }
         }
     }
 
-    /// Tells, again and again for a while where the collector asks for that or cannot be reached.
-    async fn persist(&self, message: Bytes) -> Result<Bytes, NotTold> {
-        let mut wait = WAITS.0;
-        for _ in 1..TRIES {
-            if let Some(until) = self.collector().alone_until() {
+    /// Sends spans, again and again for a while where the collector asks for that or cannot be reached.
+    async fn export_spans(&self, message: Bytes) -> Result<Bytes, ExportError> {
+        let mut wait = BACKOFF.0;
+        for _ in 1..MAX_ATTEMPTS {
+            if let Some(until) = self.collector().throttled_until() {
                 sleep_until(until.into()).await;
             }
-            let after = match self.collector().tell("/v1/traces", message.clone()).await {
-                Err(NotTold::Later { after, .. }) => after.unwrap_or_default(),
+            let after = match self.collector().export("/v1/traces", message.clone()).await {
+                Err(ExportError::Retryable { after, .. }) => after.unwrap_or_default(),
                 result => return result,
             };
             sleep(after.max(wait) + jitter()).await;
-            wait = (wait * 2).min(WAITS.1);
+            wait = (wait * 2).min(BACKOFF.1);
         }
-        self.collector().tell("/v1/traces", message).await
+        self.collector().export("/v1/traces", message).await
     }
 
-    /// Tells the metrics every so often, and once more at the end. They count from the start, so what was missed is in what comes next.
-    async fn measurements(self: Arc<Self>, every: Duration) {
+    /// Sends the metrics every so often, and once more at the end. They count from the start, so what was missed is in what comes next.
+    async fn metrics(self: Arc<Self>, every: Duration) {
         let began = clock::now();
         loop {
             let is_last = tokio::select! {
@@ -167,17 +167,17 @@ impl Teller {
                 () = self.stop.cancelled() => true,
             };
             let collector = self.collector();
-            if collector.alone_until().is_some() && !is_last {
+            if collector.throttled_until().is_some() && !is_last {
                 continue;
             }
-            let readings = crate::metrics::readings(&self.state.metrics_text(&self.reloader.current()));
-            let message = metrics::request(&self.resource, &readings, began, clock::now()).encode_to_vec();
-            match collector.tell("/v1/metrics", message.into()).await {
+            let families = crate::metrics::families(&self.state.metrics_text(&self.reloader.current()));
+            let message = metrics::request(&self.resource, &families, began, clock::now()).encode_to_vec();
+            match collector.export("/v1/metrics", message.into()).await {
                 Ok(answer) => {
                     let partial = ExportMetricsServiceResponse::decode(&*answer).ok().and_then(|answer| answer.partial_success);
                     note_partial("numbers", partial.map(|partial| (partial.rejected_data_points, partial.error_message)));
                 }
-                Err(error) => tracing::warn!(%error, "the collector of metrics could not be told"),
+                Err(error) => tracing::warn!(%error, "metrics could not be exported to the collector"),
             }
             if is_last {
                 return;
@@ -190,7 +190,7 @@ impl Teller {
 fn note_partial(what: &str, partial: Option<(i64, String)>) {
     if let Some((refused, said)) = partial.filter(|(refused, said)| *refused > 0 || !said.is_empty()) {
         let said: String = said.chars().take(200).collect();
-        tracing::warn!(refused, what, ?said, "the collector did not take all that it was told");
+        tracing::warn!(refused, what, ?said, "the collector did not take all that it was sent");
     }
 }
 
@@ -202,18 +202,18 @@ fn jitter() -> Duration {
 }
 
 /// Waits for exchanges; `false` when there will be no more.
-async fn gather(ended: &mut mpsc::Receiver<Ended>, batch: &mut Vec<Ended>, stop: &CancellationToken) -> bool {
+async fn next_batch(ended: &mut mpsc::Receiver<Ended>, batch: &mut Vec<Ended>, stop: &CancellationToken) -> bool {
     tokio::select! {
         more = ended.recv_many(batch, BATCH) => if more == 0 {
             return false;
         },
         () = stop.cancelled(), if !ended.is_closed() => {
-            // What is in the queue already is still told.
+            // What is in the queue already is still exported.
             ended.close();
             return ended.recv_many(batch, BATCH).await > 0;
         }
     }
-    let until = Instant::now() + GATHER;
+    let until = Instant::now() + BATCH_DELAY;
     while batch.len() < BATCH {
         let more = tokio::select! {
             more = timeout_at(until, ended.recv_many(batch, BATCH - batch.len())) => more,
@@ -226,7 +226,7 @@ async fn gather(ended: &mut mpsc::Receiver<Ended>, batch: &mut Vec<Ended>, stop:
     true
 }
 
-/// Who tells (OpenTelemetry's semantic conventions, `service.*`).
+/// Who exports (OpenTelemetry's semantic conventions, `service.*`).
 fn resource(configuration: &Configuration) -> Resource {
     let attributes = vec![
         text("service.name", "varco"),

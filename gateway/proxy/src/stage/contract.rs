@@ -15,6 +15,7 @@ use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, RequestBody, Response, ResponseBody};
 use crate::rejection::{AnswerError, Rejection};
 use crate::service::EService;
+use crate::upstream::number;
 
 /// Holds the call against the operation.
 pub fn contract_request(mut request: Request) -> Checked {
@@ -115,7 +116,7 @@ fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, headers: &He
     match verdict {
         AnswerVerdict::Pass | AnswerVerdict::PassWithDrift => Ok(()),
         AnswerVerdict::ReplaceWithProblem { status } => {
-            let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let retry_after = number(headers, &RETRY_AFTER);
             Err(AnswerError::Error { status: status.as_u16(), drift, retry_after }.into())
         }
         AnswerVerdict::BadGateway => Err(AnswerError::Invalid { cause: drift.unwrap_or_default() }.into()),

@@ -7,8 +7,8 @@ use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
 use super::voucher::{EVIDENCE, SIGNATURE};
 use crate::config::{
-    ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CASE, LONGEST_CHANNEL, LONGEST_TOLD,
-    Security, TextSource, is_plain,
+    API_KEY, ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CASE, LONGEST_CHANNEL,
+    LONGEST_TOLD, Security, TextSource, is_plain,
 };
 use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;
@@ -16,8 +16,6 @@ use crate::origin::Certificate;
 use crate::rejection::{DepartmentError, EvidenceError, Rejection};
 use crate::service::{BoundDepartment, BoundPortal, BoundPurpose, EService};
 
-/// Where a department shows its key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Where a department that may call for several purposes says for which.
 const PURPOSE: HeaderName = HeaderName::from_static("varco-purpose");
 /// What else a department could show under our voucher, as if it were ours.

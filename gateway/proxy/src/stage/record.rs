@@ -284,8 +284,7 @@ fn count(exchange: &Exchange, outcome: Outcome) {
         // The cause may name what an upstream is or did; it goes to the log and never to the caller.
         match refusal.outcome {
             Outcome::Failed => {
-                let upstream = exchange.caller.get().map(|_| exchange.upstream().rules.place());
-                let upstream = upstream.as_deref().unwrap_or_default();
+                let upstream = exchange.caller.get().map(|_| tracing::field::display(&exchange.upstream().rules.url));
                 tracing::warn!(exchange = %exchange.id, stage = refusal.stage.name(), kind = %refusal.kind, cause = %refusal.cause, upstream, "exchange failed");
             }
             _ => {

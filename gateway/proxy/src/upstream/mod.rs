@@ -13,11 +13,14 @@ mod pool;
 mod pool_key;
 mod request;
 mod rules;
+mod url;
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
+use http::{HeaderMap, HeaderName};
 use hyper::body::Incoming;
 
 use crate::body::{BodyError, UpstreamRequestBody, UpstreamStream};
@@ -34,6 +37,7 @@ pub use pool_key::PoolKey;
 use request::Again;
 pub use request::{Outgoing, OutgoingBody, Renewal};
 pub use rules::{Protocol, Proxy, UpstreamRules};
+pub use url::{UpstreamUrl, host_and_port};
 
 /// What is counted of an upstream over all workers; it outlives a reload.
 #[derive(Debug, Default)]
@@ -59,6 +63,11 @@ pub struct Upstream {
     pub state: Arc<UpstreamState>,
     /// Its addresses, with their connections.
     pub addresses: Arc<[Address]>,
+}
+
+/// A header of an answer that holds a number, such as `Retry-After` in seconds (RFC 9110 §10.2.3); a date there is none.
+pub fn number<N: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Option<N> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Why an upstream gave no answer.

@@ -42,15 +42,14 @@ impl PoolKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::UpstreamUrl;
 
     #[test]
     fn only_plain_http1_that_carries_nobodys_credentials_is_shared() {
         let key = |name: &str, rules: &UpstreamRules, credentials| PoolKey::new(&Arc::from(name), rules, &rules.endpoints[0], credentials);
         let (plain, http2) = (UpstreamRules::for_tests(), UpstreamRules { protocol: Protocol::Http2, ..UpstreamRules::for_tests() });
-        assert_eq!(
-            key("a", &plain, false),
-            key("b", &UpstreamRules { attempts: 9, base_path: "/b".into(), ..UpstreamRules::for_tests() }, false)
-        );
+        let elsewhere = UpstreamUrl { path: "/b".into(), ..plain.url.clone() };
+        assert_eq!(key("a", &plain, false), key("b", &UpstreamRules { attempts: 9, url: elsewhere, ..UpstreamRules::for_tests() }, false));
         let at_port_81 =
             UpstreamRules { endpoints: vec![Endpoint { port: 81, ..plain.endpoints[0].clone() }], ..UpstreamRules::for_tests() };
         assert_ne!(key("a", &plain, false), key("b", &at_port_81, false));

@@ -56,7 +56,7 @@ impl Outgoing {
     pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
         let Self { method, path_and_query, mut headers, body, repeatable: _, renewal: _ } = self;
         headers.remove(CONTENT_LENGTH);
-        let target = match (path_and_query.as_str(), rules.base_path.as_str()) {
+        let target = match (path_and_query.as_str(), rules.url.path.as_str()) {
             ("", "") => "/".to_owned(),
             ("", base) => base.to_owned(),
             (_, "" | "/") => path_and_query,
@@ -65,7 +65,7 @@ impl Outgoing {
         // Another host than the URL's is an adapter's to choose.
         let authority = match rules.protocol {
             Protocol::Http1 => {
-                headers.entry(HOST).or_insert_with(|| rules.host_header.clone());
+                headers.entry(HOST).or_insert_with(|| rules.url.host_header.clone());
                 None
             }
             Protocol::Http2 => headers.remove(HOST).and_then(|host| Authority::from_maybe_shared(Bytes::from_owner(host)).ok()),
@@ -86,8 +86,8 @@ fn uri(target: Bytes, authority: Option<Authority>, rules: &UpstreamRules) -> Re
     let no_path = || UpstreamError::Protocol("the target is no path".into());
     let mut uri = http::uri::Parts::default();
     if rules.protocol == Protocol::Http2 {
-        uri.scheme = Some(rules.scheme.clone());
-        uri.authority = Some(authority.unwrap_or_else(|| rules.authority.clone()));
+        uri.scheme = Some(rules.url.scheme.clone());
+        uri.authority = Some(authority.unwrap_or_else(|| rules.url.authority.clone()));
     }
     uri.path_and_query = Some(PathAndQuery::from_maybe_shared(target).map_err(|_| no_path())?);
     Uri::from_parts(uri).map_err(|_| no_path())

@@ -4,18 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::uri::{Authority, Scheme};
 
-use super::{Balance, BreakerRules, CheckRules, EjectionRules, Endpoint};
+use super::{Balance, BreakerRules, CheckRules, EjectionRules, Endpoint, UpstreamUrl};
 use crate::config::UpstreamTls;
-
-impl UpstreamRules {
-    /// Where it is, written in one way.
-    pub fn place(&self) -> String {
-        let Self { scheme, host, port, base_path, .. } = self;
-        format!("{scheme}://{host}:{port}{base_path}")
-    }
-}
 
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,16 +31,8 @@ pub struct Proxy {
 /// An upstream as configured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamRules {
-    /// `http` or `https`.
-    pub scheme: Scheme,
-    /// Host and port as in the URL.
-    pub authority: Authority,
-    /// The same as the `Host` header.
-    pub host_header: HeaderValue,
-    /// The host of the URL.
-    pub host: String,
-    /// The port of the URL.
-    pub port: u16,
+    /// Where it is.
+    pub url: UpstreamUrl,
     /// Where connections are made to: the URL's host and port, or those that stand in for them.
     pub endpoints: Vec<Endpoint>,
     /// How one of several is chosen.
@@ -58,8 +41,6 @@ pub struct UpstreamRules {
     pub ejection: EjectionRules,
     /// How they are asked whether they live.
     pub checks: Option<CheckRules>,
-    /// The path of the URL; what an adapter asks for is appended to it.
-    pub base_path: String,
     /// TLS, for `https`.
     pub tls: Option<UpstreamTls>,
     /// The HTTP proxy that it is reached through.
@@ -95,17 +76,13 @@ impl UpstreamRules {
     /// An upstream that is never asked.
     pub(crate) fn for_tests() -> Self {
         let forever = Duration::from_hours(1);
+        let url = UpstreamUrl::parse("http://anagrafe.example").expect("a URL");
         Self {
-            scheme: Scheme::HTTP,
-            authority: Authority::from_static("anagrafe.example"),
-            host_header: HeaderValue::from_static("anagrafe.example"),
-            host: "anagrafe.example".into(),
-            port: 80,
-            endpoints: vec![Endpoint { host: "anagrafe.example".into(), port: 80, weight: 1, direct: false }],
+            endpoints: vec![Endpoint { host: url.host.clone(), port: url.port, weight: 1, direct: false }],
+            url,
             balance: Balance::default(),
             ejection: EjectionRules::default(),
             checks: None,
-            base_path: String::new(),
             tls: None,
             proxy: None,
             protocol: Protocol::Http1,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use trust::{SHORTEST_LIFE, TokenFault, Uuid, own_voucher};
 
 use super::{Shown, VoucherRules};
+use crate::upstream::number;
 
 /// A token answer (RFC 6749 §5.1).
 #[derive(Deserialize)]
@@ -80,9 +81,7 @@ pub(super) fn read(head: &http::response::Parts, body: &[u8], rules: &VoucherRul
 /// How long a 429 asks to wait: `Retry-After` in seconds, else PDND's own interval in milliseconds, else a second; a minute at most.
 fn wait(headers: &HeaderMap) -> Duration {
     const INTERVAL: HeaderName = HeaderName::from_static("x-rate-limit-interval");
-    let number =
-        |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse::<u64>().ok());
-    let told = number(RETRY_AFTER).map(Duration::from_secs).or_else(|| number(INTERVAL).map(Duration::from_millis));
+    let told = number(headers, &RETRY_AFTER).map(Duration::from_secs).or_else(|| number(headers, &INTERVAL).map(Duration::from_millis));
     told.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(100), Duration::from_mins(1))
 }
 

@@ -1,21 +1,21 @@
-//! Metrics read back from their text (OpenMetrics 1.0): by whoever shows them, or tells them on.
+//! Metrics read back from their exposition as text (OpenMetrics 1.0): by whoever shows them, or exports them.
 
-/// What is told of one thing: its numbers, each with its labels.
+/// A metric with its samples (§3.2.1).
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// Its name, without what its points' names end in.
+pub struct MetricFamily {
+    /// Its name, without what its samples' names end in.
     pub name: String,
     /// `counter`, `gauge`, `histogram` …
     pub kind: String,
     /// What it is.
     pub help: String,
-    /// Its numbers.
-    pub points: Vec<Point>,
+    /// Its samples.
+    pub samples: Vec<Sample>,
 }
 
-/// A number with its labels.
+/// A number with its labels (§3.2.3).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
+pub struct Sample {
     /// Its own name: that of the whole, with `_total`, `_bucket`, `_count` or `_sum` behind it as the kind demands.
     pub name: String,
     /// The labels, in the order of the text.
@@ -24,7 +24,7 @@ pub struct Point {
     pub value: f64,
 }
 
-impl Point {
+impl Sample {
     /// What a label says; nothing where there is none.
     pub fn label(&self, name: &str) -> &str {
         self.labels.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
@@ -32,28 +32,28 @@ impl Point {
 }
 
 /// Reads the text; lines that are none are left out.
-pub fn readings(text: &str) -> Vec<Reading> {
-    let mut readings: Vec<Reading> = Vec::new();
+pub fn families(text: &str) -> Vec<MetricFamily> {
+    let mut families: Vec<MetricFamily> = Vec::new();
     for line in text.lines() {
         if let Some((what, name, said)) = line.strip_prefix("# ").and_then(described) {
-            if readings.last().is_none_or(|reading| reading.name != name) {
-                readings.push(Reading { name: name.to_owned(), ..Reading::default() });
+            if families.last().is_none_or(|family| family.name != name) {
+                families.push(MetricFamily { name: name.to_owned(), ..MetricFamily::default() });
             }
-            let Some(reading) = readings.last_mut() else { continue };
+            let Some(family) = families.last_mut() else { continue };
             match what {
-                "HELP" => reading.help = unescaped(said.chars()).0,
-                "TYPE" => said.clone_into(&mut reading.kind),
+                "HELP" => family.help = unescaped(said.chars()).0,
+                "TYPE" => said.clone_into(&mut family.kind),
                 _ => {}
             }
-        } else if let Some(point) = point(line) {
-            match readings.last_mut().filter(|reading| point.name.starts_with(&reading.name)) {
-                Some(reading) => reading.points.push(point),
+        } else if let Some(sample) = sample(line) {
+            match families.last_mut().filter(|family| sample.name.starts_with(&family.name)) {
+                Some(family) => family.samples.push(sample),
                 // One that nothing was said of before it.
-                None => readings.push(Reading { name: point.name.clone(), points: vec![point], ..Reading::default() }),
+                None => families.push(MetricFamily { name: sample.name.clone(), samples: vec![sample], ..MetricFamily::default() }),
             }
         }
     }
-    readings
+    families
 }
 
 /// `HELP name what it is`
@@ -64,10 +64,10 @@ fn described(line: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// `name{label="value",…} number`
-fn point(line: &str) -> Option<Point> {
+fn sample(line: &str) -> Option<Sample> {
     let (labelled, value) = line.rsplit_once(' ')?;
     let (name, labels) = labelled.split_once('{').unwrap_or((labelled, "}"));
-    Some(Point { name: name.to_owned(), labels: labels_of(labels.strip_suffix('}')?), value: value.parse().ok()? })
+    Some(Sample { name: name.to_owned(), labels: labels_of(labels.strip_suffix('}')?), value: value.parse().ok()? })
 }
 
 fn labels_of(text: &str) -> Vec<(String, String)> {
@@ -106,21 +106,24 @@ mod tests {
     fn reads_what_there_is() {
         let text = "# HELP a b \\\\ c.\n# TYPE a counter\n# UNIT a seconds\n\
             a_total{x=\"1, {2}\",y=\"\\\"q\\\" \\\\\"} 2.5\na_total{x=\"3\",y=\"\"} 4\nnone\n# TYPE g gauge\ng -1\nlone 7\n# EOF\n";
-        let found = readings(text);
+        let found = families(text);
         let labels = |labels: &[(&str, &str)]| labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let point = |name: &str, of: &[(&str, &str)], value| Point { name: name.into(), labels: labels(of), value };
+        let sample = |name: &str, of: &[(&str, &str)], value| Sample { name: name.into(), labels: labels(of), value };
         let expected = [
-            Reading {
+            MetricFamily {
                 name: "a".into(),
                 kind: "counter".into(),
                 help: "b \\ c.".into(),
-                points: vec![point("a_total", &[("x", "1, {2}"), ("y", "\"q\" \\")], 2.5), point("a_total", &[("x", "3"), ("y", "")], 4.0)],
+                samples: vec![
+                    sample("a_total", &[("x", "1, {2}"), ("y", "\"q\" \\")], 2.5),
+                    sample("a_total", &[("x", "3"), ("y", "")], 4.0),
+                ],
             },
-            Reading { name: "g".into(), kind: "gauge".into(), points: vec![point("g", &[], -1.0)], ..Reading::default() },
-            Reading { name: "lone".into(), points: vec![point("lone", &[], 7.0)], ..Reading::default() },
+            MetricFamily { name: "g".into(), kind: "gauge".into(), samples: vec![sample("g", &[], -1.0)], ..MetricFamily::default() },
+            MetricFamily { name: "lone".into(), samples: vec![sample("lone", &[], 7.0)], ..MetricFamily::default() },
         ];
         assert_eq!(found, expected);
-        assert_eq!(found[0].points[0].label("y"), "\"q\" \\");
-        assert_eq!(found[0].points[0].label("z"), "");
+        assert_eq!(found[0].samples[0].label("y"), "\"q\" \\");
+        assert_eq!(found[0].samples[0].label("z"), "");
     }
 }

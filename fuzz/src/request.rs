@@ -15,7 +15,7 @@ const MARKER: &str = "RSSMRA70A01H501X";
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let tree = Tree::parse("contract.yaml", include_str!("../contract.yaml")).expect("a document");
     let faults = RefCell::new(Faults::new());
-    let options = CompileOptions { strict_query: true, ..CompileOptions::default() };
+    let options = CompileOptions::default();
     Contract::compile(&tree, &options, &faults).unwrap_or_else(|| panic!("{:?}", faults.into_inner().sorted()))
 });
 

@@ -67,7 +67,7 @@ impl Site {
             "installation: prova\nworkers: 2\ndrain: 10s\naudit: {{ store: audit, origin: prova.example/log }}\n{top}\
              admin: {{ address: \"127.0.0.1:0\" }}\nlisteners:\n  web: {{ address: \"127.0.0.1:0\"{listener} }}\neservices:\n\
              \x20 cose:\n    direction: inbound\n    listener: web\n    base_path: /c/v1\n    contract: cose.yaml\n\
-             \x20   security: [open]\n    acknowledge: [open]\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n{more}"
+             \x20   security: [open]\n    acknowledge: [open]\n    unknown_query: allow\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n{more}"
         )
     }
 

@@ -16,21 +16,30 @@ use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
-use crate::parameter::{Form, Kinds, Parameter};
+use crate::parameter::{Form, Parameter, Plan, Shape, Style};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes};
 use crate::schemas::{Schema, Schemas};
 use crate::shape::Shapes;
 use crate::source::Source;
-use crate::violation::Place;
 
 /// What a document is compiled with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CompileOptions {
-    /// Whether query parameters that an operation does not list are refused.
-    pub strict_query: bool,
+    /// What becomes of query parameters that an operation does not list.
+    pub unknown_query: Unknown,
     /// The limits of the JSON reader.
     pub json: JsonLimits,
+}
+
+/// What becomes of what a document does not list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unknown {
+    /// It is refused: what nobody has described nobody has thought of.
+    #[default]
+    Refuse,
+    /// It passes unread.
+    Allow,
 }
 
 impl Contract {
@@ -130,7 +139,7 @@ fn unique_ids(source: &Source<'_>, described: &[Described]) {
 }
 
 fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
-    let mut routes = Routes::new();
+    let mut routes = Routes::default();
     let mut at = 0;
     while let Some(first) = described.get(at) {
         let path: Vec<&Described> = described[at..].iter().take_while(|operation| operation.template == first.template).collect();
@@ -139,7 +148,8 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
         // Made of the methods' own names, which a header can hold.
         let allow = HeaderValue::try_from(allow).unwrap_or_else(|_| HeaderValue::from_static(""));
         let parameters = route::names(&first.template).into_iter().map(Arc::from).collect();
-        if let Err(reason) = routes.insert(&first.template, Route { parameters, methods, allow }) {
+        let template = first.template.as_str().into();
+        if let Err(reason) = routes.insert(Route { template, parameters, methods, allow }) {
             source.error(&crate::source::child("/paths", &first.template), reason);
         }
         at += path.len();
@@ -151,7 +161,7 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
 fn hash(raw: &Value, options: &CompileOptions) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(b"contract 1\n");
-    context.update(&[u8::from(options.strict_query)]);
+    context.update(&[u8::from(options.unknown_query == Unknown::Refuse)]);
     feed(&mut context, raw);
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
@@ -199,7 +209,9 @@ impl Compiler<'_, '_, '_> {
 
     fn rules(&self, operation: &Described) -> Rules {
         self.check_template(operation);
-        let parameters = operation.parameters.iter().filter_map(|parameter| self.parameter(parameter)).collect();
+        let in_query = operation.parameters.iter().filter(|parameter| parameter.parts.location == Location::Query);
+        let siblings: Vec<&str> = in_query.map(|parameter| parameter.parts.name.as_str()).collect();
+        let parameters = operation.parameters.iter().filter_map(|parameter| self.parameter(parameter, &siblings)).collect();
         let body = operation
             .body
             .as_ref()
@@ -219,7 +231,7 @@ impl Compiler<'_, '_, '_> {
             needs_request_body: body.as_ref().is_some_and(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
             needs_answer_body: answers.iter().any(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
             successes: successes.filter_map(|media| self.id(Variant::Answer, media.schema.as_ref())).collect(),
-            request: RequestRules { parameters, body, strict_query: self.options.strict_query },
+            request: RequestRules { is_deprecated: operation.deprecated, parameters, body, unknown_query: self.options.unknown_query },
             answers,
         }
     }
@@ -257,18 +269,10 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn parameter(&self, described: &DescribedParameter) -> Option<Parameter> {
+    /// `siblings`: the names of the operation's query parameters.
+    fn parameter(&self, described: &DescribedParameter, siblings: &[&str]) -> Option<Parameter> {
         let parts = &described.parts;
         let name: Arc<str> = parts.name.as_str().into();
-        if let Some(style) = &parts.other_style {
-            let message = format!("the style `{style}` of the parameter `{name}` is not supported yet");
-            self.source.error_with_hint(
-                &described.pointer,
-                message,
-                "the default styles are: `form` in query and cookie, `simple` elsewhere",
-            );
-            return None;
-        }
         let header = match parts.location {
             Location::Header => Some(HeaderName::try_from(&*name)),
             _ => None,
@@ -283,55 +287,54 @@ impl Compiler<'_, '_, '_> {
             }
         };
         let id = self.id(Variant::Request, described.schema.as_ref());
+        let (forms, plan) = self.forms(described, id);
+        if parts.style == Style::DeepObject && !forms.contains(&Form::Styled(Shape::Record)) {
+            let message = format!("the parameter `{name}` is no object, and the style `deepObject` is of objects");
+            self.source.error_with_hint(&described.pointer, message, "give it `type: object`, or another style");
+            return None;
+        }
         Some(Parameter {
-            place: match parts.location {
-                Location::Path => Place::Path(name.clone()),
-                Location::Query => Place::Query(name.clone()),
-                Location::Header => Place::Header(name.clone()),
-                Location::Cookie => Place::Cookie(name.clone()),
-            },
-            header,
             location: parts.location,
+            header,
             required: parts.required,
-            explode: parts.explode.unwrap_or(parts.location == Location::Query),
+            style: parts.style,
+            explode: parts.explode.unwrap_or(matches!(parts.style, Style::Form | Style::DeepObject)),
             allow_empty: parts.allow_empty,
-            form: self.form(described, id)?,
+            allow_reserved: parts.allow_reserved,
+            deprecated: parts.deprecated,
+            forms,
+            plan,
             schema: id.and_then(|id| self.schemas.get(Variant::Request, id)),
+            default: self.default(described),
+            siblings: siblings.iter().filter(|sibling| ***sibling != *name).map(|sibling| (*sibling).into()).collect(),
             name,
         })
     }
 
-    fn form(&self, described: &DescribedParameter, id: Option<SchemaId>) -> Option<Form> {
+    /// As what the text of a parameter is read.
+    fn forms(&self, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Form]>, Plan) {
         if let [media] = described.parts.content.as_slice() {
             let json = MediaRange::parse(media).is_some_and(|range| range.is_json());
-            return Some(if json { Form::Json } else { Form::Opaque });
+            return (Box::new([if json { Form::Json } else { Form::Opaque }]), Plan::ANY);
         }
-        let Some(schema) = id.map(|id| self.lowering.definitions[id].schema(Variant::Request)) else {
-            return Some(Form::Scalar(Kinds::ALL));
-        };
-        let kinds = Kinds::of(schema, self.lowering, 0);
-        let scalar = kinds.has(Kinds::STRING) || kinds.has(Kinds::NUMBER) || kinds.has(Kinds::BOOL);
-        if !scalar && kinds.has(Kinds::ARRAY) {
-            return Some(Form::List(self.items(schema, 0)));
-        }
-        if !scalar && kinds.has(Kinds::OBJECT) {
-            let message = format!("the parameter `{}` is an object, which is not supported yet", described.parts.name);
-            self.source.error_with_hint(
-                &described.pointer,
-                message,
-                "parameters are scalars and lists of scalars, or JSON under `content`",
-            );
-            return None;
-        }
-        Some(Form::Scalar(kinds))
+        let schema = id.map(|id| self.lowering.definitions[id].schema(Variant::Request));
+        let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.lowering));
+        (Form::of(&plan), plan)
     }
 
-    /// The kinds of a list's items.
-    fn items(&self, schema: &Value, depth: usize) -> Kinds {
-        if let Some(items) = schema.get("items") {
-            return Kinds::of(items, self.lowering, 0);
+    /// What stands for a query parameter that is left out, as one would write it.
+    fn default(&self, described: &DescribedParameter) -> Box<[Box<str>]> {
+        let scalar = |value: &Value| match value {
+            Value::String(text) => Some(text.as_str().into()),
+            Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        };
+        let schema = described.schema.as_ref().filter(|_| described.parts.location == Location::Query);
+        let schema = schema.and_then(|pointer| self.source.follow(pointer));
+        match schema.and_then(|(_, schema)| schema.get("default")) {
+            Some(Value::Array(items)) => items.iter().map(scalar).collect::<Option<_>>().unwrap_or_default(),
+            Some(value) => scalar(value).into_iter().collect(),
+            None => Box::default(),
         }
-        let target = schema.get("$ref").and_then(Value::as_str).and_then(crate::lower::named).filter(|_| depth < 32);
-        target.map_or(Kinds::ALL, |id| self.items(self.lowering.definitions[id].schema(Variant::Request), depth + 1))
     }
 }

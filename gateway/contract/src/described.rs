@@ -1,11 +1,13 @@
 //! What a document says of its operations, whatever its version: schemas are named by their pointers, references are resolved.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value;
 
 use crate::media::MediaRange;
+use crate::parameter::Style;
 use crate::source::{Source, child};
 use crate::{read30, read31};
 
@@ -18,27 +20,45 @@ pub(crate) struct Described {
     pub(crate) parameters: Vec<DescribedParameter>,
     pub(crate) body: Option<DescribedBody>,
     pub(crate) answers: Vec<DescribedAnswer>,
+    pub(crate) deprecated: bool,
 }
 
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
+pub enum Location {
+    /// In the path.
     Path,
+    /// In the query.
     Query,
+    /// A header.
     Header,
+    /// A cookie.
     Cookie,
 }
 
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+        })
+    }
+}
+
 /// What the versions' readers tell of a Parameter Object.
+#[expect(clippy::struct_excessive_bools, reason = "they are the fields of OpenAPI's object")]
 pub(crate) struct ParameterParts {
     pub(crate) name: String,
     pub(crate) location: Location,
     pub(crate) required: bool,
-    /// Whether the style is the location's default; any other is named.
-    pub(crate) other_style: Option<String>,
-    /// Whether `explode` is set; by default it is for query and cookie.
+    pub(crate) style: Style,
+    /// Whether `explode` is set; by default it is of the styles `form` and `deepObject`.
     pub(crate) explode: Option<bool>,
     pub(crate) allow_empty: bool,
+    pub(crate) allow_reserved: bool,
+    pub(crate) deprecated: bool,
     /// The media types of `content`, where it takes the place of `schema`.
     pub(crate) content: Vec<String>,
 }
@@ -214,8 +234,9 @@ impl Reader<'_, '_> {
         self.unique(&parameters);
         let body = raw.get("requestBody").and_then(|_| self.body(&child(&pointer, "requestBody")));
         let answers = self.answers(raw, &pointer);
+        let deprecated = raw.get("deprecated") == Some(&Value::Bool(true));
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
-        Some(Described { pointer, template: template.to_owned(), method: method.clone(), id, parameters, body, answers })
+        Some(Described { pointer, template: template.to_owned(), method: method.clone(), id, parameters, body, answers, deprecated })
     }
 
     /// The pointers of the parameters that a path item or an operation lists, references followed.

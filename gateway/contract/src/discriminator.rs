@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use exchange::json::Node;
+use jsonschema::json::Node as _;
 use serde_json::Value;
 
+use crate::instance::Instance;
 use crate::source::Source;
 
 /// Discriminators by the pointer of the `oneOf` or `anyOf` that they stand beside, among the lowered definitions.
@@ -67,10 +68,10 @@ impl Discriminator {
         (values.len() >= alternatives.len()).then_some(Self { property, values })
     }
 
-    pub(crate) fn meant(&self, value: Node<'_>) -> Meant {
-        match value.get(&self.property) {
+    pub(crate) fn meant(&self, value: Instance<'_>) -> Meant {
+        match value.step(&self.property) {
             None => Meant::Untold,
-            Some(told) => match self.values.iter().find(|(value, _)| Some(value.as_str()) == told.as_str()) {
+            Some(told) => match self.values.iter().find(|(value, _)| told.as_string().is_some_and(|told| *told == **value)) {
                 Some((_, at)) => Meant::Alternative(*at),
                 None => Meant::Unknown,
             },

@@ -7,6 +7,8 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
 use serde_json::Value;
 
+use crate::parameter::decoded::Decoded;
+
 /// The representation that the validators are compiled for.
 pub(crate) struct Arena;
 
@@ -18,26 +20,36 @@ pub(crate) type Validator = jsonschema::Validator<Arena>;
 pub(crate) enum Instance<'a> {
     /// A value of a body.
     Value(ArenaNode<'a>),
-    /// The text of a parameter, or the name of a member.
-    Text(&'a str),
-    /// A parameter that is written as a number.
-    Number(&'a str),
-    /// A parameter that is written as a boolean.
-    Bool(&'a str),
-    /// The items of a parameter that is a list.
-    List(&'a [Instance<'a>]),
+    /// The name of a member.
+    Name(&'a str),
+    /// A parameter, or a value in it.
+    Decoded(&'a Decoded<'a>),
 }
 
-impl Instance<'_> {
+impl<'a> Instance<'a> {
+    /// A value that was read from text.
+    pub(crate) fn of(value: &'a Decoded<'a>) -> Self {
+        match value {
+            Decoded::Json(json) => Self::Value(json.root()),
+            value => Self::Decoded(value),
+        }
+    }
+
     /// The same value as serde's tree: only for comparing with what the contract lists.
     fn copied(&self) -> Value {
         match *self {
             Self::Value(node) => node.to_value(),
-            Self::Text(text) => text.into(),
-            Self::Number(text) => serde_json::from_str(text).unwrap_or(Value::Null),
-            Self::Bool(text) => Value::Bool(text == "true"),
-            Self::List(items) => items.iter().map(Self::copied).collect(),
+            Self::Name(name) => name.into(),
+            Self::Decoded(value) => value.to_value(),
         }
+    }
+
+    /// The item or the member that a token of a JSON pointer leads to.
+    pub(crate) fn step(&self, token: &str) -> Option<Self> {
+        if let Some(array) = self.as_array() {
+            return token.parse().ok().and_then(|at| array.elements().nth(at));
+        }
+        self.as_object()?.member(token)
     }
 }
 
@@ -54,7 +66,7 @@ impl Json for Arena {
     }
 
     fn with_string_node<T>((): &mut (), string: &str, f: impl FnOnce(Instance<'_>) -> T) -> T {
-        f(Instance::Text(string))
+        f(Instance::Name(string))
     }
 }
 
@@ -65,7 +77,8 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
 
     fn as_object(&self) -> Option<Members<'a>> {
         match *self {
-            Self::Value(node) if node.kind() == Kind::Object => Some(Members(node)),
+            Self::Value(node) if node.kind() == Kind::Object => Some(Members::Arena(node)),
+            Self::Decoded(Decoded::Record(members)) => Some(Members::Decoded(members)),
             _ => None,
         }
     }
@@ -73,7 +86,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn as_array(&self) -> Option<List<'a>> {
         match *self {
             Self::Value(node) if node.kind() == Kind::Array => Some(List::Arena(node)),
-            Self::List(items) => Some(List::Parameter(items)),
+            Self::Decoded(Decoded::List(items)) => Some(List::Decoded(items)),
             _ => None,
         }
     }
@@ -81,15 +94,16 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn as_string(&self) -> Option<Cow<'a, str>> {
         match *self {
             Self::Value(node) => node.as_str().map(Cow::Borrowed),
-            Self::Text(text) => Some(Cow::Borrowed(text)),
-            _ => None,
+            Self::Name(text) => Some(Cow::Borrowed(text)),
+            Self::Decoded(Decoded::Text(text)) => Some(Cow::Borrowed(text)),
+            Self::Decoded(_) => None,
         }
     }
 
     fn as_number(&self) -> Option<Number<'a>> {
         match *self {
             Self::Value(node) => node.number().map(Number),
-            Self::Number(text) => Some(Number(text)),
+            Self::Decoded(Decoded::Number(text)) => Some(Number(text)),
             _ => None,
         }
     }
@@ -97,7 +111,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn as_boolean(&self) -> Option<bool> {
         match *self {
             Self::Value(node) => node.as_bool(),
-            Self::Bool(text) => Some(text == "true"),
+            Self::Decoded(Decoded::Bool(value)) => Some(*value),
             _ => None,
         }
     }
@@ -108,18 +122,13 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
 
     fn json_type(&self) -> JsonType {
         match *self {
-            Self::Value(node) => match node.kind() {
-                Kind::Null => JsonType::Null,
-                Kind::Bool => JsonType::Boolean,
-                Kind::Number => JsonType::Number,
-                Kind::String => JsonType::String,
-                Kind::Array => JsonType::Array,
-                Kind::Object => JsonType::Object,
-            },
-            Self::Text(_) => JsonType::String,
-            Self::Number(_) => JsonType::Number,
-            Self::Bool(_) => JsonType::Boolean,
-            Self::List(_) => JsonType::Array,
+            Self::Value(node) => json_type(node),
+            Self::Name(_) | Self::Decoded(Decoded::Text(_)) => JsonType::String,
+            Self::Decoded(Decoded::Number(_)) => JsonType::Number,
+            Self::Decoded(Decoded::Bool(_)) => JsonType::Boolean,
+            Self::Decoded(Decoded::List(_)) => JsonType::Array,
+            Self::Decoded(Decoded::Record(_)) => JsonType::Object,
+            Self::Decoded(Decoded::Json(json)) => json_type(json.root()),
         }
     }
 
@@ -145,15 +154,40 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn identity(&self) -> Option<NodeIdentity> {
         Some(match *self {
             Self::Value(node) => NodeIdentity::tagged(node.document_address(), node.position()),
-            // The first item of a list may begin where the list does, hence the tag.
-            Self::List(items) => NodeIdentity::tagged(items.as_ptr().addr(), 1),
-            Self::Text(text) | Self::Number(text) | Self::Bool(text) => NodeIdentity::new(text.as_ptr().addr()),
+            // A name may begin where a value does, hence the tag.
+            Self::Name(name) => NodeIdentity::tagged(name.as_ptr().addr(), 1),
+            Self::Decoded(value) => NodeIdentity::new(std::ptr::from_ref(value).addr()),
         })
     }
 }
 
-/// An object of a body.
-pub(crate) struct Members<'a>(ArenaNode<'a>);
+fn json_type(node: ArenaNode<'_>) -> JsonType {
+    match node.kind() {
+        Kind::Null => JsonType::Null,
+        Kind::Bool => JsonType::Boolean,
+        Kind::Number => JsonType::Number,
+        Kind::String => JsonType::String,
+        Kind::Array => JsonType::Array,
+        Kind::Object => JsonType::Object,
+    }
+}
+
+/// An object.
+pub(crate) enum Members<'a> {
+    Arena(ArenaNode<'a>),
+    Decoded(&'a [Pair<'a>]),
+}
+
+type Pair<'a> = (Cow<'a, str>, Decoded<'a>);
+
+impl<'a> Members<'a> {
+    fn member(&self, key: &str) -> Option<Instance<'a>> {
+        match *self {
+            Self::Arena(node) => node.get(key).map(Instance::Value),
+            Self::Decoded(members) => members.iter().find(|(name, _)| name == key).map(|(_, value)| Instance::of(value)),
+        }
+    }
+}
 
 impl<'a> Object<'a, Arena> for Members<'a> {
     type Node = Instance<'a>;
@@ -161,33 +195,45 @@ impl<'a> Object<'a, Arena> for Members<'a> {
     type MembersIter = MemberPairs<'a>;
 
     fn len(&self) -> usize {
-        self.0.len()
+        match self {
+            Self::Arena(node) => node.len(),
+            Self::Decoded(members) => members.len(),
+        }
     }
 
     fn get(&self, key: &String) -> Option<Instance<'a>> {
-        self.0.get(key).map(Instance::Value)
+        self.member(key)
     }
 
     fn members(&self) -> MemberPairs<'a> {
-        MemberPairs(self.0.members())
+        match *self {
+            Self::Arena(node) => MemberPairs::Arena(node.members()),
+            Self::Decoded(members) => MemberPairs::Decoded(members.iter()),
+        }
     }
 }
 
 /// The members of an object, in order.
-pub(crate) struct MemberPairs<'a>(ArenaMembers<'a>);
+pub(crate) enum MemberPairs<'a> {
+    Arena(ArenaMembers<'a>),
+    Decoded(std::slice::Iter<'a, Pair<'a>>),
+}
 
 impl<'a> Iterator for MemberPairs<'a> {
     type Item = (&'a str, Instance<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|(name, value)| (name.as_str().unwrap_or_default(), Instance::Value(value)))
+        match self {
+            Self::Arena(members) => members.next().map(|(name, value)| (name.as_str().unwrap_or_default(), Instance::Value(value))),
+            Self::Decoded(members) => members.next().map(|(name, value)| (&**name, Instance::of(value))),
+        }
     }
 }
 
-/// An array of a body, or a parameter that is a list.
+/// An array.
 pub(crate) enum List<'a> {
     Arena(ArenaNode<'a>),
-    Parameter(&'a [Instance<'a>]),
+    Decoded(&'a [Decoded<'a>]),
 }
 
 impl<'a> Array<'a, Arena> for List<'a> {
@@ -197,14 +243,14 @@ impl<'a> Array<'a, Arena> for List<'a> {
     fn len(&self) -> usize {
         match self {
             Self::Arena(node) => node.len(),
-            Self::Parameter(items) => items.len(),
+            Self::Decoded(items) => items.len(),
         }
     }
 
     fn elements(&self) -> Elements<'a> {
         match self {
             Self::Arena(node) => Elements::Arena(node.items()),
-            Self::Parameter(items) => Elements::Parameter(items.iter()),
+            Self::Decoded(items) => Elements::Decoded(items.iter()),
         }
     }
 
@@ -217,7 +263,7 @@ impl<'a> Array<'a, Arena> for List<'a> {
 /// The items of a [`List`].
 pub(crate) enum Elements<'a> {
     Arena(Items<'a>),
-    Parameter(std::slice::Iter<'a, Instance<'a>>),
+    Decoded(std::slice::Iter<'a, Decoded<'a>>),
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -226,7 +272,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<Instance<'a>> {
         match self {
             Self::Arena(items) => items.next().map(Instance::Value),
-            Self::Parameter(items) => items.next().copied(),
+            Self::Decoded(items) => items.next().map(Instance::of),
         }
     }
 }

@@ -26,11 +26,13 @@ mod route;
 mod schemas;
 mod shape;
 mod source;
+mod template;
 mod violation;
 
 pub use answer::{AnswerCheck, AnswerMode, AnswerVerdict, Drift, verdict};
-pub use compile::CompileOptions;
+pub use compile::{CompileOptions, Unknown};
 pub use contract::Contract;
+pub use described::Location;
 pub use request::{CheckedRequest, ContractError, Payload, RequestParts};
 pub use route::RouteMatch;
 pub use violation::{Place, Violation};

@@ -205,7 +205,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             let keyword = at.rsplit('/').next().unwrap_or_default();
             let reason = match keyword {
                 "type" => "names no type of JSON Schema".into(),
-                _ => violation::rule(error.kind()).1,
+                _ => violation::rule(error.kind()).message,
             };
             self.source.error(&at, format!("not a valid schema: `{keyword}` {reason}"));
         }

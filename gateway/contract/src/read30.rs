@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::described::{AnswerParts, BodyParts, Location, ParameterParts, StatusKey};
+use crate::parameter::Style;
 
 pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
     let id = raw.as_object().ok_or("it should be a mapping")?.get("operationId").cloned();
@@ -18,25 +19,44 @@ pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
 }
 
 pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
-    let (data, location, other_style, allow_empty) = match read::<Parameter>(skeleton(raw)?)? {
-        Parameter::Query { parameter_data, style, allow_empty_value, .. } => {
-            (parameter_data, Location::Query, other(&style, &QueryStyle::Form), allow_empty_value)
-        }
-        Parameter::Header { parameter_data, style } => (parameter_data, Location::Header, other(&style, &HeaderStyle::Simple), None),
-        Parameter::Path { parameter_data, style } => (parameter_data, Location::Path, other(&style, &PathStyle::Simple), None),
-        Parameter::Cookie { parameter_data, style } => (parameter_data, Location::Cookie, other(&style, &CookieStyle::Form), None),
+    let own = read::<Parameter>(skeleton(raw)?)?;
+    let (style, location) = match &own {
+        Parameter::Query { style, .. } => (
+            match style {
+                QueryStyle::Form => Style::Form,
+                QueryStyle::SpaceDelimited => Style::SpaceDelimited,
+                QueryStyle::PipeDelimited => Style::PipeDelimited,
+                QueryStyle::DeepObject => Style::DeepObject,
+            },
+            Location::Query,
+        ),
+        Parameter::Header { style: HeaderStyle::Simple, .. } => (Style::Simple, Location::Header),
+        Parameter::Path { style, .. } => (
+            match style {
+                PathStyle::Simple => Style::Simple,
+                PathStyle::Label => Style::Label,
+                PathStyle::Matrix => Style::Matrix,
+            },
+            Location::Path,
+        ),
+        Parameter::Cookie { style: CookieStyle::Form, .. } => (Style::Form, Location::Cookie),
     };
-    let content = match data.format {
+    let allow_reserved = matches!(own, Parameter::Query { allow_reserved: true, .. });
+    let allow_empty = matches!(own, Parameter::Query { allow_empty_value: Some(true), .. });
+    let data = own.parameter_data();
+    let content = match &data.format {
         ParameterSchemaOrContent::Schema(_) => Vec::new(),
-        ParameterSchemaOrContent::Content(content) => content.into_keys().collect(),
+        ParameterSchemaOrContent::Content(content) => content.keys().cloned().collect(),
     };
     Ok(ParameterParts {
-        name: data.name,
+        name: data.name.clone(),
         location,
         required: data.required,
-        other_style,
+        style,
         explode: data.explode,
-        allow_empty: allow_empty.unwrap_or_default(),
+        allow_empty,
+        allow_reserved,
+        deprecated: data.deprecated.unwrap_or_default(),
         content,
     })
 }
@@ -71,14 +91,6 @@ pub(crate) fn answer(raw: &Value) -> Result<AnswerParts, String> {
 
 fn read<T: DeserializeOwned>(raw: Map<String, Value>) -> Result<T, String> {
     serde_json::from_value(Value::Object(raw)).map_err(|error| error.to_string())
-}
-
-fn other<T: std::fmt::Debug + PartialEq>(style: &T, default: &T) -> Option<String> {
-    (style != default).then(|| {
-        let mut name = format!("{style:?}");
-        name[..1].make_ascii_lowercase();
-        name
-    })
 }
 
 /// The object with an empty schema wherever it has one, and without examples.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::described::{AnswerParts, BodyParts, Location, ParameterParts, StatusKey};
+use crate::parameter::Style;
 
 pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
     mapping(raw)?;
@@ -19,7 +20,13 @@ pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
         Some(other) => return Err(format!("`in` is `{other}`")),
         None => return Err("missing field `in`".into()),
     };
-    let default = if matches!(location, Location::Query | Location::Cookie) { "form" } else { "simple" };
+    let style = match text(raw, "style")? {
+        None if matches!(location, Location::Query | Location::Cookie) => Style::Form,
+        None => Style::Simple,
+        Some(style) => Style::named(&style)
+            .filter(|style| style.is_of(location))
+            .ok_or_else(|| format!("no parameter in `{location}` has the style `{style}`"))?,
+    };
     let content = names(raw, "content")?;
     if content.is_empty() && raw.get("schema").is_none() {
         return Err("it has neither `schema` nor `content`".into());
@@ -28,9 +35,11 @@ pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
         name,
         location,
         required: flag(raw, "required")?.unwrap_or_default(),
-        other_style: text(raw, "style")?.filter(|style| style != default),
+        style,
         explode: flag(raw, "explode")?,
         allow_empty: flag(raw, "allowEmptyValue")?.unwrap_or_default(),
+        allow_reserved: flag(raw, "allowReserved")?.unwrap_or_default(),
+        deprecated: flag(raw, "deprecated")?.unwrap_or_default(),
         content,
     })
 }

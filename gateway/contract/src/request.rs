@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use exchange::{Body, Json, JsonError, JsonErrorKind, JsonLimits, Parameters};
 use http::HeaderMap;
+use percent_encoding::percent_decode_str;
 
+use crate::compile::Unknown;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
 use crate::schemas::Schema;
@@ -18,7 +20,7 @@ pub struct RequestParts<'r> {
     pub query: Option<&'r str>,
     /// The headers as received.
     pub headers: &'r HeaderMap,
-    /// The path parameters that the route found.
+    /// The path parameters that the route found, as received.
     pub path: Vec<(Arc<str>, String)>,
 }
 
@@ -36,10 +38,12 @@ pub enum Payload {
 /// A request that keeps the contract.
 #[derive(Debug)]
 pub struct CheckedRequest {
-    /// The decoded parameters.
+    /// The decoded parameters; those of the query that were left out are what the document says that they then are.
     pub parameters: Parameters,
     /// The body, read.
     pub body: Body,
+    /// Whether it is for an operation, or has a parameter, that the document calls deprecated.
+    pub is_deprecated: bool,
 }
 
 /// Why a request does not keep the contract. It names places and rules, never the caller's values.
@@ -92,10 +96,12 @@ impl ContractError {
 /// What an operation says of its requests.
 #[derive(Debug)]
 pub(crate) struct RequestRules {
+    /// Whether the document calls the operation deprecated.
+    pub(crate) is_deprecated: bool,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) body: Option<BodyRule>,
-    /// Whether query parameters that the operation does not list are refused.
-    pub(crate) strict_query: bool,
+    /// What becomes of query parameters that the operation does not list.
+    pub(crate) unknown_query: Unknown,
 }
 
 #[derive(Debug)]
@@ -113,13 +119,23 @@ impl RequestRules {
         limits: &JsonLimits,
     ) -> Result<CheckedRequest, ContractError> {
         let mut found = Vec::new();
-        let query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
+        let mut query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
             found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
             Vec::new()
         });
+        for parameter in self.parameters.iter().filter(|parameter| parameter.allow_reserved) {
+            query.iter_mut().filter(|pair| parameter.claims(&pair.name)).for_each(Pair::keep_reserved);
+        }
         let given = Given { path: &parts.path, query: &query, headers: parts.headers, names, limits };
+        let (mut absent, mut is_deprecated) = (Vec::new(), self.is_deprecated);
         if found.is_empty() {
-            self.parameters.iter().for_each(|parameter| parameter.check(&given, &mut found));
+            for parameter in &self.parameters {
+                if parameter.check(&given, &mut found) {
+                    is_deprecated |= parameter.deprecated;
+                } else {
+                    absent.extend(parameter.default.iter().map(|text| (parameter.name.to_string(), text.to_string())));
+                }
+            }
             self.refuse_unknown(&query, &mut found);
         }
         let body = self.body(parts.headers, payload, names, limits, &mut found)?;
@@ -127,14 +143,14 @@ impl RequestRules {
             found.truncate(MOST_VIOLATIONS);
             return Err(ContractError::Invalid(found));
         }
-        let query = query.into_iter().map(|pair| (pair.name, pair.value)).collect();
-        Ok(CheckedRequest { parameters: Parameters { path: parts.path, query }, body })
+        let query = query.into_iter().map(|pair| (pair.name, pair.value)).chain(absent).collect();
+        let path = parts.path.into_iter().map(|(name, text)| (name, decoded(text))).collect();
+        Ok(CheckedRequest { parameters: Parameters { path, query }, body, is_deprecated })
     }
 
     fn refuse_unknown(&self, query: &[Pair<'_>], found: &mut Vec<Violation>) {
-        let listed =
-            |pair: &Pair<'_>| self.parameters.iter().any(|known| matches!(known.place, Place::Query(_)) && *known.name == *pair.name);
-        if self.strict_query && !query.iter().all(listed) {
+        let listed = |pair: &Pair<'_>| self.parameters.iter().any(|known| known.claims(&pair.name));
+        if self.unknown_query == Unknown::Refuse && !query.iter().all(listed) {
             found.push(Violation::new(Place::QueryString, "unknown", "has a parameter that the operation does not list"));
         }
     }
@@ -172,6 +188,14 @@ impl RequestRules {
         }
         Ok(Body::Json(json))
     }
+}
+
+/// A path parameter decoded: the route has seen that it can be.
+fn decoded(text: String) -> String {
+    if !text.contains('%') {
+        return text;
+    }
+    percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }
 
 fn not_json(error: &JsonError, names: &Names) -> ContractError {

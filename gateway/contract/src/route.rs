@@ -7,14 +7,16 @@ use exchange::OperationIndex;
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
+use crate::template::{self, Segment, SegmentError};
+
 /// What a method and a path lead to.
 #[derive(Debug)]
 pub enum RouteMatch<'c> {
-    /// An operation, with its path parameters decoded, in the order of the template.
+    /// An operation, with its path parameters in the order of the template.
     Found {
         /// Which operation of the contract.
         operation: OperationIndex,
-        /// Name in the template and decoded value.
+        /// Name in the template and value, as received: percent-encoded, and known to be decodable.
         parameters: Vec<(Arc<str>, String)>,
     },
     /// The path is one of the contract's, the method is not: 405 with this `Allow` (RFC 9110 §10.2.1).
@@ -24,54 +26,109 @@ pub enum RouteMatch<'c> {
     },
     /// No path of the contract.
     NotFound,
-    /// No path at all: a percent sequence that decodes to nothing, a dot segment, an empty segment.
+    /// No path at all, or one that somebody else might take for another: a percent sequence that decodes to nothing, an empty segment, a
+    /// dot segment however it is written.
     Malformed,
 }
 
-/// The paths of a contract.
-#[derive(Debug)]
+/// The paths of a contract, a node for each segment.
+#[derive(Debug, Default)]
 pub(crate) struct Routes {
-    tree: matchit::Router<Route>,
+    root: Node,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Sorted by their text, as it stands in a normal path.
+    literals: Vec<(Box<str>, Node)>,
+    /// Those with parameters, the one with the most text of its own first.
+    templates: Vec<(Segment, Node)>,
+    route: Option<Route>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Route {
+    /// The path as the document writes it.
+    pub(crate) template: Box<str>,
     pub(crate) parameters: Vec<Arc<str>>,
     pub(crate) methods: Vec<(Method, OperationIndex)>,
     pub(crate) allow: HeaderValue,
 }
 
 impl Routes {
-    pub(crate) fn new() -> Self {
-        Self { tree: matchit::Router::new() }
+    /// Adds a path. One that matches the same requests as another is refused in words, as is one that none can match.
+    pub(crate) fn insert(&mut self, route: Route) -> Result<(), String> {
+        let template = route.template.clone();
+        let mut node = &mut self.root;
+        for text in template.trim_start_matches('/').split('/') {
+            let segment = Segment::parse(text).map_err(|error| match error {
+                SegmentError::Braces => "a path parameter is written `{name}`, in matching braces".to_owned(),
+                SegmentError::Adjacent => {
+                    "where one of two path parameters ends and the other begins nothing says: text stands between them".to_owned()
+                }
+                SegmentError::Unreachable(symbol) => format!("no request has a path with `{symbol}` in it"),
+            })?;
+            node = match segment {
+                Segment::Literal(text) => {
+                    let at = node.literals.binary_search_by(|(known, _)| (**known).cmp(&text)).unwrap_or_else(|at| {
+                        node.literals.insert(at, (text, Node::default()));
+                        at
+                    });
+                    &mut node.literals[at].1
+                }
+                segment @ Segment::Template(_) => {
+                    let at = node.templates.iter().position(|(known, _)| *known == segment).unwrap_or_else(|| {
+                        let at = node.templates.partition_point(|(known, _)| known.text() >= segment.text());
+                        node.templates.insert(at, (segment, Node::default()));
+                        at
+                    });
+                    &mut node.templates[at].1
+                }
+            };
+        }
+        match &node.route {
+            Some(known) => Err(format!("the paths `{template}` and `{}` match the same requests", known.template)),
+            None => {
+                node.route = Some(route);
+                Ok(())
+            }
+        }
     }
 
-    /// Adds a path template. Two templates that match the same paths are refused in words.
-    pub(crate) fn insert(&mut self, template: &str, route: Route) -> Result<(), String> {
-        use matchit::InsertError as E;
-        self.tree.insert(template, route).map_err(|error| match error {
-            E::Conflict { with } => format!("the paths `{template}` and `{with}` match the same requests"),
-            E::InvalidParamSegment => "a segment of a path can hold one parameter".into(),
-            _ => "a path parameter is written `{name}`, in matching braces".into(),
-        })
-    }
-
+    /// Text before parameters (OpenAPI 3.0.4 §4.7.8), segment by segment.
     pub(crate) fn at(&self, method: &Method, path: &str) -> RouteMatch<'_> {
         let path = if path.is_empty() { "/" } else { path };
         let Some(path) = normal(path) else { return RouteMatch::Malformed };
-        let Ok(found) = self.tree.at(&path) else { return RouteMatch::NotFound };
-        let route = found.value;
+        let mut values = Vec::new();
+        let Some(route) = self.root.find(path.get(1..), &mut values) else { return RouteMatch::NotFound };
         let Some((_, operation)) = route.methods.iter().find(|(known, _)| known == method) else {
             return RouteMatch::MethodNotAllowed { allow: &route.allow };
         };
-        let decoded = route.parameters.iter().zip(found.params.iter()).map(|(name, (_, value))| {
-            let value = percent_decode_str(value).decode_utf8().ok()?;
-            Some((name.clone(), value.into_owned()))
-        });
-        match decoded.collect() {
-            Some(parameters) => RouteMatch::Found { operation: *operation, parameters },
-            None => RouteMatch::Malformed,
+        let parameters = route.parameters.iter().zip(&values).map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
+        RouteMatch::Found { operation: *operation, parameters }
+    }
+}
+
+impl Node {
+    /// The route of what is left of a path. A node is looked at once at most: its way from the root says which segment it is held against.
+    fn find<'p>(&self, rest: Option<&'p str>, values: &mut Vec<&'p str>) -> Option<&Route> {
+        let Some(rest) = rest else { return self.route.as_ref() };
+        let (segment, rest) = rest.split_once('/').map_or((rest, None), |(segment, rest)| (segment, Some(rest)));
+        if let Ok(at) = self.literals.binary_search_by(|(known, _)| (**known).cmp(segment))
+            && let Some(route) = self.literals[at].1.find(rest, values)
+        {
+            return Some(route);
         }
+        let before = values.len();
+        for (known, node) in &self.templates {
+            if known.split(segment, values)
+                && let Some(route) = node.find(rest, values)
+            {
+                return Some(route);
+            }
+            values.truncate(before);
+        }
+        None
     }
 }
 
@@ -80,32 +137,151 @@ pub(crate) fn names(template: &str) -> Vec<&str> {
     template.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 
-/// The path with unreserved characters unescaped (RFC 3986 §6.2.2.2), so that one path has one spelling; `None` for what
-/// another reader might take for another path.
+/// The path with unreserved characters unescaped and escapes in capitals (RFC 3986 §6.2.2), so that one path has one spelling; `None` for
+/// what another reader might take for another path.
 fn normal(path: &str) -> Option<Cow<'_, str>> {
-    let path = if path.contains('%') { Cow::Owned(unescape_unreserved(path)?) } else { Cow::Borrowed(path) };
+    let path = if path.contains('%') { Cow::Owned(template::unescape_unreserved(path)?) } else { Cow::Borrowed(path) };
     let mut segments = path.strip_prefix('/')?.split('/').peekable();
     while let Some(segment) = segments.next() {
         // Only the last segment may be empty: that is a trailing slash.
-        if matches!(segment, "." | "..") || (segment.is_empty() && segments.peek().is_some()) {
+        if (segment.is_empty() && segments.peek().is_some()) || !is_one_segment(segment) {
             return None;
         }
     }
     Some(path)
 }
 
-fn unescape_unreserved(path: &str) -> Option<String> {
-    let mut plain = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('%') {
-        plain.push_str(before);
-        let byte = after.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-        match u8::from_str_radix(byte, 16).ok()? {
-            letter @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => plain.push(char::from(letter)),
-            _ => plain.extend(["%", byte]),
+/// Whether nobody who decodes a segment, once or twice, walks along it: no dot segment, with a slash of whatever kind beside it or with
+/// parameters behind it, as some servers read `..;x`, and no control character.
+fn is_one_segment(segment: &str) -> bool {
+    let mut text = Cow::Borrowed(segment);
+    for _ in 0..3 {
+        let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+        if text.split(['/', '\\']).any(is_dots) || text.chars().any(char::is_control) {
+            return false;
         }
-        rest = after.get(2..)?;
+        if !text.contains('%') {
+            return true;
+        }
+        match percent_decode_str(&text).decode_utf8() {
+            Ok(decoded) => text = Cow::Owned(decoded.into_owned()),
+            // What decodes to no text at first is no path; what does so only the second time is what it was.
+            Err(_) => return text != segment,
+        }
     }
-    plain.push_str(rest);
-    Some(plain)
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(templates: &[&str]) -> Result<Routes, String> {
+        let mut routes = Routes::default();
+        for (at, template) in templates.iter().enumerate() {
+            let parameters = names(template).into_iter().map(Arc::from).collect();
+            let methods = vec![(Method::GET, at)];
+            routes.insert(Route { template: (*template).into(), parameters, methods, allow: HeaderValue::from_static("GET") })?;
+        }
+        Ok(routes)
+    }
+
+    #[test]
+    fn finds_text_before_parameters_and_comes_back() {
+        let templates = [
+            "/a/{x}",
+            "/a/mine",
+            "/a/{x}/c",
+            "/{y}/b/d",
+            "/r/{name}.json",
+            "/r/{name}",
+            "/r/{a}-{b}",
+            "/r/v{n}",
+            "/s/",
+            "/s",
+            "/t/{x}:undo",
+            "/caffè/{x}",
+            "/{all}",
+        ];
+        let routes = routes(&templates).expect("no two alike");
+        for (path, expected) in [
+            ("/a/1", "/a/{x} x=1"),
+            ("/a/mine", "/a/mine"),
+            ("/a/Mine", "/a/{x} x=Mine"),
+            ("/a/b/c", "/a/{x}/c x=b"),
+            // The first segment is text, and leads nowhere.
+            ("/a/b/d", "/{y}/b/d y=a"),
+            ("/r/a.json", "/r/{name}.json name=a"),
+            ("/r/a.b.json", "/r/{name}.json name=a.b"),
+            ("/r/.json", "/r/{name} name=.json"),
+            ("/r/1-2-3", "/r/{a}-{b} a=1 b=2-3"),
+            ("/r/v12", "/r/v{n} n=12"),
+            ("/r/12", "/r/{name} name=12"),
+            ("/s", "/s"),
+            ("/s/", "/s/"),
+            ("/t/1:undo", "/t/{x}:undo x=1"),
+            ("/t/1%3Aundo", "none"),
+            ("/caff%c3%a8/1", "/caffè/{x} x=1"),
+            ("/a/1%2f2%20%7e", "/a/{x} x=1%2F2%20~"),
+            ("/", "none"),
+            ("", "none"),
+            ("/a/", "none"),
+        ] {
+            let found = match routes.at(&Method::GET, path) {
+                RouteMatch::Found { operation, parameters } => {
+                    parameters.iter().fold(templates[operation].to_owned(), |text, (name, value)| format!("{text} {name}={value}"))
+                }
+                RouteMatch::NotFound => "none".to_owned(),
+                other => format!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_could_be_another_path() {
+        let routes = routes(&["/a/{x}"]).expect("one");
+        for path in [
+            "/a/..",
+            "/a/.",
+            "/a/%2e%2E",
+            "/a/..%2fb",
+            "/a/b%2F..%2Fc",
+            "/a/..%5Cb",
+            "/a/%252e%252e%252fb",
+            "/a/..;x=1",
+            "/a/%2e%2e;",
+            "/a/b%00",
+            "/a/b%0a",
+            "/a/%zz",
+            "/a/%ff",
+            "//a",
+            "/a//b",
+            "a/b",
+            "/a/%2",
+        ] {
+            assert!(matches!(routes.at(&Method::GET, path), RouteMatch::Malformed), "{path}");
+        }
+        for path in ["/a/...", "/a/a..b", "/a/b%2Fc", "/a/50%25", "/a/%25ff", "/a/;x", "/a/a%3Bb"] {
+            assert!(matches!(routes.at(&Method::GET, path), RouteMatch::Found { .. }), "{path}");
+        }
+    }
+
+    #[test]
+    fn says_which_paths_cannot_stand_together() {
+        for (templates, reason) in [
+            (&["/a/{x}/b", "/a/{y}/b"][..], "match the same requests"),
+            (&["/a/b", "/a/b"], "match the same requests"),
+            (&["/{a}{b}"], "text stands between them"),
+            (&["/{a"], "matching braces"),
+            (&["/a}"], "matching braces"),
+            (&["/{}"], "matching braces"),
+            (&["/a?b=c"], "`?`"),
+            (&["/#Action=A"], "`#`"),
+        ] {
+            let found = routes(templates).map(drop);
+            assert!(found.as_ref().is_err_and(|found| found.contains(reason)), "{templates:?}: {found:?}");
+        }
+        assert!(routes(&["/a/{x}/b", "/a/{y}/c", "/a/{z}"]).is_ok());
+    }
 }

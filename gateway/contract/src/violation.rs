@@ -5,11 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use exchange::Json;
-use exchange::json::{Kind, Node};
+use exchange::json::Node;
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::json::Node as _;
 use serde_json::Value;
 
+use crate::described::Location;
 use crate::discriminator::{Discriminators, Meant};
 use crate::instance::Instance;
 use crate::schemas::Schema;
@@ -27,16 +29,17 @@ pub enum Place {
     /// A JSON pointer into the body; a member that the contract does not name is written `*`, because its name may itself
     /// be somebody's data.
     Body(String),
-    /// A path parameter.
-    Path(Arc<str>),
-    /// A query parameter, and the position within it where it is a list.
-    Query(Arc<str>),
+    /// A parameter, and a pointer into it where it is a list or an object.
+    Parameter {
+        /// Where it stands.
+        location: Location,
+        /// Its name in the contract.
+        name: Arc<str>,
+        /// What of it; nothing of all of it.
+        within: String,
+    },
     /// The query as a whole, or a parameter that the contract does not name.
     QueryString,
-    /// A header.
-    Header(Arc<str>),
-    /// A cookie.
-    Cookie(Arc<str>),
 }
 
 impl fmt::Display for Place {
@@ -44,11 +47,8 @@ impl fmt::Display for Place {
         match self {
             Self::Body(pointer) if pointer.is_empty() => f.write_str("body"),
             Self::Body(pointer) => write!(f, "body:{pointer}"),
-            Self::Path(name) => write!(f, "path.{name}"),
-            Self::Query(name) => write!(f, "query.{name}"),
+            Self::Parameter { location, name, within } => write!(f, "{location}.{name}{within}"),
             Self::QueryString => f.write_str("query"),
-            Self::Header(name) => write!(f, "header.{name}"),
-            Self::Cookie(name) => write!(f, "cookie.{name}"),
         }
     }
 }
@@ -62,11 +62,13 @@ pub struct Violation {
     pub keyword: &'static str,
     /// The rule in words, with the contract's own bounds: `is longer than 30 characters`.
     pub message: String,
+    /// What the contract asks for there, as it writes it: a bound, a pattern, the allowed values.
+    pub expected: Option<Value>,
 }
 
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { place, keyword, message: message.into() }
+        Self { place, keyword, message: message.into(), expected: None }
     }
 }
 
@@ -103,27 +105,17 @@ impl Names {
         masked
     }
 
-    /// The pointer of a value within a body that was read.
-    fn pointer(&self, body: &Json, location: &str) -> String {
+    /// The pointer of a value within one that was read.
+    fn pointer(&self, root: Instance<'_>, location: &str) -> String {
         let mut pointer = String::new();
-        let mut node = Some(body.root());
+        let mut value = Some(root);
         for token in location.split('/').skip(1) {
             let name = unescaped(token);
-            let known = match node.map(Node::kind) {
-                Some(Kind::Array) => true,
-                _ => self.members.contains(name.as_str()),
-            };
-            push(&mut pointer, if known { token } else { "*" });
-            node = node.and_then(|node| step(node, &name));
+            let is_index = value.is_some_and(|value| value.as_array().is_some());
+            push(&mut pointer, if is_index || self.members.contains(name.as_str()) { token } else { "*" });
+            value = value.and_then(|value| value.step(&name));
         }
         pointer
-    }
-}
-
-fn step<'a>(node: Node<'a>, name: &str) -> Option<Node<'a>> {
-    match node.kind() {
-        Kind::Array => name.parse().ok().and_then(|at| node.items().nth(at)),
-        _ => node.get(name),
     }
 }
 
@@ -138,27 +130,38 @@ fn push(pointer: &mut String, token: &str) {
 
 /// Holds a body against its schema.
 pub(crate) fn check_body(schema: &Schema, body: &Json, names: &Names) -> Result<(), Vec<Violation>> {
-    let root = Instance::Value(body.root());
-    if schema.validator.is_valid(root) {
+    check(schema, Instance::Value(body.root()), names, &|| cost(schema, body), &Place::Body)
+}
+
+/// Holds a value against its schema; `cost` says what of its errors can be told, `place` where one is that stands at a pointer into it.
+pub(crate) fn check(
+    schema: &Schema,
+    value: Instance<'_>,
+    names: &Names,
+    cost: &dyn Fn() -> Cost,
+    place: &dyn Fn(String) -> Place,
+) -> Result<(), Vec<Violation>> {
+    if schema.validator.is_valid(value) {
         return Ok(());
     }
-    let mut told = Told { body, names, found: Vec::new() };
-    match cost(schema, body) {
-        Cost::All => schema.validator.iter_errors(root).for_each(|error| told.tell(&error)),
-        Cost::First => schema.validator.validate(root).err().iter().for_each(|error| told.tell(error)),
-        Cost::None => told.push("", None, ("schema", "does not match its schema, and is nested too deep to say where".into())),
+    let mut told = Told { root: value, names, place, found: Vec::new() };
+    match cost() {
+        Cost::All => schema.validator.iter_errors(value).for_each(|error| told.tell(&error)),
+        Cost::First => schema.validator.validate(value).err().iter().for_each(|error| told.tell(error)),
+        Cost::None => told.push("", None, Rule::new("schema", "does not match its schema, and is nested too deep to say where")),
     }
     Err(told.found)
 }
 
-/// What of a body's errors can be told at a bounded cost.
-enum Cost {
+/// What of a value's errors can be told at a bounded cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cost {
     All,
     First,
     None,
 }
 
-fn cost(schema: &Schema, body: &Json) -> Cost {
+pub(crate) fn cost(schema: &Schema, body: &Json) -> Cost {
     // A value has two characters at least, with the comma after it.
     let values = body.bytes().len() as u64 / 2;
     let growth = u64::from(schema.growth).saturating_pow(nesting(body.root()));
@@ -175,10 +178,11 @@ fn nesting(node: Node<'_>) -> u32 {
     inner.map_or(0, |inner| inner + 1)
 }
 
-/// The violations told so far of a body.
+/// The violations told so far of a value.
 struct Told<'b> {
-    body: &'b Json,
+    root: Instance<'b>,
     names: &'b Names,
+    place: &'b dyn Fn(String) -> Place,
     found: Vec<Violation>,
 }
 
@@ -198,22 +202,25 @@ impl Told<'_> {
         let keyword = error.absolute_keyword_location();
         let Some(discriminator) = keyword.and_then(|keyword| self.names.discriminators.at(keyword.as_str())) else { return false };
         let location = error.instance_path().as_str();
-        let value = location.split('/').skip(1).try_fold(self.body.root(), |node, token| step(node, &unescaped(token)));
-        let Some(value) = value.filter(|value| value.kind() == Kind::Object) else { return false };
+        let value = location.split('/').skip(1).try_fold(self.root, |value, token| value.step(&unescaped(token)));
+        let Some(value) = value.filter(|value| value.as_object().is_some()) else { return false };
         match discriminator.meant(value) {
             Meant::Alternative(at) => context.get(at).into_iter().flatten().for_each(|error| self.tell(error)),
-            Meant::Unknown => self.push(location, Some(&discriminator.property), ("discriminator", allowed(&discriminator.allowed()))),
-            Meant::Untold => self.push(location, Some(&discriminator.property), ("required", "is required".into())),
+            Meant::Unknown => {
+                let allowed = discriminator.allowed();
+                self.push(location, Some(&discriminator.property), Rule::new("discriminator", one_of(&allowed)).asks(allowed));
+            }
+            Meant::Untold => self.push(location, Some(&discriminator.property), Rule::new("required", "is required")),
         }
         true
     }
 
-    fn push(&mut self, location: &str, member: Option<&str>, (keyword, message): (&'static str, String)) {
-        let mut pointer = self.names.pointer(self.body, location);
+    fn push(&mut self, location: &str, member: Option<&str>, Rule { keyword, message, expected }: Rule) {
+        let mut pointer = self.names.pointer(self.root, location);
         if let Some(name) = member {
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
-        let violation = Violation::new(Place::Body(pointer), keyword, message);
+        let violation = Violation { place: (self.place)(pointer), keyword, message, expected };
         // One rule may be reached in several ways.
         if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
             self.found.push(violation);
@@ -221,75 +228,79 @@ impl Told<'_> {
     }
 }
 
-/// Holds a parameter against its schema.
-pub(crate) fn check_parameter(schema: &Schema, value: Instance<'_>, place: &Place, found: &mut Vec<Violation>) {
-    if schema.validator.is_valid(value) {
-        return;
-    }
-    for error in schema.validator.iter_errors(value) {
-        let (keyword, message) = rule(error.kind());
-        let violation = Violation::new(place.clone(), keyword, message);
-        if found.len() < MOST_VIOLATIONS && !found.contains(&violation) {
-            found.push(violation);
-        }
-    }
+/// A rule in words, and what it asks for.
+pub(crate) struct Rule {
+    keyword: &'static str,
+    pub(crate) message: String,
+    expected: Option<Value>,
 }
 
-/// Holds a parameter that is JSON against its schema. Where in it a rule is broken is not told.
-pub(crate) fn check_json_parameter(schema: &Schema, value: &Json, names: &Names, place: &Place, found: &mut Vec<Violation>) {
-    let broken = check_body(schema, value, names).err().into_iter().flatten();
-    let left = MOST_VIOLATIONS.saturating_sub(found.len());
-    found.extend(broken.take(left).map(|violation| Violation { place: place.clone(), ..violation }));
+impl Rule {
+    fn new(keyword: &'static str, message: impl Into<String>) -> Self {
+        Self { keyword, message: message.into(), expected: None }
+    }
+
+    fn asks(self, expected: impl Into<Value>) -> Self {
+        Self { expected: Some(expected.into()), ..self }
+    }
 }
 
 /// The rule in words. What stands in them comes from the contract; the names that the sender chose are only counted.
-pub(crate) fn rule(kind: &ValidationErrorKind) -> (&'static str, String) {
+pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
     use ValidationErrorKind as K;
     match kind {
-        K::AdditionalItems { limit } => ("additionalItems", format!("has more than {limit} items")),
-        K::AdditionalProperties { unexpected } => (
+        K::AdditionalItems { limit } => Rule::new("additionalItems", format!("has more than {limit} items")).asks(*limit as u64),
+        K::AdditionalProperties { unexpected } => Rule::new(
             "additionalProperties",
             format!("has {}", counted(unexpected.len() as u64, "member that is not allowed", "members that are not allowed")),
         ),
-        K::AnyOf { context } => ("anyOf", format!("matches none of the {} alternatives", context.len())),
-        K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => ("pattern", "cannot be held against the pattern".into()),
-        K::Constant { .. } => ("const", "is not the one allowed value".into()),
-        K::Contains => ("contains", "has too few or too many items of the kind that is asked for".into()),
-        K::ContentEncoding { content_encoding } => ("contentEncoding", format!("is not encoded as {content_encoding}")),
-        K::FromUtf8 { .. } => ("contentEncoding", "does not hold UTF-8".into()),
-        K::ContentMediaType { content_media_type } => ("contentMediaType", format!("does not hold {content_media_type}")),
-        K::Custom { .. } => ("custom", "breaks a rule of the contract".into()),
-        K::Enum { options } => ("enum", allowed(options)),
-        K::ExclusiveMaximum { limit } => ("exclusiveMaximum", format!("is not less than {limit}")),
-        K::ExclusiveMinimum { limit } => ("exclusiveMinimum", format!("is not greater than {limit}")),
-        K::FalseSchema => ("false", "is not allowed here".into()),
-        K::Format { format } => ("format", format!("is not of the format {format}")),
-        K::MaxItems { limit } => ("maxItems", format!("has more than {}", counted(*limit, "item", "items"))),
-        K::Maximum { limit } => ("maximum", format!("is greater than {limit}")),
-        K::MaxLength { limit } => ("maxLength", format!("is longer than {}", counted(*limit, "character", "characters"))),
-        K::MaxProperties { limit } => ("maxProperties", format!("has more than {}", counted(*limit, "member", "members"))),
-        K::MinItems { limit } => ("minItems", format!("has fewer than {}", counted(*limit, "item", "items"))),
-        K::Minimum { limit } => ("minimum", format!("is less than {limit}")),
-        K::MinLength { limit } => ("minLength", format!("is shorter than {}", counted(*limit, "character", "characters"))),
-        K::MinProperties { limit } => ("minProperties", format!("has fewer than {}", counted(*limit, "member", "members"))),
-        K::MultipleOf { multiple_of } => ("multipleOf", format!("is not a multiple of {multiple_of}")),
-        K::Not { .. } => ("not", "matches what is not allowed".into()),
-        K::OneOfMultipleValid { .. } => ("oneOf", "matches more than one of the alternatives".into()),
-        K::OneOfNotValid { context } => ("oneOf", format!("matches none of the {} alternatives", context.len())),
-        K::Pattern { pattern } => ("pattern", format!("does not match the pattern {pattern}")),
-        K::PropertyNames { .. } => ("propertyNames", "has a member whose name is not allowed".into()),
-        K::Required { .. } => ("required", "is required".into()),
-        K::Type { kind } => ("type", format!("is not {}", types(kind))),
-        K::UnevaluatedItems { unexpected } => (
+        K::AnyOf { context } => Rule::new("anyOf", format!("matches none of the {} alternatives", context.len())),
+        K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => Rule::new("pattern", "cannot be held against the pattern"),
+        K::Constant { expected_value } => Rule::new("const", "is not the one allowed value").asks((**expected_value).clone()),
+        K::Contains => Rule::new("contains", "has too few or too many items of the kind that is asked for"),
+        K::ContentEncoding { content_encoding } => Rule::new("contentEncoding", format!("is not encoded as {content_encoding}")),
+        K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
+        K::ContentMediaType { content_media_type } => Rule::new("contentMediaType", format!("does not hold {content_media_type}")),
+        K::Custom { .. } => Rule::new("custom", "breaks a rule of the contract"),
+        K::Enum { options } => Rule::new("enum", one_of(options)).asks((**options).clone()),
+        K::ExclusiveMaximum { limit } => Rule::new("exclusiveMaximum", format!("is not less than {limit}")).asks(limit.clone()),
+        K::ExclusiveMinimum { limit } => Rule::new("exclusiveMinimum", format!("is not greater than {limit}")).asks(limit.clone()),
+        K::FalseSchema => Rule::new("false", "is not allowed here"),
+        K::Format { format } => Rule::new("format", format!("is not of the format {format}")).asks(format.as_str()),
+        K::MaxItems { limit } => Rule::new("maxItems", format!("has more than {}", counted(*limit, "item", "items"))).asks(*limit),
+        K::Maximum { limit } => Rule::new("maximum", format!("is greater than {limit}")).asks(limit.clone()),
+        K::MaxLength { limit } => {
+            Rule::new("maxLength", format!("is longer than {}", counted(*limit, "character", "characters"))).asks(*limit)
+        }
+        K::MaxProperties { limit } => {
+            Rule::new("maxProperties", format!("has more than {}", counted(*limit, "member", "members"))).asks(*limit)
+        }
+        K::MinItems { limit } => Rule::new("minItems", format!("has fewer than {}", counted(*limit, "item", "items"))).asks(*limit),
+        K::Minimum { limit } => Rule::new("minimum", format!("is less than {limit}")).asks(limit.clone()),
+        K::MinLength { limit } => {
+            Rule::new("minLength", format!("is shorter than {}", counted(*limit, "character", "characters"))).asks(*limit)
+        }
+        K::MinProperties { limit } => {
+            Rule::new("minProperties", format!("has fewer than {}", counted(*limit, "member", "members"))).asks(*limit)
+        }
+        K::MultipleOf { multiple_of } => Rule::new("multipleOf", format!("is not a multiple of {multiple_of}")).asks(*multiple_of),
+        K::Not { .. } => Rule::new("not", "matches what is not allowed"),
+        K::OneOfMultipleValid { .. } => Rule::new("oneOf", "matches more than one of the alternatives"),
+        K::OneOfNotValid { context } => Rule::new("oneOf", format!("matches none of the {} alternatives", context.len())),
+        K::Pattern { pattern } => Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern.as_str()),
+        K::PropertyNames { .. } => Rule::new("propertyNames", "has a member whose name is not allowed"),
+        K::Required { .. } => Rule::new("required", "is required"),
+        K::Type { kind } => Rule::new("type", format!("is not {}", types(kind))).asks(types(kind)),
+        K::UnevaluatedItems { unexpected } => Rule::new(
             "unevaluatedItems",
             format!("has {}", counted(unexpected.len() as u64, "item that is not allowed", "items that are not allowed")),
         ),
-        K::UnevaluatedProperties { unexpected } => (
+        K::UnevaluatedProperties { unexpected } => Rule::new(
             "unevaluatedProperties",
             format!("has {}", counted(unexpected.len() as u64, "member that is not allowed", "members that are not allowed")),
         ),
-        K::UniqueItems => ("uniqueItems", "has the same item twice".into()),
-        K::Referencing(_) => ("$ref", "cannot be held against the contract".into()),
+        K::UniqueItems => Rule::new("uniqueItems", "has the same item twice"),
+        K::Referencing(_) => Rule::new("$ref", "cannot be held against the contract"),
     }
 }
 
@@ -299,7 +310,7 @@ fn counted(count: u64, one: &str, more: &str) -> String {
 }
 
 /// Short lists are told, long ones are looked up in the document.
-fn allowed(options: &Value) -> String {
+fn one_of(options: &Value) -> String {
     let list = options.as_array().map(|options| options.iter().map(Value::to_string).collect::<Vec<_>>().join(", "));
     match list {
         Some(list) if list.len() <= 120 => format!("is not one of the allowed values {list}"),

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use contract::{AnswerCheck, CompileOptions, Contract, Payload, RequestParts, RouteMatch};
+use contract::{AnswerCheck, CompileOptions, Contract, Payload, RequestParts, RouteMatch, Unknown};
 use document::{Faults, Node, Tree};
 use exchange::{Body, Pointer};
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -66,7 +66,8 @@ struct Case {
 impl Case {
     fn open(case: &Tree) -> Self {
         let faults = RefCell::new(Faults::new());
-        let options = CompileOptions { strict_query: text(&case.root, "strict_query").is_some(), ..CompileOptions::default() };
+        let unknown_query = if text(&case.root, "unknown_query") == Some("allow") { Unknown::Allow } else { Unknown::Refuse };
+        let options = CompileOptions { unknown_query, ..CompileOptions::default() };
         let tree = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).unwrap_or_else(|fault| panic!("{fault}"));
         let contract = Contract::compile(&tree, &options, &faults);
         let faults = faults.into_inner().sorted().iter().map(ToString::to_string).collect();

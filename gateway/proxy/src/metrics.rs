@@ -29,8 +29,8 @@ use crate::upstream::{Address, Standing};
 pub use exposition::{MetricFamily, Sample, families};
 pub use labels::CauseLabels;
 use labels::{
-    CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, RefusalLabels, ServiceLabels, SpanLabels, StageLabels, TenantLabels,
-    TokenLabels,
+    CacheLabels, CollectorLabels, ExchangeLabels, ExpiryLabels, OperationLabels, RefusalLabels, ServiceLabels, SpanLabels, StageLabels,
+    TenantLabels, TokenLabels,
 };
 pub use times::Times;
 
@@ -40,6 +40,8 @@ pub struct Metrics {
     exchanges: Family<ExchangeLabels, Counter>,
     tenants: Family<TenantLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    drifts: Family<OperationLabels, Counter>,
+    deprecated: Family<OperationLabels, Counter>,
     expires: Family<ExpiryLabels, Gauge>,
     siem_connected: Family<CollectorLabels, Gauge>,
     siem_records: Family<CollectorLabels, Counter>,
@@ -129,6 +131,8 @@ impl Metrics {
             exchanges: Family::default(),
             tenants: Family::default(),
             refusals: Family::default(),
+            drifts: Family::default(),
+            deprecated: Family::default(),
             expires: Family::default(),
             siem_connected: Family::default(),
             siem_records: Family::default(),
@@ -152,6 +156,12 @@ impl Metrics {
         registry.register("exchanges", "Exchanges that ended, by e-service, operation and outcome", metrics.exchanges.clone());
         registry.register("tenant_exchanges", "Exchanges that ended in a tenant's name, by outcome", metrics.tenants.clone());
         registry.register("refusals", "Exchanges refused or failed, by stage and kind of the problem", metrics.refusals.clone());
+        registry.register("drifts", "Answers that the document does not describe, by e-service and operation", metrics.drifts.clone());
+        registry.register(
+            "deprecated",
+            "Requests for what the document calls deprecated, by e-service and operation",
+            metrics.deprecated.clone(),
+        );
         registry.register("siem_connected", "Whether the collector of security events is told", metrics.siem_connected.clone());
         registry.register("siem_records", "Records sent to the collector of security events", metrics.siem_records.clone());
         registry.register("otlp_exchanges", "Exchanges for the collector of traces: exported, or dropped", metrics.spans.clone());
@@ -224,6 +234,16 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { eservice, stage: stage.name(), kind }).inc();
     }
 
+    /// An answer came that the document does not describe.
+    pub fn drifted(&self, service: &EService, operation: usize) {
+        self.drifts.get_or_create(&operation_labels(service, operation)).inc();
+    }
+
+    /// A request used what the document calls deprecated.
+    pub fn deprecated(&self, service: &EService, operation: usize) {
+        self.deprecated.get_or_create(&operation_labels(service, operation)).inc();
+    }
+
     /// What ends, and when: what was told before is forgotten.
     pub fn expires<'a>(&self, expiries: impl Iterator<Item = (&'a str, &'a Expiry)>) {
         self.expires.clear();
@@ -285,6 +305,11 @@ impl Metrics {
         }
         text
     }
+}
+
+fn operation_labels(service: &EService, operation: usize) -> OperationLabels {
+    let definition = &service.definition;
+    OperationLabels { eservice: definition.name.clone(), operation: definition.contract.operations()[operation].id.clone() }
 }
 
 /// How exchanges in one tenant's name ended.

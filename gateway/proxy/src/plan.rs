@@ -324,7 +324,7 @@ mod tests {
             ("", "", "    base_path: /due\n", "~ e-service uno: base_path\n"),
             ("", "", "    base_path: /uno\n    limits: { rate: 5/s }\n", "~ e-service uno: limits\n"),
             ("", "", "    base_path: /uno\n    upstream: { attempts: 1 }\n", "~ e-service uno: upstream\n"),
-            ("", "", "    base_path: /uno\n    strict_query: true\n", "~ e-service uno: contract\n"),
+            ("", "", "    base_path: /uno\n    unknown_query: allow\n", "~ e-service uno: contract\n"),
             ("", ", limits: { connections: 5 }", BASE, "~ listener out: limits\n"),
             ("problems: { base: 'https://x.example/' }", "", BASE, "~ configuration problems: base\n"),
             (

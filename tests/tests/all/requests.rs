@@ -6,10 +6,10 @@ use tests::{Answer, Gateway, LUCIA, SEARCH, Scene, ask, curl, lookup};
 /// What no answer, record or log line may repeat.
 const MARKER: &str = "ZZMARKERZZ";
 
-/// The violations of a problem: `place rule`.
-fn violations(answer: &Answer) -> Vec<String> {
+/// The errors of a problem: `place rule`.
+fn errors(answer: &Answer) -> Vec<String> {
     let json = answer.json();
-    let list = json["violations"].as_array().cloned().unwrap_or_default();
+    let list = json["errors"].as_array().cloned().unwrap_or_default();
     let mut said: Vec<String> =
         list.iter().map(|one| format!("{} {}", one["place"].as_str().unwrap_or("?"), one["rule"].as_str().unwrap_or("?"))).collect();
     said.sort_unstable();
@@ -91,7 +91,7 @@ fn bodies_that_break_the_contract() {
         let file = scene.path().join("body.json");
         std::fs::write(&file, body).expect("the folder can be written");
         let answer = ask(&url, &voucher, &format!("@{}", file.display()));
-        let told = violations(&answer);
+        let told = errors(&answer);
         if (answer.status, &*answer.problem()) != (400, "contract-violation") || told != *expected {
             wrong.push(format!("{name}: {} {} {told:?}", answer.status, answer.problem()));
         }
@@ -107,7 +107,7 @@ fn parameters_that_break_the_contract() {
     let gateway = scene.gateway("");
     let authorization = format!("authorization: Bearer {}", scene.good_voucher());
     let call = |target: &str| curl(&["--path-as-is", "-H", &authorization, &gateway.url("pdnd", &format!("/anagrafe/v1{target}"))]);
-    let cases: [(&str, u16, &str, &[&str]); 8] = [
+    let cases: [(&str, u16, &str, &[&str]); 9] = [
         (&format!("/cittadini/{MARKER}"), 400, "contract-violation", &["path.codiceFiscale minLength", "path.codiceFiscale pattern"]),
         (
             &format!("/cittadini/{LUCIA}?data_riferimento={MARKER}"),
@@ -132,6 +132,7 @@ fn parameters_that_break_the_contract() {
                 "query.data_riferimento pattern",
             ],
         ),
+        (&format!("/cittadini/{LUCIA}?{MARKER}={MARKER}"), 400, "contract-violation", &["query unknown"]),
         ("/cittadini/%ZZ", 400, "bad-path", &[]),
         (&format!("/cittadini/../{MARKER}"), 400, "bad-path", &[]),
         (&format!("/{MARKER}"), 404, "no-operation", &[]),
@@ -140,7 +141,7 @@ fn parameters_that_break_the_contract() {
     let (mut wrong, mut said) = (Vec::new(), String::new());
     for (target, status, kind, expected) in cases {
         let answer = call(target);
-        let told = violations(&answer);
+        let told = errors(&answer);
         if (answer.status, &*answer.problem()) != (status, kind) || told != *expected {
             wrong.push(format!("{target}: {} {} {told:?}", answer.status, answer.problem()));
         }

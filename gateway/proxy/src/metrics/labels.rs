@@ -13,6 +13,12 @@ pub(super) struct ExchangeLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OperationLabels {
+    pub(super) eservice: Arc<str>,
+    pub(super) operation: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct TenantLabels {
     pub(super) tenant: String,
     pub(super) outcome: &'static str,

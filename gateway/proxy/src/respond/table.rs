@@ -243,10 +243,15 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
         return Problem::new(415, "unsupported-media-type", title).detail(error.to_string());
     }
     let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
-    let violation =
-        |violation: Violation| json!({ "place": violation.place.to_string(), "rule": violation.keyword, "message": violation.message });
-    let violations: Vec<Value> = error.violations().into_iter().map(violation).collect();
-    Problem::new(400, "contract-violation", title).detail(error.to_string()).with("violations", violations)
+    let told = |Violation { place, keyword, message, expected }: Violation| {
+        let mut told = json!({ "place": place.to_string(), "rule": keyword, "message": message });
+        if let (Some(expected), Some(members)) = (expected, told.as_object_mut()) {
+            members.insert("expected".into(), expected);
+        }
+        told
+    };
+    let errors: Vec<Value> = error.violations().into_iter().map(told).collect();
+    Problem::new(400, "contract-violation", title).detail(error.to_string()).with("errors", errors)
 }
 
 /// How the record calls a cause. A department that says no with a 4xx has done its work; with a 5xx it has failed.

@@ -35,25 +35,30 @@ pub fn contract_request(mut request: Request) -> Checked {
     if is_large(bytes) {
         let service = exchange.service().clone();
         return Checked::later(async move {
-            request.call = Some(aside(move || check(&service, call, path, payload)).await??);
-            Ok(request)
+            let checked = aside(move || check(&service, call, path, payload)).await??;
+            Ok(with(request, checked))
         });
     }
     let checked = check(exchange.service(), call, path, payload);
-    checked
-        .map(|call| {
-            request.call = Some(call);
-            request
-        })
-        .into()
+    checked.map(|checked| with(request, checked)).into()
 }
 
-fn check(service: &EService, mut call: Box<Call>, path: Vec<(Arc<str>, String)>, payload: Payload) -> Result<Box<Call>, Rejection> {
+/// A request with its call, and whether that uses what is deprecated.
+fn with(mut request: Request, (call, is_deprecated): (Box<Call>, bool)) -> Request {
+    if is_deprecated {
+        let exchange = &request.exchange;
+        exchange.worker.state.metrics.deprecated(exchange.service(), call.operation);
+    }
+    request.call = Some(call);
+    request
+}
+
+fn check(service: &EService, mut call: Box<Call>, path: Vec<(Arc<str>, String)>, payload: Payload) -> Result<(Box<Call>, bool), Rejection> {
     let parts = RequestParts { query: call.query.as_deref(), headers: &call.headers, path };
     let checked = service.definition.contract.check_request(call.operation, parts, payload);
-    let CheckedRequest { parameters, body } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
+    let CheckedRequest { parameters, body, is_deprecated } = checked.map_err(|error| Rejection::Contract(Arc::new(error)))?;
     (call.parameters, call.body) = (parameters, body);
-    Ok(call)
+    Ok((call, is_deprecated))
 }
 
 fn length(payload: &Payload) -> usize {
@@ -112,6 +117,7 @@ fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, headers: &He
     let verdict = verdict(mode, status, check);
     if let Some(drift) = &drift {
         let _ = exchange.drift.set(drift.clone());
+        exchange.worker.state.metrics.drifted(exchange.service(), exchange.routed().operation);
     }
     match verdict {
         AnswerVerdict::Pass | AnswerVerdict::PassWithDrift => Ok(()),

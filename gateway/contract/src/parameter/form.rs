@@ -1,0 +1,36 @@
+//! As what a parameter's text is read.
+
+use super::kinds::{Kinds, Plan};
+use super::style::Shape;
+
+/// As what a parameter's text is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Split as its style says.
+    Styled(Shape),
+    /// `content` with a JSON media type.
+    Json,
+    /// `content` with another one.
+    Opaque,
+}
+
+impl Form {
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Self::Styled(shape) => shape,
+            Self::Json | Self::Opaque => Shape::Scalar,
+        }
+    }
+
+    /// What a parameter of this plan may be, the likeliest first. One that may be anything is text.
+    pub(crate) fn of(plan: &Plan) -> Box<[Self]> {
+        let kinds = plan.kinds;
+        let likely = [
+            (kinds == Kinds::ALL || kinds.has_scalars(), Shape::Scalar),
+            (kinds != Kinds::ALL && kinds.has(Kinds::ARRAY), Shape::List),
+            (kinds != Kinds::ALL && kinds.has(Kinds::OBJECT), Shape::Record),
+        ];
+        let forms: Box<[Self]> = likely.into_iter().filter(|(is_likely, _)| *is_likely).map(|(_, shape)| Self::Styled(shape)).collect();
+        if forms.is_empty() { Box::new([Self::Styled(Shape::Scalar)]) } else { forms }
+    }
+}

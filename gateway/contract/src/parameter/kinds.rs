@@ -1,0 +1,232 @@
+//! What kinds of values a schema allows, as far as its types say: what a text is read as.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::decoded::Decoded;
+use crate::lower::{Lowering, Variant, named};
+
+/// How deep alternatives are followed, and members of members.
+const DEEPEST: usize = 32;
+
+/// The kinds of values that a schema allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const STRING: Self = Self(1);
+    pub(crate) const NUMBER: Self = Self(2);
+    pub(crate) const BOOL: Self = Self(4);
+    pub(crate) const NULL: Self = Self(8);
+    pub(crate) const ARRAY: Self = Self(16);
+    pub(crate) const OBJECT: Self = Self(32);
+    pub(crate) const ALL: Self = Self(63);
+
+    pub(crate) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) fn has_scalars(self) -> bool {
+        self.has(Self(Self::STRING.0 | Self::NUMBER.0 | Self::BOOL.0))
+    }
+
+    /// What a lowered schema allows, as far as its types say.
+    fn of(schema: &Value, lowering: &Lowering<'_, '_>, depth: usize) -> Self {
+        let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return Self::ALL };
+        let inner = |schema: &Value| Self::of(schema, lowering, depth + 1);
+        let mut kinds = match keywords.get("type") {
+            Some(Value::String(kind)) => Self::named(kind),
+            Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).map(Self::named).fold(Self::NONE, Self::or),
+            _ => Self::ALL,
+        };
+        if let Some(Value::Array(values)) = keywords.get("enum") {
+            kinds = kinds.and(values.iter().map(Self::of_value).fold(Self::NONE, Self::or));
+        }
+        kinds = keywords.get("const").map_or(kinds, |value| kinds.and(Self::of_value(value)));
+        kinds = target(keywords, lowering).map_or(kinds, |schema| kinds.and(inner(schema)));
+        for schema in list(keywords, "allOf") {
+            kinds = kinds.and(inner(schema));
+        }
+        for alternatives in ["anyOf", "oneOf"] {
+            if keywords.get(alternatives).is_some_and(Value::is_array) {
+                kinds = kinds.and(list(keywords, alternatives).map(inner).fold(Self::NONE, Self::or));
+            }
+        }
+        kinds
+    }
+
+    fn named(kind: &str) -> Self {
+        match kind {
+            "string" => Self::STRING,
+            "integer" | "number" => Self::NUMBER,
+            "boolean" => Self::BOOL,
+            "null" => Self::NULL,
+            "array" => Self::ARRAY,
+            "object" => Self::OBJECT,
+            _ => Self::NONE,
+        }
+    }
+
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::NULL,
+            Value::Bool(_) => Self::BOOL,
+            Value::Number(_) => Self::NUMBER,
+            Value::String(_) => Self::STRING,
+            Value::Array(_) => Self::ARRAY,
+            Value::Object(_) => Self::OBJECT,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+/// As what a text that may be several things is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As a number or a boolean, if it looks like one.
+    Typed,
+    /// As text.
+    Text,
+}
+
+static ANYTHING: Plan = Plan::ANY;
+
+/// What a schema allows: its kinds, and those of what is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) kinds: Kinds,
+    /// Of a list's items.
+    items: Option<Box<Plan>>,
+    /// Of an object's members.
+    pub(crate) members: Vec<(Box<str>, Plan)>,
+    /// Of those that it does not name; `None` where there are to be no others.
+    others: Option<Box<Plan>>,
+}
+
+impl Plan {
+    /// Anything at all.
+    pub(crate) const ANY: Self = Self { kinds: Kinds::ALL, items: None, members: Vec::new(), others: None };
+
+    /// What a lowered schema allows.
+    pub(crate) fn of(schema: &Value, lowering: &Lowering<'_, '_>) -> Self {
+        Self::within(&[schema], lowering, 0)
+    }
+
+    /// What several schemas allow that all speak of one value, or of one value each time.
+    fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize) -> Self {
+        let kinds = schemas.iter().map(|schema| Kinds::of(schema, lowering, 0)).fold(Kinds::NONE, Kinds::or);
+        let mut plan = Self { kinds, ..Self::ANY };
+        // Deeper, no text is split any more.
+        if depth > 4 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
+            return plan;
+        }
+        let mut parts = Parts::default();
+        for schema in schemas {
+            parts.collect(schema, lowering, 0);
+        }
+        let inner = |schemas: &[&Value]| Self::within(schemas, lowering, depth + 1);
+        plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
+        plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
+        plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
+        plan
+    }
+
+    pub(crate) fn items(&self) -> &Self {
+        self.items.as_deref().unwrap_or(&ANYTHING)
+    }
+
+    /// Of a member; `None` where it is not named and there are to be no others.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        self.members.iter().find(|(known, _)| **known == *name).map(|(_, plan)| plan).or(self.others.as_deref())
+    }
+
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// Whether some text in it may be read as more than one thing.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        let own = self.kinds.has(Kinds::STRING) && (self.kinds.has(Kinds::NUMBER) || self.kinds.has(Kinds::BOOL));
+        let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
+        own || inner.into_iter().any(Self::is_ambiguous)
+    }
+
+    /// A text as the value that the schema means. Where it names no type, it is text first.
+    pub(crate) fn read<'t>(&self, text: Cow<'t, str>, reading: Reading) -> Decoded<'t> {
+        let kinds = self.kinds;
+        let is_text = (reading == Reading::Text && kinds.has(Kinds::STRING)) || (reading == Reading::Typed && kinds == Kinds::ALL);
+        match &*text {
+            _ if is_text => Decoded::Text(text),
+            number if kinds.has(Kinds::NUMBER) && is_number(number) => Decoded::Number(text),
+            "true" if kinds.has(Kinds::BOOL) => Decoded::Bool(true),
+            "false" if kinds.has(Kinds::BOOL) => Decoded::Bool(false),
+            _ => Decoded::Text(text),
+        }
+    }
+}
+
+/// The schemas of what is in a value, found in all that is said of it.
+#[derive(Default)]
+struct Parts<'v> {
+    items: Vec<&'v Value>,
+    members: Vec<(&'v str, Vec<&'v Value>)>,
+    others: Vec<&'v Value>,
+    is_closed: bool,
+}
+
+impl<'v> Parts<'v> {
+    fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
+        let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return };
+        self.items.extend(keywords.get("items"));
+        self.items.extend(list(keywords, "prefixItems"));
+        for (name, schema) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            match self.members.iter_mut().find(|(known, _)| known == name) {
+                Some((_, schemas)) => schemas.push(schema),
+                None => self.members.push((name, vec![schema])),
+            }
+        }
+        for keyword in ["additionalProperties", "unevaluatedProperties"] {
+            match keywords.get(keyword) {
+                Some(Value::Bool(false)) => self.is_closed = true,
+                others => self.others.extend(others),
+            }
+        }
+        self.others.extend(keywords.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values));
+        let inner = target(keywords, lowering).into_iter();
+        let inner = inner.chain(["allOf", "anyOf", "oneOf"].into_iter().flat_map(|keyword| list(keywords, keyword)));
+        for schema in inner.collect::<Vec<_>>() {
+            self.collect(schema, lowering, depth + 1);
+        }
+    }
+}
+
+fn list<'v>(keywords: &'v Map<String, Value>, keyword: &str) -> impl Iterator<Item = &'v Value> {
+    keywords.get(keyword).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn target<'v>(keywords: &Map<String, Value>, lowering: &'v Lowering<'_, '_>) -> Option<&'v Value> {
+    let id = keywords.get("$ref").and_then(Value::as_str).and_then(named)?;
+    Some(lowering.definitions[id].schema(Variant::Request))
+}
+
+/// RFC 8259 §6, and no longer than the JSON reader allows.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
+    text.len() <= 64
+        && digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+}

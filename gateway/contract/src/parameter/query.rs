@@ -1,0 +1,117 @@
+//! Parameters of the query.
+
+use std::borrow::Cow;
+
+use super::style::{Pieces, Shape, Style, form, percent, pieces};
+use super::{Broken, Form, Found, Parameter, REPEATED, STYLE};
+use crate::described::Location;
+
+/// A pair of the query.
+pub(crate) struct Pair<'q> {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// The value as received: a list is split at its commas before they are decoded.
+    raw: &'q str,
+}
+
+impl Pair<'_> {
+    /// A plus sign stands for itself where the document lets reserved characters stand as they are (`allowReserved`).
+    pub(crate) fn keep_reserved(&mut self) {
+        if let Some(value) = percent(self.raw).filter(|_| self.raw.contains('+')) {
+            self.value = value.into_owned();
+        }
+    }
+}
+
+/// Reads a query, `application/x-www-form-urlencoded`; `None` where a percent sequence decodes to nothing.
+pub(crate) fn pairs(query: &str) -> Option<Vec<Pair<'_>>> {
+    let pair = |text| {
+        let (name, raw) = str::split_once(text, '=').unwrap_or((text, ""));
+        Some(Pair { name: form(name)?.into_owned(), value: form(raw)?.into_owned(), raw })
+    };
+    query.split('&').filter(|text| !text.is_empty()).map(pair).collect()
+}
+
+impl Parameter {
+    /// Whether a pair of the query is this parameter's.
+    pub(crate) fn claims(&self, name: &str) -> bool {
+        let is_exploded = || self.explode && self.style == Style::Form && self.forms.contains(&Form::Styled(Shape::Record));
+        self.location == Location::Query
+            && match self.style {
+                Style::DeepObject => self.member_of(name).is_some(),
+                _ if is_exploded() && !self.forms.contains(&Form::Styled(Shape::Scalar)) => self.has_member(name),
+                _ => *self.name == *name || (is_exploded() && self.has_member(name)),
+            }
+    }
+
+    fn has_member(&self, name: &str) -> bool {
+        let is_named = self.plan.members.iter().any(|(known, _)| **known == *name);
+        is_named || (self.plan.has_others() && !self.siblings.iter().any(|sibling| is_of(sibling, name)))
+    }
+
+    /// The member in `name[member]`.
+    fn member_of<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix(&*self.name)?.strip_prefix('[')?.strip_suffix(']')
+    }
+
+    pub(super) fn in_query<'r>(&self, form: Form, pairs: &'r [Pair<'r>]) -> Result<Found<'r>, Broken> {
+        let shape = form.shape();
+        let borrowed = |pair: &'r Pair<'r>| Cow::Borrowed(pair.value.as_str());
+        let own = || pairs.iter().filter(|pair| pair.name == *self.name);
+        let some = |pieces: Pieces<'r>, is_any: bool| Ok(if is_any { Found::Pieces(pieces) } else { Found::Absent });
+        match (shape, self.style) {
+            (Shape::Record, Style::DeepObject) => {
+                let members = pairs.iter().filter_map(|pair| Some((self.member_of(&pair.name)?.into(), borrowed(pair))));
+                let members: Vec<_> = members.collect();
+                let is_any = !members.is_empty();
+                some(Pieces::Pairs(members), is_any)
+            }
+            (Shape::Record, Style::Form) if self.explode => {
+                let members = pairs.iter().filter(|pair| self.has_member(&pair.name));
+                let members: Vec<_> = members.map(|pair| (Cow::Borrowed(pair.name.as_str()), borrowed(pair))).collect();
+                let is_any = !members.is_empty();
+                some(Pieces::Pairs(members), is_any)
+            }
+            (Shape::List, _) if self.explode => {
+                let items: Vec<_> = own().map(borrowed).collect();
+                let is_any = !items.is_empty();
+                some(Pieces::Many(items), is_any)
+            }
+            _ => {
+                let mut own = own();
+                let Some(pair) = own.next() else { return Ok(Found::Absent) };
+                // Two readers would pick different ones.
+                if own.next().is_some() {
+                    return Err(REPEATED);
+                }
+                if pair.value.is_empty() && self.allow_empty {
+                    return Ok(Found::Empty);
+                }
+                if shape == Shape::Scalar {
+                    return Ok(Found::Pieces(Pieces::One(borrowed(pair))));
+                }
+                self.split_value(shape, pair.raw).map(Found::Pieces).ok_or(STYLE)
+            }
+        }
+    }
+
+    /// Splits a list or an object that is one value.
+    fn split_value<'q>(&self, shape: Shape, raw: &'q str) -> Option<Pieces<'q>> {
+        let decode = if self.allow_reserved { percent } else { form };
+        let (encoded, separator): (&[&str], char) = match self.style {
+            Style::SpaceDelimited => (&["%20", "+"], ' '),
+            Style::PipeDelimited => (&["%7C", "%7c"], '|'),
+            _ => (&[], ','),
+        };
+        if !encoded.iter().any(|encoded| raw.contains(encoded)) {
+            return pieces(raw, separator, false, shape, decode);
+        }
+        let plain = encoded.iter().fold(raw.to_owned(), |text, encoded| text.replace(encoded, separator.encode_utf8(&mut [0; 4])));
+        pieces(&plain, separator, false, shape, decode).map(Pieces::into_owned)
+    }
+}
+
+/// Whether a pair of the query is named so, or is a member of what is.
+fn is_of(parameter: &str, name: &str) -> bool {
+    name.strip_prefix(parameter).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+}

@@ -1,0 +1,114 @@
+//! The segments of path templates.
+
+use std::fmt::Write as _;
+
+/// A segment of a path template.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// Text alone, as it stands in a normal path.
+    Literal(Box<str>),
+    /// Parameters, with text before, between and behind them: one piece more than there are parameters.
+    Template(Vec<Box<str>>),
+}
+
+/// Why a segment cannot be one.
+pub(crate) enum SegmentError {
+    /// Its braces do not match, or hold no name.
+    Braces,
+    /// Two parameters stand side by side.
+    Adjacent,
+    /// No path of a request has this character.
+    Unreachable(char),
+}
+
+impl Segment {
+    pub(crate) fn parse(text: &str) -> Result<Self, SegmentError> {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or(SegmentError::Braces)?;
+            if name.is_empty() || name.contains('{') {
+                return Err(SegmentError::Braces);
+            }
+            if before.is_empty() && !pieces.is_empty() {
+                return Err(SegmentError::Adjacent);
+            }
+            pieces.push(literal(before)?);
+            rest = after;
+        }
+        let last = literal(rest)?;
+        if pieces.is_empty() {
+            return Ok(Self::Literal(last));
+        }
+        pieces.push(last);
+        Ok(Self::Template(pieces))
+    }
+
+    /// How much text it has of its own.
+    pub(crate) fn text(&self) -> usize {
+        match self {
+            Self::Literal(text) => text.len(),
+            Self::Template(pieces) => pieces.iter().map(|piece| piece.len()).sum(),
+        }
+    }
+
+    /// Adds the values of its parameters in a segment of a path, if it matches: none of them is empty, and each but the last is as short as
+    /// can be.
+    pub(crate) fn split<'p>(&self, segment: &'p str, values: &mut Vec<&'p str>) -> bool {
+        let Self::Template(pieces) = self else { return false };
+        let [first, between @ .., last] = pieces.as_slice() else { return false };
+        let Some(mut rest) = segment.strip_prefix(&**first).and_then(|rest| rest.strip_suffix(&**last)) else { return false };
+        for piece in between {
+            // The parameter has a character at least, and so does the piece.
+            let after = rest.char_indices().nth(1).map_or(rest.len(), |(at, _)| at);
+            let Some(at) = rest[after..].find(&**piece).map(|at| at + after) else { return false };
+            values.push(&rest[..at]);
+            rest = &rest[at + piece.len()..];
+        }
+        values.push(rest);
+        !rest.is_empty()
+    }
+}
+
+/// The text of a template as it stands in a normal path.
+fn literal(text: &str) -> Result<Box<str>, SegmentError> {
+    if text.contains('}') {
+        return Err(SegmentError::Braces);
+    }
+    if let Some(symbol) = text.chars().find(|symbol| matches!(symbol, '?' | '#')) {
+        return Err(SegmentError::Unreachable(symbol));
+    }
+    let mut plain = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        match symbol {
+            // What a path cannot hold as it is (RFC 3986 §3.3) comes escaped.
+            '"' | '<' | '>' | '\\' | '^' | '`' | '|' | ' ' | '\u{7f}'.. | '\0'..='\u{1f}' => {
+                symbol.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| percent(byte, &mut plain));
+            }
+            symbol => plain.push(symbol),
+        }
+    }
+    Ok(unescape_unreserved(&plain).unwrap_or(plain).into())
+}
+
+/// The text with unreserved characters unescaped, and the other escapes in capitals; `None` where one is none.
+pub(crate) fn unescape_unreserved(path: &str) -> Option<String> {
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let byte = after.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        match u8::from_str_radix(byte, 16).ok()? {
+            letter @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => plain.push(char::from(letter)),
+            other => percent(other, &mut plain),
+        }
+        rest = after.get(2..)?;
+    }
+    plain.push_str(rest);
+    Some(plain)
+}
+
+fn percent(byte: u8, into: &mut String) {
+    // Writing into a string does not fail.
+    let _ = write!(into, "%{byte:02X}");
+}

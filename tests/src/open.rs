@@ -50,7 +50,12 @@ pub fn open(name: &str, contract: &str, adapter: &str, more: &str) -> String {
 
 /// The stub's things behind the HTTP adapter, with this `upstream` section.
 pub fn things(name: &str, url: &str, upstream: &str, more: &str) -> String {
-    open(name, "tests/peers/stub/openapi.yaml", &format!("{{ http: {{ url: \"{url}\" }} }}"), &format!("    unknown_query: allow\n    upstream: {upstream}\n{more}"))
+    open(
+        name,
+        "tests/peers/stub/openapi.yaml",
+        &format!("{{ http: {{ url: \"{url}\" }} }}"),
+        &format!("    unknown_query: allow\n    upstream: {upstream}\n{more}"),
+    )
 }
 
 /// Asserts that an answer is the refusal it should be: status, kind, form, its exchange, and not a word of what is inside.

@@ -1,16 +1,16 @@
 //! An answer held against its operation, and what becomes of one that does not keep the contract.
 
 use std::fmt;
-use std::sync::Arc;
 
-use exchange::{Body, Json, JsonErrorKind, JsonLimits};
+use exchange::{Body, JsonErrorKind, JsonLimits};
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::body::{self, BodyFault, BodySchema};
 use crate::described::StatusKey;
 use crate::media::{Content, MediaType};
+use crate::parameter::{Given, Parameter};
 use crate::request::Payload;
-use crate::schemas::Schema;
-use crate::violation::{Names, Place, Violation, check_body};
+use crate::violation::{Names, Place, Violation};
 
 /// What an answer was found to be.
 #[derive(Debug)]
@@ -106,7 +106,8 @@ pub fn verdict(mode: AnswerMode, status: StatusCode, check: &AnswerCheck) -> Ans
 #[derive(Debug)]
 pub(crate) struct AnswerRule {
     pub(crate) status: StatusKey,
-    pub(crate) content: Content<Option<Arc<Schema>>>,
+    pub(crate) headers: Vec<Parameter>,
+    pub(crate) content: Content<Option<BodySchema>>,
 }
 
 /// The rule for a status: its own, its class's, the default (OpenAPI 3.0.3 §4.7.16).
@@ -125,12 +126,24 @@ pub(crate) struct Answered<'a> {
 pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, names: &Names, limits: &JsonLimits) -> AnswerCheck {
     let Answered { method, status, headers, payload } = answered;
     let media = MediaType::of(headers);
-    let says_json = media.as_ref().is_some_and(|media| media.is_json() && media.is_utf8());
-    let (body, unreadable) = read(payload, says_json, limits, names);
     let rule = rule(rules, status.as_u16());
-    match rule
-        .map_or(Some(Drift::UndocumentedStatus), |rule| drift(rule, media.as_ref(), &body, bodiless(method, status), unreadable, names))
-    {
+    let listed = media.as_ref().and_then(|media| rule?.content.closest(media));
+    let (body, read) = match (payload, &media) {
+        (Payload::Streaming, _) => (Body::Streamed, Ok(())),
+        (Payload::Held(bytes), Some(media)) if !bytes.is_empty() => {
+            body::read(listed.and_then(Option::as_ref), media, bytes, names, limits)
+        }
+        (Payload::Held(bytes), None) if !bytes.is_empty() => (Body::Bytes(bytes), Ok(())),
+        (Payload::Nothing | Payload::Held(_), _) => (Body::Empty, Ok(())),
+    };
+    let found = match rule {
+        None => Some(Drift::UndocumentedStatus),
+        Some(rule) => drift(rule, listed.is_some(), &body, bodiless(method, status), read).or_else(|| {
+            let violations = of_headers(rule, headers, names, limits);
+            (!violations.is_empty()).then_some(Drift::Invalid(violations))
+        }),
+    };
+    match found {
         None => AnswerCheck::Conforms(body),
         Some(drift) => AnswerCheck::Drifts { body, drift },
     }
@@ -141,32 +154,16 @@ fn bodiless(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || matches!(status.as_u16(), 204 | 205 | 304)
 }
 
-fn read(payload: Payload, says_json: bool, limits: &JsonLimits, names: &Names) -> (Body, Option<Drift>) {
-    let bytes = match payload {
-        Payload::Streaming => return (Body::Streamed, None),
-        Payload::Held(bytes) if !bytes.is_empty() => bytes,
-        Payload::Nothing | Payload::Held(_) => return (Body::Empty, None),
-    };
-    if !says_json {
-        return (Body::Bytes(bytes), None);
+fn of_headers(rule: &AnswerRule, headers: &HeaderMap, names: &Names, limits: &JsonLimits) -> Vec<Violation> {
+    let given = Given { path: &[], query: &[], headers, joins_lines: true, names, limits };
+    let mut found = Vec::new();
+    for header in &rule.headers {
+        header.check(&given, &mut found);
     }
-    match Json::read(bytes.clone(), limits) {
-        Ok(json) => (Body::Json(json), None),
-        Err(error) => {
-            let place = Place::Body(names.mask(&error.pointer));
-            (Body::Bytes(bytes), Some(Drift::NotJson { place, cause: error.kind }))
-        }
-    }
+    found
 }
 
-fn drift(
-    rule: &AnswerRule,
-    media: Option<&MediaType<'_>>,
-    body: &Body,
-    bodiless: bool,
-    unreadable: Option<Drift>,
-    names: &Names,
-) -> Option<Drift> {
+fn drift(rule: &AnswerRule, is_listed: bool, body: &Body, bodiless: bool, read: Result<(), BodyFault>) -> Option<Drift> {
     if matches!(body, Body::Empty) {
         let json = rule.content.iter().any(|(range, schema)| range.is_json() && schema.is_some());
         return (json && !bodiless).then_some(Drift::MissingBody);
@@ -174,16 +171,13 @@ fn drift(
     if rule.content.is_empty() {
         return Some(Drift::UndocumentedBody);
     }
-    let Some(schema) = media.and_then(|media| rule.content.closest(media)) else {
+    if !is_listed {
         return Some(Drift::UndocumentedMediaType);
-    };
-    if unreadable.is_some() {
-        return unreadable;
     }
-    match (body, schema) {
-        (Body::Json(json), Some(schema)) => check_body(schema, json, names).err().map(Drift::Invalid),
-        // It is of a listed JSON type, but in a character set that JSON does not have.
-        (Body::Bytes(_), Some(_)) if media.is_some_and(MediaType::is_json) => Some(Drift::UndocumentedMediaType),
-        _ => None,
+    match read {
+        Ok(()) => None,
+        Err(BodyFault::Charset) => Some(Drift::UndocumentedMediaType),
+        Err(BodyFault::NotJson { place, cause }) => Some(Drift::NotJson { place, cause }),
+        Err(BodyFault::Invalid(violations)) => Some(Drift::Invalid(violations)),
     }
 }

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method};
 use serde_json::Value;
 
 use crate::answer::AnswerRule;
+use crate::body::BodySchema;
 use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
 use crate::lower::{Lowering, SchemaId, Variant};
@@ -19,7 +20,7 @@ use crate::media::{Content, MediaRange};
 use crate::parameter::{Form, Parameter, Plan, Shape, Style};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes};
-use crate::schemas::{Schema, Schemas};
+use crate::schemas::Schemas;
 use crate::shape::Shapes;
 use crate::source::Source;
 
@@ -104,17 +105,16 @@ fn ask(described: &[Described], lowering: &mut Lowering<'_, '_>) -> Asked {
     };
     for operation in described {
         operation.parameters.iter().for_each(|parameter| ask(Variant::Request, parameter.schema.as_ref()));
-        let body = operation.body.iter().flat_map(|body| &body.content);
-        body.filter(|media| may_be_json(&media.range)).for_each(|media| ask(Variant::Request, media.schema.as_ref()));
-        let answers = operation.answers.iter().flat_map(|answer| &answer.content);
-        answers.filter(|media| may_be_json(&media.range)).for_each(|media| ask(Variant::Answer, media.schema.as_ref()));
+        for media in operation.body.iter().flat_map(|body| &body.content) {
+            ask(Variant::Request, media.schema.as_ref());
+            media.encodings.iter().flat_map(|encoding| &encoding.headers).for_each(|header| ask(Variant::Request, header.schema.as_ref()));
+        }
+        for answer in &operation.answers {
+            answer.headers.iter().for_each(|header| ask(Variant::Answer, header.schema.as_ref()));
+            answer.content.iter().for_each(|media| ask(Variant::Answer, media.schema.as_ref()));
+        }
     }
     asked
-}
-
-/// Only JSON bodies are held against schemas.
-fn may_be_json(range: &MediaRange) -> bool {
-    range.is_json() || range.is_wide()
 }
 
 fn spec(operation: &Described) -> OperationSpec {
@@ -194,16 +194,16 @@ fn feed(context: &mut Context, value: &Value) {
     }
 }
 
-struct Compiler<'c, 's, 'a> {
-    source: &'c Source<'a>,
+pub(crate) struct Compiler<'c, 's, 'a> {
+    pub(crate) source: &'c Source<'a>,
     options: &'c CompileOptions,
-    lowering: &'c Lowering<'s, 'a>,
+    pub(crate) lowering: &'c Lowering<'s, 'a>,
     asked: &'c Asked,
-    schemas: &'c Schemas,
+    pub(crate) schemas: &'c Schemas,
 }
 
 impl Compiler<'_, '_, '_> {
-    fn id(&self, variant: Variant, pointer: Option<&String>) -> Option<SchemaId> {
+    pub(crate) fn id(&self, variant: Variant, pointer: Option<&String>) -> Option<SchemaId> {
         self.asked.get(pointer?)?.iter().find(|(of, _)| *of == variant).map(|(_, id)| *id)
     }
 
@@ -211,13 +211,15 @@ impl Compiler<'_, '_, '_> {
         self.check_template(operation);
         let in_query = operation.parameters.iter().filter(|parameter| parameter.parts.location == Location::Query);
         let siblings: Vec<&str> = in_query.map(|parameter| parameter.parts.name.as_str()).collect();
-        let parameters = operation.parameters.iter().filter_map(|parameter| self.parameter(parameter, &siblings)).collect();
+        let parameters =
+            operation.parameters.iter().filter_map(|parameter| self.parameter(Variant::Request, parameter, &siblings)).collect();
         let body = operation
             .body
             .as_ref()
             .map(|body| BodyRule { required: body.required, content: self.content(Variant::Request, &body.content) });
         let answer = |answer: &described::DescribedAnswer| AnswerRule {
             status: answer.status,
+            headers: answer.headers.iter().filter_map(|header| self.parameter(Variant::Answer, header, &[])).collect(),
             content: self.content(Variant::Answer, &answer.content),
         };
         let answers: Vec<AnswerRule> = operation.answers.iter().map(answer).collect();
@@ -236,11 +238,8 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    fn content(&self, variant: Variant, media: &[DescribedMedia]) -> Content<Option<Arc<Schema>>> {
-        let rule = |media: &DescribedMedia| {
-            let id = self.id(variant, media.schema.as_ref()).filter(|_| may_be_json(&media.range));
-            (media.range.clone(), id.and_then(|id| self.schemas.get(variant, id)))
-        };
+    fn content(&self, variant: Variant, media: &[DescribedMedia]) -> Content<Option<BodySchema>> {
+        let rule = |media: &DescribedMedia| (media.range.clone(), self.body_schema(variant, media));
         let names: Vec<String> = media.iter().map(|media| media.name.clone()).collect();
         Content::new(media.iter().map(rule).collect(), &names)
     }
@@ -270,7 +269,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// `siblings`: the names of the operation's query parameters.
-    fn parameter(&self, described: &DescribedParameter, siblings: &[&str]) -> Option<Parameter> {
+    pub(crate) fn parameter(&self, variant: Variant, described: &DescribedParameter, siblings: &[&str]) -> Option<Parameter> {
         let parts = &described.parts;
         let name: Arc<str> = parts.name.as_str().into();
         let header = match parts.location {
@@ -286,8 +285,8 @@ impl Compiler<'_, '_, '_> {
                 return None;
             }
         };
-        let id = self.id(Variant::Request, described.schema.as_ref());
-        let (forms, plan) = self.forms(described, id);
+        let id = self.id(variant, described.schema.as_ref());
+        let (forms, plan) = self.forms(variant, described, id);
         if parts.style == Style::DeepObject && !forms.contains(&Form::Styled(Shape::Record)) {
             let message = format!("the parameter `{name}` is no object, and the style `deepObject` is of objects");
             self.source.error_with_hint(&described.pointer, message, "give it `type: object`, or another style");
@@ -304,7 +303,7 @@ impl Compiler<'_, '_, '_> {
             deprecated: parts.deprecated,
             forms,
             plan,
-            schema: id.and_then(|id| self.schemas.get(Variant::Request, id)),
+            schema: id.and_then(|id| self.schemas.get(variant, id)),
             default: self.default(described),
             siblings: siblings.iter().filter(|sibling| ***sibling != *name).map(|sibling| (*sibling).into()).collect(),
             name,
@@ -312,12 +311,12 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// As what the text of a parameter is read.
-    fn forms(&self, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Form]>, Plan) {
+    fn forms(&self, variant: Variant, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Form]>, Plan) {
         if let [media] = described.parts.content.as_slice() {
             let json = MediaRange::parse(media).is_some_and(|range| range.is_json());
             return (Box::new([if json { Form::Json } else { Form::Opaque }]), Plan::ANY);
         }
-        let schema = id.map(|id| self.lowering.definitions[id].schema(Variant::Request));
+        let schema = id.map(|id| self.lowering.definitions[id].schema(variant));
         let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.lowering));
         (Form::of(&plan), plan)
     }

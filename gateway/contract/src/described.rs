@@ -72,7 +72,19 @@ pub(crate) struct BodyParts {
 /// What the versions' readers tell of a Response Object.
 pub(crate) struct AnswerParts {
     pub(crate) content: Vec<String>,
+    /// The names of its headers.
     pub(crate) headers: Vec<String>,
+}
+
+/// How a field of a form is written, as an Encoding Object says.
+pub(crate) struct DescribedEncoding {
+    pub(crate) field: String,
+    pub(crate) pointer: String,
+    pub(crate) types: Vec<MediaRange>,
+    pub(crate) headers: Vec<DescribedParameter>,
+    pub(crate) style: Option<Style>,
+    pub(crate) explode: Option<bool>,
+    pub(crate) allow_reserved: bool,
 }
 
 /// The statuses that an answer is described for.
@@ -98,6 +110,7 @@ pub(crate) struct DescribedBody {
 
 pub(crate) struct DescribedAnswer {
     pub(crate) status: StatusKey,
+    pub(crate) headers: Vec<DescribedParameter>,
     pub(crate) content: Vec<DescribedMedia>,
 }
 
@@ -106,6 +119,7 @@ pub(crate) struct DescribedMedia {
     pub(crate) range: MediaRange,
     /// The pointer of its schema.
     pub(crate) schema: Option<String>,
+    pub(crate) encodings: Vec<DescribedEncoding>,
 }
 
 /// The versions of OpenAPI that are read.
@@ -255,15 +269,19 @@ impl Reader<'_, '_> {
     fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
         let raw = self.source.at(pointer)?;
         let parts = self.keep(pointer, "a parameter", self.version.parameter(raw))?;
+        self.with_schema(pointer.to_owned(), raw, parts)
+    }
+
+    fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
         let schema = match parts.content.as_slice() {
-            [] => raw.get("schema").map(|_| child(pointer, "schema")),
-            [media] => schema_of(raw, &child(pointer, "content"), media),
+            [] => raw.get("schema").map(|_| child(&pointer, "schema")),
+            [media] => schema_of(raw, &child(&pointer, "content"), media),
             _ => {
-                self.source.error(pointer, "the `content` of a parameter holds one media type");
+                self.source.error(&pointer, "the `content` of a parameter holds one media type");
                 return None;
             }
         };
-        Some(DescribedParameter { pointer: pointer.to_owned(), parts, schema })
+        Some(DescribedParameter { pointer, parts, schema })
     }
 
     fn unique(&self, parameters: &[DescribedParameter]) {
@@ -302,11 +320,8 @@ impl Reader<'_, '_> {
     fn answer(&self, status: StatusKey, pointer: &str) -> Option<DescribedAnswer> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
-        for header in &parts.headers {
-            // Followed so that a reference to nothing is found; its value is not held against its schema.
-            self.source.follow(&child(&child(&at, "headers"), header));
-        }
-        Some(DescribedAnswer { status, content: self.content(raw, &at, parts.content) })
+        let headers = self.headers(&parts.headers, &child(&at, "headers"));
+        Some(DescribedAnswer { status, headers, content: self.content(raw, &at, parts.content) })
     }
 
     fn content(&self, raw: &Value, pointer: &str, names: Vec<String>) -> Vec<DescribedMedia> {
@@ -317,9 +332,52 @@ impl Reader<'_, '_> {
                 return None;
             };
             let schema = schema_of(raw, &at, &name);
-            Some(DescribedMedia { name, range, schema })
+            let encodings =
+                if range.is_form() || range.is_multipart_form() { self.encodings(raw, &child(&at, &name), &name) } else { Vec::new() };
+            Some(DescribedMedia { name, range, schema, encodings })
         };
         names.into_iter().filter_map(media).collect()
+    }
+}
+
+/// Headers that are not a document's to describe (OpenAPI 3.0.4 §4.7.17), or that cannot be one value.
+const NOT_DESCRIBED: [&str; 2] = ["content-type", "set-cookie"];
+
+impl Reader<'_, '_> {
+    /// Header Objects, which are parameters that have their names elsewhere.
+    fn headers(&self, names: &[String], pointer: &str) -> Vec<DescribedParameter> {
+        let names = names.iter().filter(|name| !NOT_DESCRIBED.iter().any(|other| name.eq_ignore_ascii_case(other)));
+        let header = |name: &String| {
+            let (at, raw) = self.source.follow(&child(pointer, name))?;
+            let parts = self.keep(&at, "a header", read31::header(raw, name))?;
+            self.with_schema(at, raw, parts)
+        };
+        names.filter_map(header).collect()
+    }
+
+    /// The Encoding Objects of a media type.
+    fn encodings(&self, raw: &Value, pointer: &str, media: &str) -> Vec<DescribedEncoding> {
+        let Some(raw) = raw.get("content").and_then(|content| content.get(media)) else { return Vec::new() };
+        let encoding = |(field, raw, at): (&str, &Value, String)| {
+            let parts = self.keep(&at, "an encoding", read31::encoding(raw))?;
+            let types = parts.types.iter().filter_map(|name| {
+                let range = MediaRange::parse(name);
+                if range.is_none() {
+                    self.source.error(&child(&at, "contentType"), format!("`{name}` is no media type"));
+                }
+                range
+            });
+            Some(DescribedEncoding {
+                field: field.to_owned(),
+                types: types.collect(),
+                headers: self.headers(&parts.headers, &child(&at, "headers")),
+                style: parts.style,
+                explode: parts.explode,
+                allow_reserved: parts.allow_reserved,
+                pointer: at,
+            })
+        };
+        self.source.members(raw, pointer, "encoding").into_iter().filter_map(encoding).collect()
     }
 }
 

@@ -96,6 +96,8 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Value(node) => node.as_str().map(Cow::Borrowed),
             Self::Name(text) => Some(Cow::Borrowed(text)),
             Self::Decoded(Decoded::Text(text)) => Some(Cow::Borrowed(text)),
+            // What is in it is not looked at.
+            Self::Decoded(Decoded::File { .. }) => Some(Cow::Borrowed("")),
             Self::Decoded(_) => None,
         }
     }
@@ -123,7 +125,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn json_type(&self) -> JsonType {
         match *self {
             Self::Value(node) => json_type(node),
-            Self::Name(_) | Self::Decoded(Decoded::Text(_)) => JsonType::String,
+            Self::Name(_) | Self::Decoded(Decoded::Text(_) | Decoded::File { .. }) => JsonType::String,
             Self::Decoded(Decoded::Number(_)) => JsonType::Number,
             Self::Decoded(Decoded::Bool(_)) => JsonType::Boolean,
             Self::Decoded(Decoded::List(_)) => JsonType::Array,
@@ -133,6 +135,9 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     }
 
     fn string_length(&self) -> Option<u64> {
+        if let Self::Decoded(Decoded::File { bytes }) = *self {
+            return Some(*bytes as u64);
+        }
         // Every character has one byte that does not continue another (RFC 3629 §3), so counting those is counting characters.
         self.as_string().map(|text| text.bytes().filter(|byte| byte & 0xc0 != 0x80).count() as u64)
     }

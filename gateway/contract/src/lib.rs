@@ -9,18 +9,22 @@
 //! place and the rule that it breaks.
 
 mod answer;
+mod body;
 mod circle;
 mod compile;
 mod contract;
 mod described;
 mod discriminator;
+mod fields;
 mod instance;
 mod lower;
 mod marks;
 mod media;
+mod multipart;
 mod parameter;
 mod read30;
 mod read31;
+mod readers;
 mod request;
 mod route;
 mod schemas;

@@ -1,15 +1,20 @@
 //! Media types: what a document lists and what a message says it is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// A media type or a range of them as a document lists it (RFC 9110 §8.3.1, §12.5.1), without its parameters.
+use crate::multipart::quoted_parameters;
+
+/// A media type or a range of them as a document lists it (RFC 9110 §8.3.1, §12.5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MediaRange {
     kind: Box<str>,
     subtype: Box<str>,
+    /// Its parameters, names in small letters, but for the character set: that is looked at when the body is read.
+    parameters: Box<[(Box<str>, Box<str>)]>,
 }
 
 /// The media type that a message declares.
@@ -17,13 +22,17 @@ pub(crate) struct MediaType<'a> {
     kind: &'a str,
     subtype: &'a str,
     charset: Option<&'a str>,
+    /// What stands behind the type, its parameters.
+    parameters: &'a str,
 }
 
 impl MediaRange {
     /// Reads a key of a `content` map.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let media = MediaType::parse(text)?;
-        Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into() })
+        let parameters = quoted_parameters(media.parameters)?.filter(|(name, _)| !name.is_empty() && !name.eq_ignore_ascii_case("charset"));
+        let parameters = parameters.map(|(name, value)| (name.to_ascii_lowercase().into(), value.into())).collect();
+        Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into(), parameters })
     }
 
     /// Whether messages of this type are JSON.
@@ -36,15 +45,67 @@ impl MediaRange {
         &*self.subtype == "*"
     }
 
-    /// How closely it describes a media type: 0 not at all, 3 exactly.
-    fn closeness(&self, media: &MediaType<'_>) -> u8 {
+    /// Whether it is `application/x-www-form-urlencoded`.
+    pub(crate) fn is_form(&self) -> bool {
+        (&*self.kind, &*self.subtype) == ("application", "x-www-form-urlencoded")
+    }
+
+    /// Whether it is `multipart/form-data`.
+    pub(crate) fn is_multipart_form(&self) -> bool {
+        (&*self.kind, &*self.subtype) == ("multipart", "form-data")
+    }
+
+    /// Whether it is another one of several parts.
+    pub(crate) fn is_multipart(&self) -> bool {
+        &*self.kind == "multipart"
+    }
+
+    /// Whether it is text.
+    pub(crate) fn is_text(&self) -> bool {
+        &*self.kind == "text" && !is_xml(&self.subtype)
+    }
+
+    /// Whether text of which nothing else is said is of it.
+    pub(crate) fn is_plain_text(&self) -> bool {
+        matches!((&*self.kind, &*self.subtype), ("text" | "*", "*") | ("text", "plain"))
+    }
+
+    /// Whether it is XML.
+    pub(crate) fn is_xml(&self) -> bool {
+        is_xml(&self.subtype)
+    }
+
+    /// Whether it takes a media type in.
+    pub(crate) fn takes(&self, media: &MediaType<'_>) -> bool {
+        self.closeness(media) > 0
+    }
+
+    /// How closely it describes a media type: 0 not at all, from 3 on exactly, and the more so the more parameters they have in common.
+    fn closeness(&self, media: &MediaType<'_>) -> usize {
         let kind = self.kind.eq_ignore_ascii_case(media.kind);
         match (&*self.kind, &*self.subtype) {
-            (_, subtype) if kind && subtype.eq_ignore_ascii_case(media.subtype) => 3,
+            (_, subtype) if kind && subtype.eq_ignore_ascii_case(media.subtype) => self.common(media).map_or(0, |common| 3 + common),
             (_, "*") if kind => 2,
             ("*", "*") => 1,
             _ => 0,
         }
+    }
+
+    /// How many parameters they have in common; `None` where one says something else. What the message does not say may be so.
+    fn common(&self, media: &MediaType<'_>) -> Option<usize> {
+        if self.parameters.is_empty() {
+            return Some(0);
+        }
+        let said: Vec<_> = quoted_parameters(media.parameters)?.collect();
+        let mut common = 0;
+        for (name, value) in &self.parameters {
+            match said.iter().find(|(said, _)| said.eq_ignore_ascii_case(name)) {
+                Some((_, said)) if said.eq_ignore_ascii_case(value) => common += 1,
+                Some(_) => return None,
+                None => {}
+            }
+        }
+        Some(common)
     }
 }
 
@@ -57,9 +118,9 @@ impl<'a> MediaType<'a> {
         if values.next().is_some() { None } else { value.to_str().ok().and_then(Self::parse) }
     }
 
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.split(';');
-        let (kind, subtype) = parts.next()?.trim().split_once('/')?;
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (media, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let (kind, subtype) = media.trim().split_once('/')?;
         let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| TOKEN[usize::from(byte)]);
         if !token(kind) || !token(subtype) {
             return None;
@@ -68,12 +129,30 @@ impl<'a> MediaType<'a> {
             let (name, value) = part.split_once('=')?;
             name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
         };
-        Some(Self { kind, subtype, charset: parts.find_map(parameter) })
+        Some(Self { kind, subtype, charset: parameters.split(';').find_map(parameter), parameters })
     }
 
     /// Whether the message is JSON.
     pub(crate) fn is_json(&self) -> bool {
         is_json(self.subtype)
+    }
+
+    /// Whether it is text for people, or nothing says otherwise.
+    pub(crate) fn is_text(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("text")
+    }
+
+    /// What stands between the parts of a body (RFC 2046 §5.1.1).
+    pub(crate) fn boundary(&self) -> Option<Cow<'a, str>> {
+        let mut boundaries = quoted_parameters(self.parameters)?.filter(|(name, _)| name.eq_ignore_ascii_case("boundary"));
+        let boundary = boundaries.next()?.1;
+        // Two are none: two readers would pick different ones.
+        boundaries.next().is_none().then_some(boundary)
+    }
+
+    /// Whether every byte of it is the character of that number.
+    pub(crate) fn is_latin1(&self) -> bool {
+        self.charset.is_some_and(|charset| ["iso-8859-1", "latin1"].iter().any(|latin1| charset.eq_ignore_ascii_case(latin1)))
     }
 
     /// JSON between systems is UTF-8 (RFC 8259 §8.1), whatever a `charset` says; one that says something else announces
@@ -99,6 +178,11 @@ fn is_json(subtype: &str) -> bool {
     subtype.eq_ignore_ascii_case("json") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
 }
 
+fn is_xml(subtype: &str) -> bool {
+    let suffix = subtype.len().checked_sub(4).and_then(|at| subtype.get(at..));
+    subtype.eq_ignore_ascii_case("xml") || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+xml"))
+}
+
 /// The bodies that a document lists for one message.
 #[derive(Debug)]
 pub(crate) struct Content<S> {
@@ -114,7 +198,7 @@ impl<S> Content<S> {
 
     /// Whether it lists this very type.
     pub(crate) fn lists(&self, text: &str) -> bool {
-        MediaType::parse(text).is_some_and(|media| self.ranges.iter().any(|(range, _)| range.closeness(&media) == 3))
+        MediaType::parse(text).is_some_and(|media| self.ranges.iter().any(|(range, _)| range.closeness(&media) >= 3))
     }
 
     /// Whether the document lists no body at all.
@@ -124,10 +208,9 @@ impl<S> Content<S> {
 
     /// What the document says of the closest range.
     pub(crate) fn closest(&self, media: &MediaType<'_>) -> Option<&S> {
-        let closeness = |(range, schema)| (MediaRange::closeness(range, media), schema);
-        let (closeness, schema) =
-            self.ranges.iter().map(|(range, schema)| closeness((range, schema))).max_by_key(|(closeness, _)| *closeness)?;
-        (closeness > 0).then_some(schema)
+        // Of equals the first.
+        let closest = self.ranges.iter().rev().max_by_key(|(range, _)| range.closeness(media))?;
+        (closest.0.closeness(media) > 0).then_some(&closest.1)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&MediaRange, &S)> {

@@ -44,6 +44,50 @@ pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
     })
 }
 
+/// A Header Object, which is the same in every version.
+pub(crate) fn header(raw: &Value, name: &str) -> Result<ParameterParts, String> {
+    mapping(raw)?;
+    if let Some(style) = text(raw, "style")?.filter(|style| style != "simple") {
+        return Err(format!("a header has the style `simple`, not `{style}`"));
+    }
+    Ok(ParameterParts {
+        name: name.to_owned(),
+        location: Location::Header,
+        required: flag(raw, "required")?.unwrap_or_default(),
+        style: Style::Simple,
+        explode: flag(raw, "explode")?,
+        allow_empty: false,
+        allow_reserved: false,
+        deprecated: flag(raw, "deprecated")?.unwrap_or_default(),
+        content: names(raw, "content")?,
+    })
+}
+
+/// What an Encoding Object says, which is the same in every version.
+pub(crate) struct EncodingParts {
+    pub(crate) types: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) style: Option<Style>,
+    pub(crate) explode: Option<bool>,
+    pub(crate) allow_reserved: bool,
+}
+
+pub(crate) fn encoding(raw: &Value) -> Result<EncodingParts, String> {
+    mapping(raw)?;
+    let style = text(raw, "style")?.map(|style| {
+        let read = Style::named(&style).filter(|style| style.is_of(Location::Query));
+        read.ok_or_else(|| format!("no field of a form has the style `{style}`"))
+    });
+    let types = text(raw, "contentType")?.unwrap_or_default();
+    Ok(EncodingParts {
+        types: types.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        headers: names(raw, "headers")?,
+        style: style.transpose()?,
+        explode: flag(raw, "explode")?,
+        allow_reserved: flag(raw, "allowReserved")?.unwrap_or_default(),
+    })
+}
+
 pub(crate) fn body(raw: &Value) -> Result<BodyParts, String> {
     mapping(raw)?;
     Ok(BodyParts { required: flag(raw, "required")?.unwrap_or_default(), content: names(raw, "content")? })

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use exchange::{Body, Json, JsonError, JsonErrorKind, JsonLimits, Parameters};
+use exchange::{Body, JsonErrorKind, JsonLimits, Parameters};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
+use crate::body::{self, BodyFault, BodySchema};
 use crate::compile::Unknown;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
-use crate::schemas::Schema;
-use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check_body};
+use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation};
 
 /// What of a request the contract looks at.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ pub(crate) struct RequestRules {
 #[derive(Debug)]
 pub(crate) struct BodyRule {
     pub(crate) required: bool,
-    pub(crate) content: Content<Option<Arc<Schema>>>,
+    pub(crate) content: Content<Option<BodySchema>>,
 }
 
 impl RequestRules {
@@ -126,7 +126,7 @@ impl RequestRules {
         for parameter in self.parameters.iter().filter(|parameter| parameter.allow_reserved) {
             query.iter_mut().filter(|pair| parameter.claims(&pair.name)).for_each(Pair::keep_reserved);
         }
-        let given = Given { path: &parts.path, query: &query, headers: parts.headers, names, limits };
+        let given = Given { path: &parts.path, query: &query, headers: parts.headers, joins_lines: false, names, limits };
         let (mut absent, mut is_deprecated) = (Vec::new(), self.is_deprecated);
         if found.is_empty() {
             for parameter in &self.parameters {
@@ -175,18 +175,17 @@ impl RequestRules {
         let unsupported = || ContractError::UnsupportedMediaType { listed: rule.content.listed.clone() };
         let media = MediaType::of(headers).ok_or_else(unsupported)?;
         let schema = rule.content.closest(&media).ok_or_else(unsupported)?;
-        if !media.is_json() {
-            return Ok(held.map_or(Body::Streamed, Body::Bytes));
+        let Some(bytes) = held else {
+            return if media.is_json() && !media.is_utf8() { Err(unsupported()) } else { Ok(Body::Streamed) };
+        };
+        let (body, checked) = body::read(schema.as_ref(), &media, bytes, names, limits);
+        match checked {
+            Ok(()) => {}
+            Err(BodyFault::Charset) => return Err(unsupported()),
+            Err(BodyFault::NotJson { place, cause }) => return Err(ContractError::NotJson { place, cause }),
+            Err(BodyFault::Invalid(violations)) => found.extend(violations),
         }
-        if !media.is_utf8() {
-            return Err(unsupported());
-        }
-        let Some(bytes) = held else { return Ok(Body::Streamed) };
-        let json = Json::read(bytes, limits).map_err(|error| not_json(&error, names))?;
-        if let Some(Err(violations)) = schema.as_ref().map(|schema| check_body(schema, &json, names)) {
-            found.extend(violations);
-        }
-        Ok(Body::Json(json))
+        Ok(body)
     }
 }
 
@@ -196,8 +195,4 @@ fn decoded(text: String) -> String {
         return text;
     }
     percent_decode_str(&text).decode_utf8_lossy().into_owned()
-}
-
-fn not_json(error: &JsonError, names: &Names) -> ContractError {
-    ContractError::NotJson { place: Place::Body(names.mask(&error.pointer)), cause: error.kind }
 }

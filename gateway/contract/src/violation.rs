@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use exchange::Json;
-use exchange::json::Node;
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::json::Node as _;
+use jsonschema::json::{Array as _, Node as _, Object as _};
 use serde_json::Value;
 
 use crate::described::Location;
@@ -130,22 +129,22 @@ fn push(pointer: &mut String, token: &str) {
 
 /// Holds a body against its schema.
 pub(crate) fn check_body(schema: &Schema, body: &Json, names: &Names) -> Result<(), Vec<Violation>> {
-    check(schema, Instance::Value(body.root()), names, &|| cost(schema, body), &Place::Body)
+    check(schema, Instance::Value(body.root()), body.bytes().len(), names, &Place::Body)
 }
 
-/// Holds a value against its schema; `cost` says what of its errors can be told, `place` where one is that stands at a pointer into it.
+/// Holds a value, made of so many bytes, against its schema; `place` says where one is that stands at a pointer into it.
 pub(crate) fn check(
     schema: &Schema,
     value: Instance<'_>,
+    bytes: usize,
     names: &Names,
-    cost: &dyn Fn() -> Cost,
     place: &dyn Fn(String) -> Place,
 ) -> Result<(), Vec<Violation>> {
     if schema.validator.is_valid(value) {
         return Ok(());
     }
     let mut told = Told { root: value, names, place, found: Vec::new() };
-    match cost() {
+    match cost(schema, value, bytes) {
         Cost::All => schema.validator.iter_errors(value).for_each(|error| told.tell(&error)),
         Cost::First => schema.validator.validate(value).err().iter().for_each(|error| told.tell(error)),
         Cost::None => told.push("", None, Rule::new("schema", "does not match its schema, and is nested too deep to say where")),
@@ -154,17 +153,16 @@ pub(crate) fn check(
 }
 
 /// What of a value's errors can be told at a bounded cost.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cost {
+enum Cost {
     All,
     First,
     None,
 }
 
-pub(crate) fn cost(schema: &Schema, body: &Json) -> Cost {
+fn cost(schema: &Schema, value: Instance<'_>, bytes: usize) -> Cost {
     // A value has two characters at least, with the comma after it.
-    let values = body.bytes().len() as u64 / 2;
-    let growth = u64::from(schema.growth).saturating_pow(nesting(body.root()));
+    let values = bytes as u64 / 2;
+    let growth = u64::from(schema.growth).saturating_pow(nesting(value));
     match growth.saturating_mul(values) {
         0..=MOST_ERRORS => Cost::All,
         _ if growth == 1 => Cost::First,
@@ -173,9 +171,10 @@ pub(crate) fn cost(schema: &Schema, body: &Json) -> Cost {
 }
 
 /// How many arrays and objects stand within each other; the reader has bounded it.
-fn nesting(node: Node<'_>) -> u32 {
-    let inner = node.items().chain(node.members().map(|(_, value)| value)).map(nesting).max();
-    inner.map_or(0, |inner| inner + 1)
+fn nesting(value: Instance<'_>) -> u32 {
+    let items = value.as_array().into_iter().flat_map(|array| array.elements());
+    let members = value.as_object().into_iter().flat_map(|object| object.members()).map(|(_, value)| value);
+    items.chain(members).map(nesting).max().map_or(0, |inner| inner + 1)
 }
 
 /// The violations told so far of a value.

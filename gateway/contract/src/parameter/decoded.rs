@@ -15,9 +15,40 @@ pub(crate) enum Decoded<'t> {
     List(Vec<Decoded<'t>>),
     Record(Vec<(Cow<'t, str>, Decoded<'t>)>),
     Json(Json),
+    /// Something that is no text: its length counts, in bytes.
+    File {
+        bytes: usize,
+    },
 }
 
 impl Decoded<'_> {
+    /// The same value, of a text that does not last.
+    pub(crate) fn into_owned(self) -> Decoded<'static> {
+        match self {
+            Self::Text(text) => Decoded::Text(Cow::Owned(text.into_owned())),
+            Self::Number(text) => Decoded::Number(Cow::Owned(text.into_owned())),
+            Self::Bool(value) => Decoded::Bool(value),
+            Self::List(items) => Decoded::List(items.into_iter().map(Decoded::into_owned).collect()),
+            Self::Record(members) => {
+                Decoded::Record(members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())).collect())
+            }
+            Self::Json(json) => Decoded::Json(json),
+            Self::File { bytes } => Decoded::File { bytes },
+        }
+    }
+
+    /// The bytes of the text that it was read from, about.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Number(text) => text.len(),
+            Self::Bool(_) => 4,
+            Self::List(items) => items.iter().map(|item| item.bytes() + 1).sum(),
+            Self::Record(members) => members.iter().map(|(name, value)| name.len() + value.bytes() + 2).sum(),
+            Self::Json(json) => json.bytes().len(),
+            Self::File { .. } => 1,
+        }
+    }
+
     /// The same value as serde's tree: only for comparing with what the contract lists.
     pub(crate) fn to_value(&self) -> Value {
         match self {
@@ -27,6 +58,7 @@ impl Decoded<'_> {
             Self::List(items) => items.iter().map(Self::to_value).collect(),
             Self::Record(members) => members.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value())).collect(),
             Self::Json(json) => json.root().to_value(),
+            Self::File { .. } => Value::Null,
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) enum Form {
     Styled(Shape),
     /// `content` with a JSON media type.
     Json,
+    /// Several of them, as forms write lists of objects.
+    JsonItems,
     /// `content` with another one.
     Opaque,
 }
@@ -18,6 +20,7 @@ impl Form {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::Styled(shape) => shape,
+            Self::JsonItems => Shape::List,
             Self::Json | Self::Opaque => Shape::Scalar,
         }
     }

@@ -89,21 +89,26 @@ impl Kinds {
     }
 }
 
-/// As what a text that may be several things is read.
+/// As what a text that may be several things is read: a number or a boolean if it looks like one, and then text. Where no type is named at
+/// all it is text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// As a number or a boolean, if it looks like one.
+    /// As what it looks like.
     Typed,
     /// As text.
     Text,
 }
 
-static ANYTHING: Plan = Plan::ANY;
-
 /// What a schema allows: its kinds, and those of what is in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) kinds: Kinds,
+    /// Whether some text in it may be read as more than one thing.
+    is_ambiguous: bool,
+    /// Whether it is a file (`format: binary`).
+    pub(crate) is_binary: bool,
+    /// Whether its length is bounded.
+    pub(crate) is_bounded: bool,
     /// Of a list's items.
     items: Option<Box<Plan>>,
     /// Of an object's members.
@@ -114,7 +119,32 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Anything at all.
-    pub(crate) const ANY: Self = Self { kinds: Kinds::ALL, items: None, members: Vec::new(), others: None };
+    pub(crate) const ANY: Self = Self {
+        kinds: Kinds::ALL,
+        is_ambiguous: false,
+        is_binary: false,
+        is_bounded: false,
+        items: None,
+        members: Vec::new(),
+        others: None,
+    };
+
+    /// The same, to borrow.
+    pub(crate) const ANYTHING: &'static Self = &Self::ANY;
+
+    /// Whether it can only be a list.
+    pub(crate) fn is_list(&self) -> bool {
+        self.kinds.has(Kinds::ARRAY) && !self.kinds.has_scalars() && !self.kinds.has(Kinds::OBJECT)
+    }
+
+    pub(crate) fn may_be_list(&self) -> bool {
+        self.kinds.has(Kinds::ARRAY)
+    }
+
+    /// Whether it can only be an object.
+    pub(crate) fn is_object(&self) -> bool {
+        self.kinds.has(Kinds::OBJECT) && !self.kinds.has_scalars() && !self.kinds.has(Kinds::ARRAY)
+    }
 
     /// What a lowered schema allows.
     pub(crate) fn of(schema: &Value, lowering: &Lowering<'_, '_>) -> Self {
@@ -124,24 +154,26 @@ impl Plan {
     /// What several schemas allow that all speak of one value, or of one value each time.
     fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize) -> Self {
         let kinds = schemas.iter().map(|schema| Kinds::of(schema, lowering, 0)).fold(Kinds::NONE, Kinds::or);
-        let mut plan = Self { kinds, ..Self::ANY };
-        // Deeper, no text is split any more.
-        if depth > 4 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
-            return plan;
-        }
         let mut parts = Parts::default();
         for schema in schemas {
             parts.collect(schema, lowering, 0);
+        }
+        let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
+        // Deeper, no text is split any more.
+        if depth > 4 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
+            plan.is_ambiguous = plan.may_be_several();
+            return plan;
         }
         let inner = |schemas: &[&Value]| Self::within(schemas, lowering, depth + 1);
         plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
         plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
         plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
+        plan.is_ambiguous = plan.may_be_several();
         plan
     }
 
     pub(crate) fn items(&self) -> &Self {
-        self.items.as_deref().unwrap_or(&ANYTHING)
+        self.items.as_deref().unwrap_or(Self::ANYTHING)
     }
 
     /// Of a member; `None` where it is not named and there are to be no others.
@@ -153,17 +185,22 @@ impl Plan {
         self.others.is_some()
     }
 
-    /// Whether some text in it may be read as more than one thing.
-    pub(crate) fn is_ambiguous(&self) -> bool {
-        let own = self.kinds.has(Kinds::STRING) && (self.kinds.has(Kinds::NUMBER) || self.kinds.has(Kinds::BOOL));
-        let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
-        own || inner.into_iter().any(Self::is_ambiguous)
+    /// As what the texts in it are to be read: in both ways, where one of them may be more than one thing.
+    pub(crate) fn readings(&self) -> &'static [Reading] {
+        if self.is_ambiguous { &[Reading::Typed, Reading::Text] } else { &[Reading::Typed] }
     }
 
-    /// A text as the value that the schema means. Where it names no type, it is text first.
+    fn may_be_several(&self) -> bool {
+        let own =
+            self.kinds != Kinds::ALL && self.kinds.has(Kinds::STRING) && (self.kinds.has(Kinds::NUMBER) || self.kinds.has(Kinds::BOOL));
+        let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
+        own || inner.into_iter().any(|plan| plan.is_ambiguous)
+    }
+
+    /// A text as the value that the schema means.
     pub(crate) fn read<'t>(&self, text: Cow<'t, str>, reading: Reading) -> Decoded<'t> {
         let kinds = self.kinds;
-        let is_text = (reading == Reading::Text && kinds.has(Kinds::STRING)) || (reading == Reading::Typed && kinds == Kinds::ALL);
+        let is_text = kinds == Kinds::ALL || (reading == Reading::Text && kinds.has(Kinds::STRING));
         match &*text {
             _ if is_text => Decoded::Text(text),
             number if kinds.has(Kinds::NUMBER) && is_number(number) => Decoded::Number(text),
@@ -181,11 +218,15 @@ struct Parts<'v> {
     members: Vec<(&'v str, Vec<&'v Value>)>,
     others: Vec<&'v Value>,
     is_closed: bool,
+    is_binary: bool,
+    is_bounded: bool,
 }
 
 impl<'v> Parts<'v> {
     fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return };
+        self.is_binary |= keywords.get("format").is_some_and(|format| format == "binary");
+        self.is_bounded |= keywords.contains_key("maxLength") || keywords.contains_key("minLength");
         self.items.extend(keywords.get("items"));
         self.items.extend(list(keywords, "prefixItems"));
         for (name, schema) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {

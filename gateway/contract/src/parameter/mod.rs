@@ -7,6 +7,7 @@ mod query;
 mod record;
 mod style;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use http::header::{COOKIE, HeaderName};
 use crate::described::Location;
 use crate::instance::Instance;
 use crate::schemas::Schema;
-use crate::violation::{Cost, MOST_VIOLATIONS, Names, Place, Violation, check, cost};
+use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check};
 use decoded::Decoded;
 pub(crate) use form::Form;
 pub(crate) use kinds::{Plan, Reading};
@@ -56,12 +57,14 @@ pub(crate) struct Given<'r> {
     pub(crate) path: &'r [(Arc<str>, String)],
     pub(crate) query: &'r [Pair<'r>],
     pub(crate) headers: &'r HeaderMap,
+    /// Whether several lines of a header are one value, as RFC 9110 §5.3 has it: not where somebody else might take one of them only.
+    pub(crate) joins_lines: bool,
     pub(crate) names: &'r Names,
     pub(crate) limits: &'r JsonLimits,
 }
 
 /// A parameter as a request has it.
-pub(super) enum Found<'t> {
+pub(crate) enum Found<'t> {
     /// Not at all.
     Absent,
     /// Without a value, which it may be.
@@ -70,10 +73,10 @@ pub(super) enum Found<'t> {
 }
 
 /// A rule that a parameter breaks before it is a value.
-pub(super) type Broken = (&'static str, &'static str);
+pub(crate) type Broken = (&'static str, Cow<'static, str>);
 
-pub(super) const REPEATED: Broken = ("repeated", "stands more than once");
-const STYLE: Broken = ("style", "is not written in the style of the contract");
+pub(crate) const REPEATED: Broken = ("repeated", Cow::Borrowed("stands more than once"));
+const STYLE: Broken = ("style", Cow::Borrowed("is not written in the style of the contract"));
 
 impl Parameter {
     /// Adds what is wrong with this parameter to what was found before. Tells whether it is there.
@@ -86,7 +89,7 @@ impl Parameter {
             let outcome = match self.found(form, given) {
                 Ok(Found::Absent) => {
                     if self.required {
-                        self.violation(("required", "is required"), found);
+                        self.violation(("required", "is required".into()), found);
                     }
                     return false;
                 }
@@ -126,23 +129,27 @@ impl Parameter {
                 None => Ok(Found::Absent),
             },
             Location::Query => self.in_query(form, given.query),
-            Location::Header => self.in_headers(form, given.headers),
+            Location::Header => self.in_headers(form, given),
             Location::Cookie => self.in_cookies(form, given.headers),
         }
     }
 
-    fn in_headers<'r>(&self, form: Form, headers: &'r HeaderMap) -> Result<Found<'r>, Broken> {
+    fn in_headers<'r>(&self, form: Form, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let Some(name) = &self.header else { return Ok(Found::Absent) };
-        let lines: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
-        let lines = lines.ok_or(("encoding", "holds characters that a header cannot"))?;
+        let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
+        let lines = lines.ok_or(("encoding", "holds characters that a header cannot".into()))?;
         match (lines.as_slice(), form.shape()) {
             ([], _) => Ok(Found::Absent),
             // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
             (lines, Shape::List) => {
                 let items = lines.iter().flat_map(|line| line.split(',')).map(|item| item.trim().into());
-                Ok(Found::Pieces(Pieces::Many(items.filter(|item: &std::borrow::Cow<'_, str>| !item.is_empty()).collect())))
+                Ok(Found::Pieces(Pieces::Many(items.filter(|item: &Cow<'_, str>| !item.is_empty()).collect())))
             }
             ([line], shape) => split(self.style, self.explode, shape, &self.name, line, plain).map(Found::Pieces).ok_or(STYLE),
+            (lines, shape) if given.joins_lines => {
+                let pieces = split(self.style, self.explode, shape, &self.name, &lines.join(", "), plain).map(Pieces::into_owned);
+                pieces.map(Found::Pieces).ok_or(STYLE)
+            }
             _ => Err(REPEATED),
         }
     }
@@ -180,39 +187,35 @@ impl Parameter {
     /// Holds what was found against the schema, as everything that it may be read as.
     fn valid(&self, form: Form, pieces: &Pieces<'_>, given: &Given<'_>) -> Result<(), Vec<Violation>> {
         let Some(schema) = &self.schema else { return Ok(()) };
-        if let (Form::Json, Pieces::One(text)) = (form, pieces) {
-            let json = Json::read(Bytes::copy_from_slice(text.as_bytes()), given.limits);
-            let json = json.map_err(|error| {
-                vec![Violation::new(self.place(String::new()), "encoding", format!("is not readable as JSON: {}", error.kind))]
-            })?;
-            return self.holds(schema, Instance::Value(json.root()), given.names, &|| cost(schema, &json));
-        }
-        let readings: &[Reading] = if self.plan.is_ambiguous() || self.plan.kinds == kinds::Kinds::ALL {
-            &[Reading::Typed, Reading::Text]
-        } else {
-            &[Reading::Typed]
-        };
         let mut first = None;
-        for &reading in readings {
-            let value = self.read(form, pieces, reading).map_err(|broken| vec![self.broken(broken)])?;
+        for &reading in self.plan.readings() {
+            let value = self.read(form, pieces, reading, given.limits).map_err(|broken| vec![self.broken(broken)])?;
             if schema.validator.is_valid(Instance::of(&value)) {
                 return Ok(());
             }
             first.get_or_insert(value);
         }
-        // What was split is no longer than a request's head and nests a few times at most, so what it may cost is bounded.
-        first.map_or(Ok(()), |value| self.holds(schema, Instance::of(&value), given.names, &|| Cost::All))
+        let Some(value) = first else { return Ok(()) };
+        check(schema, Instance::of(&value), value.bytes(), given.names, &|within| self.place(within))
     }
 
-    fn holds(&self, schema: &Schema, value: Instance<'_>, names: &Names, cost: &dyn Fn() -> Cost) -> Result<(), Vec<Violation>> {
-        check(schema, value, names, cost, &|within| self.place(within))
-    }
-
-    fn read<'p>(&self, form: Form, pieces: &'p Pieces<'_>, reading: Reading) -> Result<Decoded<'p>, Broken> {
+    pub(crate) fn read<'p>(
+        &self,
+        form: Form,
+        pieces: &'p Pieces<'_>,
+        reading: Reading,
+        limits: &JsonLimits,
+    ) -> Result<Decoded<'p>, Broken> {
         let plan = &self.plan;
+        let json = |text: &str| {
+            let json = Json::read(Bytes::copy_from_slice(text.as_bytes()), limits).map(Decoded::Json);
+            json.map_err(|error| ("encoding", format!("is not readable as JSON: {}", error.kind).into()))
+        };
         Ok(match pieces {
+            Pieces::One(text) if form == Form::Json => json(text)?,
             Pieces::One(text) if form == Form::Opaque => Decoded::Text((&**text).into()),
             Pieces::One(text) => plan.read((&**text).into(), reading),
+            Pieces::Many(items) if form == Form::JsonItems => Decoded::List(items.iter().map(|item| json(item)).collect::<Result<_, _>>()?),
             Pieces::Many(items) => Decoded::List(items.iter().map(|item| plan.items().read((&**item).into(), reading)).collect()),
             Pieces::Pairs(pairs) => {
                 let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();

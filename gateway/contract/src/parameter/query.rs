@@ -54,7 +54,7 @@ impl Parameter {
         name.strip_prefix(&*self.name)?.strip_prefix('[')?.strip_suffix(']')
     }
 
-    pub(super) fn in_query<'r>(&self, form: Form, pairs: &'r [Pair<'r>]) -> Result<Found<'r>, Broken> {
+    pub(crate) fn in_query<'r>(&self, form: Form, pairs: &'r [Pair<'r>]) -> Result<Found<'r>, Broken> {
         let shape = form.shape();
         let borrowed = |pair: &'r Pair<'r>| Cow::Borrowed(pair.value.as_str());
         let own = || pairs.iter().filter(|pair| pair.name == *self.name);

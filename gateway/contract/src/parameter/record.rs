@@ -17,7 +17,7 @@ pub(crate) fn record<'p>(pairs: &[(&'p str, &'p str)], plan: &Plan, reading: Rea
             continue;
         }
         let same: Vec<(&str, &str)> = pairs.iter().filter(|(name, _)| head(name) == own).copied().collect();
-        members.push((own.into(), member(own, &same, plan.member(own).unwrap_or(&Plan::ANY), reading)?));
+        members.push((own.into(), member(own, &same, plan.member(own).unwrap_or(Plan::ANYTHING), reading)?));
     }
     Ok(Decoded::Record(members))
 }

@@ -1,0 +1,204 @@
+//! Bodies that are fields: of a form, `application/x-www-form-urlencoded` or `multipart/form-data` (OpenAPI 3.0.4 §4.7.14, §4.7.15).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use exchange::{Json, JsonLimits};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::media::{MediaRange, MediaType};
+use crate::multipart::{Part, parts};
+use crate::parameter::decoded::Decoded;
+use crate::parameter::{Broken, Found, Given, Pair, Parameter, Plan, REPEATED, Reading, pairs};
+use crate::violation::{Names, Place, Violation};
+
+/// The fields that a body may have.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    pub(crate) list: Vec<Field>,
+    /// Of the whole.
+    pub(crate) plan: Plan,
+}
+
+/// One field.
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// How it is written in a form.
+    pub(crate) parameter: Parameter,
+    /// The media types that its part may have; none are named where that follows from the schema.
+    pub(crate) types: Vec<MediaRange>,
+    /// The headers of its part.
+    pub(crate) headers: Vec<Parameter>,
+}
+
+/// What of a body says what is wrong with it.
+pub(crate) struct Broke {
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) what: Broken,
+}
+
+impl Broke {
+    /// As the contract tells it: a name that it does not know is not written.
+    pub(crate) fn violation(self, names: &Names) -> Violation {
+        let (keyword, message) = self.what;
+        let pointer = self.name.map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).unwrap_or_default();
+        Violation::new(Place::Body(names.mask(&pointer)), keyword, message)
+    }
+}
+
+/// A form, its pairs apart.
+pub(crate) struct Form<'b>(Vec<Pair<'b>>);
+
+impl<'b> Form<'b> {
+    /// Reads the pairs; `None` where something is no text, or decodes to none.
+    pub(crate) fn of(body: &'b [u8]) -> Option<Self> {
+        pairs(str::from_utf8(body).ok()?).map(Self)
+    }
+}
+
+impl Fields {
+    fn named(&self, name: &str) -> Option<&Field> {
+        self.list.iter().find(|field| *field.parameter.name == *name)
+    }
+
+    /// The object that the pairs of a form are.
+    pub(crate) fn of_form<'f>(&self, Form(pairs): &'f Form<'_>, reading: Reading, limits: &JsonLimits) -> Result<Decoded<'f>, Broke> {
+        let mut members = Vec::new();
+        for Field { parameter, .. } in &self.list {
+            let fault = |what| Broke { name: Some((*parameter.name).into()), what };
+            // Of several forms the first that its pairs have; a repeated scalar may yet be a list.
+            let mut broken = None;
+            for &form in &parameter.forms {
+                match parameter.in_query(form, pairs) {
+                    Ok(Found::Pieces(pieces)) => {
+                        let pieces = pieces.into_owned();
+                        let value = parameter.read(form, &pieces, reading, limits).map_err(fault)?.into_owned();
+                        members.push((Cow::Borrowed(&*parameter.name), value));
+                        broken = None;
+                        break;
+                    }
+                    Ok(Found::Absent | Found::Empty) => {}
+                    Err(what) => broken = broken.or(Some(what)),
+                }
+            }
+            if let Some(what) = broken {
+                return Err(fault(what));
+            }
+        }
+        let members: Vec<(Cow<'f, str>, Decoded<'f>)> =
+            members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value)).collect();
+        let others = pairs.iter().filter(|pair| !self.list.iter().any(|field| field.parameter.claims(&pair.name)));
+        let others: Vec<(&str, Decoded<'f>)> =
+            others.map(|pair| (&*pair.name, self.other(&pair.name).read(pair.value.as_str().into(), reading))).collect();
+        gathered(members, others, &self.plan)
+    }
+
+    fn other(&self, name: &str) -> &Plan {
+        self.plan.member(name).unwrap_or(Plan::ANYTHING)
+    }
+
+    /// The object that the parts of a body are, and what is wrong with their headers.
+    pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, checked: &Checked<'_>) -> Result<Decoded<'p>, Broke> {
+        let mut values = Vec::with_capacity(parts.len());
+        for part in parts {
+            let fault = |what| Broke { name: Some((*part.name).into()), what };
+            let field = self.named(&part.name);
+            let plan = field.map_or_else(|| self.other(&part.name), |field| &field.parameter.plan);
+            if let Some(field) = field {
+                field.check_headers(part, checked).map_err(fault)?;
+            }
+            let media = part.header("content-type").map(|text| MediaType::parse(text).ok_or_else(unlisted)).transpose().map_err(fault)?;
+            let types = field.map(|field| field.types.as_slice()).unwrap_or_default();
+            values.push((&*part.name, value(part, plan, types, media.as_ref(), reading, checked.limits).map_err(fault)?));
+        }
+        gathered(Vec::new(), values, &self.plan)
+    }
+}
+
+/// What headers of parts, and JSON in them, are held against.
+pub(crate) struct Checked<'c> {
+    pub(crate) names: &'c Names,
+    pub(crate) limits: &'c JsonLimits,
+}
+
+impl Field {
+    fn check_headers(&self, part: &Part<'_>, checked: &Checked<'_>) -> Result<(), Broken> {
+        if self.headers.is_empty() {
+            return Ok(());
+        }
+        let header = |(name, value): &(String, &str)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(*value).ok()?));
+        let headers: HeaderMap = part.headers.iter().filter_map(header).collect();
+        let given = Given { path: &[], query: &[], headers: &headers, joins_lines: false, names: checked.names, limits: checked.limits };
+        let mut found = Vec::new();
+        for parameter in &self.headers {
+            parameter.check(&given, &mut found);
+        }
+        found
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |Violation { place, keyword, message, .. }| Err((keyword, format!("{place} {message}").into())))
+    }
+}
+
+fn unlisted() -> Broken {
+    ("content", "is of none of the media types that the contract lists for it".into())
+}
+
+/// The value of a part: JSON where the schema is an object or the part says so, a file, or text.
+fn value<'p>(
+    part: &Part<'p>,
+    plan: &Plan,
+    types: &[MediaRange],
+    media: Option<&MediaType<'_>>,
+    reading: Reading,
+    limits: &JsonLimits,
+) -> Result<Decoded<'p>, Broken> {
+    // RFC 7578 §4.4: text, unless it says something else.
+    let is_listed = |media: &MediaType<'_>| types.iter().any(|range| range.takes(media));
+    if !types.is_empty() && !media.map_or_else(|| types.iter().any(MediaRange::is_plain_text), is_listed) {
+        return Err(unlisted());
+    }
+    let plan = if plan.is_list() { plan.items() } else { plan };
+    let is_text = media.is_none_or(MediaType::is_text);
+    if media.is_some_and(MediaType::is_json) || (plan.is_object() && media.is_none()) {
+        let json = Json::read(Bytes::copy_from_slice(part.bytes), limits).map(Decoded::Json);
+        return json.map_err(|error| ("encoding", format!("is not readable as JSON: {}", error.kind).into()));
+    }
+    if plan.is_binary || !is_text || part.has_file_name {
+        return Ok(Decoded::File { bytes: part.bytes.len() });
+    }
+    let text = if media.is_none_or(MediaType::is_utf8) { str::from_utf8(part.bytes).ok() } else { None };
+    let text = text.ok_or(("encoding", Cow::Borrowed("is no text in UTF-8")))?;
+    Ok(plan.read(text.into(), reading))
+}
+
+/// An object of members and of values that may come several times, which makes a list of those that may be one.
+fn gathered<'v>(
+    mut members: Vec<(Cow<'v, str>, Decoded<'v>)>,
+    values: Vec<(&'v str, Decoded<'v>)>,
+    plan: &Plan,
+) -> Result<Decoded<'v>, Broke> {
+    let mut lists: Vec<(&str, Vec<Decoded<'v>>)> = Vec::new();
+    for (name, value) in values {
+        match lists.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, list)) => list.push(value),
+            None => lists.push((name, vec![value])),
+        }
+    }
+    for (name, mut list) in lists {
+        let own = plan.member(name);
+        let value = match (own.is_some_and(Plan::is_list), list.len()) {
+            (false, 1) => list.remove(0),
+            (false, _) if !own.is_none_or(Plan::may_be_list) => return Err(Broke { name: Some(name.into()), what: REPEATED }),
+            _ => Decoded::List(list),
+        };
+        members.push((Cow::Borrowed(name), value));
+    }
+    Ok(Decoded::Record(members))
+}
+
+/// The parts of a body, by the boundary that its media type names.
+pub(crate) fn of_multipart<'b>(media: &MediaType<'_>, body: &'b [u8]) -> Result<Vec<Part<'b>>, Broke> {
+    let read = parts(&media.boundary().unwrap_or_default(), body);
+    read.map_err(|error| Broke { name: None, what: ("encoding", format!("is not readable as multipart/form-data: {error}").into()) })
+}

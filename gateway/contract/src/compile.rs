@@ -29,8 +29,20 @@ use crate::source::Source;
 pub struct CompileOptions {
     /// What becomes of query parameters that an operation does not list.
     pub unknown_query: Unknown,
+    /// Whether `format` is a rule.
+    pub formats: Formats,
     /// The limits of the JSON reader.
     pub json: JsonLimits,
+}
+
+/// Whether `format` is a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Formats {
+    /// A value that does not have its format is refused; one that is not known says nothing.
+    #[default]
+    Assert,
+    /// It says nothing: of documents whose examples are no valid codes.
+    Ignore,
 }
 
 /// What becomes of what a document does not list.
@@ -60,11 +72,11 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let version = Version::of(source)?;
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
-    let mut lowering = Lowering::new(source, version);
+    let mut lowering = Lowering::new(source, version, options.formats);
     let asked = ask(&described, &mut lowering);
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();
-    let schemas = Schemas::compile(source, &lowering, &roots);
+    let schemas = Schemas::compile(source, &lowering, &roots, options.formats);
     let compiler = Compiler { source, options, lowering: &lowering, asked: &asked, schemas: &schemas };
     let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
     let specs: Vec<OperationSpec> = described.iter().map(spec).collect();
@@ -161,7 +173,7 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
 fn hash(raw: &Value, options: &CompileOptions) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(b"contract 1\n");
-    context.update(&[u8::from(options.unknown_query == Unknown::Refuse)]);
+    context.update(&[u8::from(options.unknown_query == Unknown::Refuse), u8::from(options.formats == Formats::Assert)]);
     feed(&mut context, raw);
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());

@@ -16,6 +16,7 @@ mod contract;
 mod described;
 mod discriminator;
 mod fields;
+mod formats;
 mod instance;
 mod lower;
 mod marks;
@@ -34,7 +35,7 @@ mod template;
 mod violation;
 
 pub use answer::{AnswerCheck, AnswerMode, AnswerVerdict, Drift, verdict};
-pub use compile::{CompileOptions, Unknown};
+pub use compile::{CompileOptions, Formats, Unknown};
 pub use contract::Contract;
 pub use described::Location;
 pub use request::{CheckedRequest, ContractError, Payload, RequestParts};

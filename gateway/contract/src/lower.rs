@@ -10,7 +10,9 @@ use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
 use crate::described::Version;
+use crate::compile::Formats;
 use crate::discriminator::Discriminator;
+use crate::formats;
 use crate::marks::{self, Marks};
 use crate::source::{Source, child};
 use crate::violation::{self, Names};
@@ -108,6 +110,7 @@ impl Definition {
 pub(crate) struct Lowering<'s, 'a> {
     source: &'s Source<'a>,
     version: Version,
+    formats: Formats,
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
     pub(crate) names: Names,
@@ -124,10 +127,11 @@ pub(crate) struct Lowering<'s, 'a> {
 }
 
 impl<'s, 'a> Lowering<'s, 'a> {
-    pub(crate) fn new(source: &'s Source<'a>, version: Version) -> Self {
+    pub(crate) fn new(source: &'s Source<'a>, version: Version, formats: Formats) -> Self {
         Self {
             source,
             version,
+            formats,
             definitions: Vec::new(),
             names: Names::default(),
             ids: HashMap::new(),
@@ -241,7 +245,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.dialect_of_30(members, at, &mut lowered);
         }
         self.discriminator(raw, at);
-        bound_integers(&mut lowered);
+        if self.formats == Formats::Assert {
+            formats::bound_numbers(&mut lowered);
+        }
         marks::require_less(&mut lowered, &hidden);
         lowered.into()
     }
@@ -378,22 +384,4 @@ pub(crate) fn local(id: SchemaId) -> String {
 /// The definition that a reference made by [`local`] names.
 pub(crate) fn named(reference: &str) -> Option<SchemaId> {
     reference.strip_prefix("#/$defs/s")?.parse().ok()
-}
-
-/// `int32` and `int64` say how wide an integer is; a validator's formats see strings only.
-fn bound_integers(lowered: &mut Map<String, Value>) {
-    let (least, most) = match lowered.get("format").and_then(Value::as_str) {
-        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Some("int64") => (i64::MIN, i64::MAX),
-        _ => return,
-    };
-    let beyond = |bound: Option<&Value>, limit: i64, outside: fn(f64, f64) -> bool| {
-        bound.is_none_or(|bound| bound.as_f64().is_some_and(|bound| outside(bound, limit as f64)))
-    };
-    if beyond(lowered.get("minimum"), least, |bound, limit| bound < limit) {
-        lowered.insert("minimum".into(), least.into());
-    }
-    if beyond(lowered.get("maximum"), most, |bound, limit| bound > limit) {
-        lowered.insert("maximum".into(), most.into());
-    }
 }

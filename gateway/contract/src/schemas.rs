@@ -7,6 +7,8 @@ use jsonschema::{Draft, PatternOptions, Registry};
 use serde_json::{Map, Value, json};
 
 use crate::circle::Circles;
+use crate::compile::Formats;
+use crate::formats::FORMATS;
 use crate::instance::{Arena, Validator};
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::source::Source;
@@ -26,7 +28,7 @@ pub(crate) struct Schemas(Compiled);
 
 impl Schemas {
     /// Compiles a validator for each root. What cannot be compiled is a fault.
-    pub(crate) fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, roots: &[(Variant, SchemaId)]) -> Self {
+    pub(crate) fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, roots: &[(Variant, SchemaId)], formats: Formats) -> Self {
         let mut validators = HashMap::new();
         // What is wrong in a schema was told with its place; a compiler would only repeat it with less.
         if source.has_errors() {
@@ -38,7 +40,7 @@ impl Schemas {
             let apart = |id: SchemaId| variant == Variant::Request || differs[id];
             let wanted: Vec<SchemaId> =
                 roots.iter().filter(|(of, id)| apart(*id) && (*of == variant || !differs[*id])).map(|(_, id)| *id).collect();
-            compile(source, lowering, variant, &wanted, &mut validators);
+            compile(source, lowering, (variant, formats), &wanted, &mut validators);
         }
         let shared: Vec<_> = roots.iter().filter(|(of, id)| *of == Variant::Answer && !differs[*id]).collect();
         for &&(_, id) in &shared {
@@ -54,7 +56,13 @@ impl Schemas {
     }
 }
 
-fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, variant: Variant, wanted: &[SchemaId], validators: &mut Compiled) {
+fn compile(
+    source: &Source<'_>,
+    lowering: &Lowering<'_, '_>,
+    (variant, formats): (Variant, Formats),
+    wanted: &[SchemaId],
+    validators: &mut Compiled,
+) {
     if wanted.is_empty() {
         return;
     }
@@ -72,8 +80,8 @@ fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, variant: Variant, w
         .with_registry(&registry)
         .offline()
         .with_pattern_options(PatternOptions::regex())
-        .should_validate_formats(true)
-        .with_format("byte", is_base64);
+        .should_validate_formats(formats == Formats::Assert);
+    let options = FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has));
     for &id in wanted {
         if validators.contains_key(&(variant, id)) {
             continue;
@@ -85,11 +93,4 @@ fn compile(source: &Source<'_>, lowering: &Lowering<'_, '_>, variant: Variant, w
             Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
         }
     }
-}
-
-/// RFC 4648 §4, padding included.
-fn is_base64(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    let alphabet = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
-    text.len().is_multiple_of(4) && text.len() - body.len() <= 2 && alphabet
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{AnswerMode, CompileOptions, Contract, Unknown};
+use contract::{AnswerMode, CompileOptions, Contract, Formats, Unknown};
 use document::{Fault, Key, Place, Section, Tree};
 use exchange::Tenant;
 use http::HeaderName;
@@ -294,13 +294,14 @@ fn base_path(section: &Section<'_>) -> String {
 fn contract(section: &Section<'_>) -> Option<Contract> {
     let path = files::resolve(section, section.required_text("contract")?);
     let unknown_query = section.choice("unknown_query", &[("refuse", Unknown::Refuse), ("allow", Unknown::Allow)]).unwrap_or_default();
+    let formats = section.choice("formats", &[("assert", Formats::Assert), ("ignore", Formats::Ignore)]).unwrap_or_default();
     if !path.is_file() {
         let fault = Fault::error(section.place("contract"), format!("there is no file `{}`", path.display()));
         section.report(fault.hint("paths are relative to the file that names them"));
         return None;
     }
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
-    let options = CompileOptions { unknown_query, ..CompileOptions::default() };
+    let options = CompileOptions { unknown_query, formats, ..CompileOptions::default() };
     Contract::compile(&tree, &options, section.faults())
 }
 

@@ -114,9 +114,24 @@ python() {
     printf '%s' "$wanted" > "$stamp"
 }
 
+# The official test suite of JSON Schema, which the sources of the Python package carry; it is read where it is unpacked.
+json_schema_suite() {
+    local folder=.work/json-schema-suite pin
+    pin="$(grep '^jsonschema==' tests/setup/requirements.txt)"
+    if [ -f "$folder/installed-from" ] && [ "$(cat "$folder/installed-from")" = "$pin" ]; then return; fi
+    say "JSON Schema's test suite into $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    .work/venv/bin/python -m pip download --quiet --disable-pip-version-check --retries 5 --no-deps --no-binary :all: -d "$folder" "$pin"
+    tar -xzf "$folder"/jsonschema-*.tar.gz -C "$folder" --strip-components 2 --wildcards 'jsonschema-*/json/*'
+    rm "$folder"/jsonschema-*.tar.gz
+    printf '%s' "$pin" > "$folder/installed-from"
+}
+
 case "$what" in
     tests) python tests/setup/requirements.txt ;;
     --bench) python tests/setup/requirements.txt tests/setup/requirements-bench.txt ;;
 esac
+json_schema_suite
 
 say "ready"

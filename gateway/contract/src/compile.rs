@@ -15,7 +15,7 @@ use crate::answer::AnswerRule;
 use crate::body::BodySchema;
 use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
-use crate::lower::{Lowering, SchemaId, Variant};
+use crate::lower::{Lowering, SchemaId, Variant, is_known_dialect};
 use crate::media::{Content, MediaRange};
 use crate::parameter::{Form, Parameter, Plan, Shape, Style};
 use crate::request::{BodyRule, RequestRules};
@@ -97,9 +97,8 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
 
 /// Schemas of 3.1 may be written in another dialect of JSON Schema, which would be read with other rules.
 fn refuse_other_dialects(source: &Source<'_>, version: Version) {
-    const KNOWN: [&str; 2] = ["https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema"];
     let dialect = source.raw.get("jsonSchemaDialect").and_then(Value::as_str).filter(|_| version == Version::V31);
-    if let Some(dialect) = dialect.filter(|dialect| !KNOWN.contains(&dialect.trim_end_matches('#'))) {
+    if let Some(dialect) = dialect.filter(|dialect| !is_known_dialect(dialect)) {
         source.error("/jsonSchemaDialect", format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12"));
     }
 }

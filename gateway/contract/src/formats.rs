@@ -4,8 +4,11 @@ use std::str::FromStr as _;
 
 use serde_json::{Map, Number, Value};
 
-/// The formats of texts, each with what tells whether a text has it.
-pub(crate) const FORMATS: [(&str, fn(&str) -> bool); 4] =
+/// A format of texts, and what tells whether a text has it.
+type Format = (&'static str, fn(&str) -> bool);
+
+/// Those that the validator does not know by itself.
+pub(crate) const FORMATS: [Format; 4] =
     [("byte", is_base64), ("decimal", is_decimal), ("codice-fiscale", is_codice_fiscale), ("partita-iva", is_partita_iva)];
 
 /// How wide a number is (`int32`, `int64`, `float`, `double`): a validator's formats see texts only, so it is bounded as well.

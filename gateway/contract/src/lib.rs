@@ -27,6 +27,7 @@ mod read30;
 mod read31;
 mod readers;
 mod request;
+mod resources;
 mod route;
 mod schemas;
 mod shape;

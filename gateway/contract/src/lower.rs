@@ -9,11 +9,12 @@ use std::collections::{BTreeSet, HashMap};
 use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
-use crate::described::Version;
 use crate::compile::Formats;
+use crate::described::Version;
 use crate::discriminator::Discriminator;
 use crate::formats;
 use crate::marks::{self, Marks};
+use crate::resources::ResourceId;
 use crate::source::{Source, child};
 use crate::violation::{self, Names};
 
@@ -88,6 +89,8 @@ pub(crate) type SchemaId = usize;
 /// A schema that was lowered under a name of its own.
 pub(crate) struct Definition {
     pub(crate) pointer: String,
+    /// The schema resource that it is in.
+    pub(crate) resource: ResourceId,
     pub(crate) request: Value,
     /// Where it differs from the request's.
     pub(crate) answer: Option<Value>,
@@ -146,9 +149,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
 
     /// Asks for the schema at a pointer. One that is nothing but a reference is the schema that it leads to.
     pub(crate) fn root(&mut self, pointer: &str) -> Option<SchemaId> {
-        let raw = self.source.at(pointer)?;
-        let only_reference = self.version == Version::V30 || raw.as_object().is_some_and(|members| members.len() == 1);
-        let pointer = if only_reference { self.source.follow(pointer)?.0 } else { pointer.to_owned() };
+        let pointer = self.source.follow_schema(pointer)?;
         Some(self.name(pointer))
     }
 
@@ -156,7 +157,15 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let next = self.definitions.len();
         let id = *self.ids.entry(pointer.clone()).or_insert(next);
         if id == next {
-            self.definitions.push(Definition { pointer, request: Value::Null, answer: None, refers: BTreeSet::new(), beside: Vec::new() });
+            let resource = self.source.resource(&pointer);
+            self.definitions.push(Definition {
+                pointer,
+                resource,
+                request: Value::Null,
+                answer: None,
+                refers: BTreeSet::new(),
+                beside: Vec::new(),
+            });
         }
         id
     }
@@ -226,6 +235,16 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.source.error(at, format!("schemas nested deeper than {DEEPEST}"));
             return Value::Bool(false);
         }
+        // What is a resource of its own, or may stand for another schema, has a name of its own.
+        if self.source.resources.is_some()
+            && at.len() != self.current.1
+            && ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name))
+        {
+            let mut lowered = Map::new();
+            let id = self.name(at.to_owned());
+            self.refer(id, false, at, &mut lowered);
+            return lowered.into();
+        }
         let mut lowered = Map::new();
         if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
             self.reference(reference, self.version == Version::V31 && members.len() > 1, at, &mut lowered);
@@ -283,9 +302,23 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 }
                 named.into()
             }
-            ("$id" | "$dynamicRef" | "$recursiveRef", _) if self.version == Version::V31 => {
-                let hint = "write references as JSON pointers into this document: `#/components/schemas/Name`";
-                self.source.error_with_hint(&here(), format!("`{keyword}` is not supported yet"), hint);
+            ("$dynamicRef", Value::String(reference)) if self.version == Version::V31 => {
+                self.dynamic_reference(reference, at, lowered);
+                return;
+            }
+            ("$dynamicAnchor", Value::String(_)) if self.version == Version::V31 => value.clone(),
+            ("$recursiveRef", _) if self.version == Version::V31 => {
+                self.source.error_with_hint(
+                    &here(),
+                    "`$recursiveRef` is of an older JSON Schema",
+                    "2020-12 has `$dynamicRef` in its place",
+                );
+                return;
+            }
+            ("$schema", Value::String(dialect)) if self.version == Version::V31 => {
+                if !is_known_dialect(dialect) {
+                    self.source.error(&here(), format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12"));
+                }
                 return;
             }
             ("pattern", Value::String(pattern)) => {
@@ -317,16 +350,37 @@ impl<'s, 'a> Lowering<'s, 'a> {
     fn reference(&mut self, reference: &str, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
         let Some(target) = self.source.target(reference, at) else { return };
         // A circle of references without a schema in it is told here, where it can be; a validator would go round in it.
-        if self.source.follow(&target).is_none() {
+        if self.source.follow_schema(&target).is_none() {
             return;
         }
         let id = self.name(target);
+        self.refer(id, siblings, at, lowered);
+    }
+
+    /// A reference that is decided only when a value is held against it: by the outermost schema on the way to it that has the anchor
+    /// (JSON Schema 2020-12 §8.2.3.2). Where the schema that it names to begin with has none that is dynamic, it is a plain one.
+    fn dynamic_reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {
+        let Some(resource) = self.source.dynamic_anchor(reference, at) else {
+            return self.reference(reference, true, at, lowered);
+        };
+        let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
+        for pointer in self.source.resources.iter().flat_map(|resources| resources.dynamic(&name)) {
+            let id = self.name(pointer);
+            self.refers.insert(id);
+            self.beside.push(id);
+        }
+        lowered.insert("$dynamicRef".into(), format!("{}#{name}", uri(resource)).into());
+    }
+
+    fn refer(&mut self, id: SchemaId, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
         self.refers.insert(id);
         let within = at.get(self.current.1..).unwrap_or_default();
         if siblings || within.split('/').any(|token| BESIDE.contains(&token)) {
             self.beside.push(id);
         }
-        lowered.insert("$ref".into(), local(id).into());
+        let resource = self.definitions[id].resource;
+        let is_here = self.definitions.get(self.current.0).is_some_and(|current| current.resource == resource);
+        lowered.insert("$ref".into(), if is_here { local(id) } else { format!("{}{}", uri(resource), local(id)) }.into());
     }
 
     fn warn_of_siblings(&self, members: &Map<String, Value>, at: &str) {
@@ -376,12 +430,23 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 }
 
-/// How definitions refer to each other.
+/// Whether schemas of this dialect are read by the rules of 2020-12.
+pub(crate) fn is_known_dialect(dialect: &str) -> bool {
+    const KNOWN: [&str; 2] = ["https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema"];
+    KNOWN.contains(&dialect.trim_end_matches('#'))
+}
+
+/// What the definitions of a resource are compiled under.
+pub(crate) fn uri(resource: ResourceId) -> String {
+    format!("urn:contract:{resource}")
+}
+
+/// How definitions of one resource refer to each other.
 pub(crate) fn local(id: SchemaId) -> String {
     format!("#/$defs/s{id}")
 }
 
 /// The definition that a reference made by [`local`] names.
 pub(crate) fn named(reference: &str) -> Option<SchemaId> {
-    reference.strip_prefix("#/$defs/s")?.parse().ok()
+    reference.rsplit_once("#/$defs/s")?.1.parse().ok()
 }

@@ -1,6 +1,6 @@
 //! Lowered schemas made into validators: one for each schema that a message begins with, shared by all that begin with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jsonschema::{Draft, PatternOptions, Registry};
@@ -10,7 +10,8 @@ use crate::circle::Circles;
 use crate::compile::Formats;
 use crate::formats::FORMATS;
 use crate::instance::{Arena, Validator};
-use crate::lower::{Lowering, SchemaId, Variant};
+use crate::lower::{Lowering, SchemaId, Variant, local, uri};
+use crate::resources::ResourceId;
 use crate::source::Source;
 
 /// A schema compiled.
@@ -66,10 +67,15 @@ fn compile(
     if wanted.is_empty() {
         return;
     }
-    let named = |(id, definition): (usize, &crate::lower::Definition)| (format!("s{id}"), definition.schema(variant).clone());
-    let definitions: Map<String, Value> = lowering.definitions.iter().enumerate().map(named).collect();
-    let document = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": definitions});
-    let prepared = Registry::new().draft(Draft::Draft202012).add("urn:contract", &document).and_then(jsonschema::RegistryBuilder::prepare);
+    let mut documents: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
+    for (id, definition) in lowering.definitions.iter().enumerate() {
+        documents.entry(definition.resource).or_default().insert(format!("s{id}"), definition.schema(variant).clone());
+    }
+    let document = |definitions| json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": Value::Object(definitions)});
+    let documents: Vec<(String, Value)> = documents.into_iter().map(|(resource, schemas)| (uri(resource), document(schemas))).collect();
+    let added =
+        documents.iter().try_fold(Registry::new().draft(Draft::Draft202012), |registry, (uri, document)| registry.add(uri, document));
+    let prepared = added.and_then(jsonschema::RegistryBuilder::prepare);
     let registry = match prepared {
         Ok(registry) => registry,
         Err(error) => return source.error("", format!("the schemas cannot be compiled: {error}")),
@@ -86,7 +92,7 @@ fn compile(
         if validators.contains_key(&(variant, id)) {
             continue;
         }
-        match options.build(&json!({"$ref": format!("urn:contract#/$defs/s{id}")})) {
+        match options.build(&json!({"$ref": format!("{}{}", uri(lowering.definitions[id].resource), local(id))})) {
             Ok(validator) => {
                 validators.insert((variant, id), Arc::new(Schema { validator, growth: circles.growth(id) }));
             }

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use document::{Fault, Faults, Place, Tree};
 use serde_json::Value;
 
+use crate::resources::{ResourceId, Resources, Target};
+
 /// References that lead to references: more than this in a row is a circle or as good as one.
 const MOST_HOPS: usize = 32;
 
@@ -13,12 +15,19 @@ pub(crate) struct Source<'a> {
     tree: &'a Tree,
     /// The whole document as serde's tree.
     pub(crate) raw: Value,
+    /// What its schemas are named by; in 3.0 there is no such thing.
+    pub(crate) resources: Option<Resources>,
     faults: &'a RefCell<Faults>,
+    /// Whether nothing beside a reference counts, as in OpenAPI 3.0.
+    is_30: bool,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(tree: &'a Tree, faults: &'a RefCell<Faults>) -> Self {
-        Self { tree, raw: tree.root.to_json(), faults }
+        let raw = tree.root.to_json();
+        let is_30 = raw.get("openapi").and_then(Value::as_str).is_none_or(|version| version.starts_with("3.0."));
+        let resources = (!is_30).then(|| Resources::of(&raw)).filter(|resources| !resources.are_none());
+        Self { tree, raw, resources, faults, is_30 }
     }
 
     /// Where a pointer leads in the file.
@@ -69,9 +78,52 @@ impl<'a> Source<'a> {
         None
     }
 
+    /// The pointer of a schema, or of the one that it is nothing but a reference to; beside others, a reference is one keyword of many.
+    pub(crate) fn follow_schema(&self, pointer: &str) -> Option<String> {
+        let mut at = pointer.to_owned();
+        for _ in 0..MOST_HOPS {
+            let value = self.at(&at)?;
+            let is_alone = self.is_30 || value.as_object().is_some_and(|members| members.len() == 1);
+            let Some(reference) = value.get("$ref").and_then(Value::as_str).filter(|_| is_alone) else { return Some(at) };
+            at = self.target(reference, &at)?;
+        }
+        self.error(&child(pointer, "$ref"), "these references lead only to each other");
+        None
+    }
+
+    /// The resource that a place in the document is in.
+    pub(crate) fn resource(&self, pointer: &str) -> ResourceId {
+        self.resources.as_ref().map_or(0, |resources| resources.at(pointer))
+    }
+
+    /// The dynamic anchor that a reference standing at `at` names to begin with, and the resource that it is of.
+    pub(crate) fn dynamic_anchor(&self, reference: &str, at: &str) -> Option<ResourceId> {
+        match self.resources.as_ref()?.target(reference, at) {
+            Target::Anchor(anchor, resource) if anchor.is_dynamic => Some(resource),
+            _ => None,
+        }
+    }
+
     /// The pointer that a reference standing at `at` names, if it leads to something.
     pub(crate) fn target(&self, reference: &str, at: &str) -> Option<String> {
         let place = child(at, "$ref");
+        if let Some(resources) = &self.resources {
+            let leads_to = match resources.target(reference, at) {
+                Target::Pointer(pointer) => Some(pointer),
+                Target::Anchor(anchor, _) => Some(anchor.pointer),
+                Target::Nothing => None,
+                Target::Outside => {
+                    let message = format!("the reference `{reference}` leads out of the document");
+                    self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
+                    return None;
+                }
+            };
+            let leads_to = leads_to.filter(|pointer| self.at(pointer).is_some());
+            if leads_to.is_none() {
+                self.error(&place, format!("the reference `{reference}` leads to nothing"));
+            }
+            return leads_to;
+        }
         let Some(fragment) = reference.strip_prefix('#') else {
             let message = format!("the reference `{reference}` leads out of the document");
             self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
@@ -79,7 +131,7 @@ impl<'a> Source<'a> {
         };
         let decoded = percent_encoding::percent_decode_str(fragment).decode_utf8().ok()?.into_owned();
         if !decoded.is_empty() && !decoded.starts_with('/') {
-            let message = format!("the reference `{reference}` names an anchor, which is not supported yet");
+            let message = format!("the reference `{reference}` leads to nothing: nothing has this anchor");
             self.error_with_hint(&place, message, "write it as a JSON pointer: `#/components/schemas/Name`");
             return None;
         }

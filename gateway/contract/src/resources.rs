@@ -1,0 +1,180 @@
+//! Schema resources: what `$id`, `$anchor` and `$dynamicAnchor` name within a document (JSON Schema 2020-12 §8.2).
+
+use std::collections::HashMap;
+
+use fluent_uri::{Uri, UriRef};
+use serde_json::Value;
+
+use crate::source::child;
+
+/// The place of the document itself, which references are relative to where no `$id` says otherwise. Nothing is ever fetched from there.
+const DOCUMENT: &str = "contract:///document";
+
+/// Keywords whose value is one schema, a list of them, or a mapping of names to them.
+const ONE: [&str; 12] = [
+    "not",
+    "items",
+    "additionalProperties",
+    "contains",
+    "propertyNames",
+    "if",
+    "then",
+    "else",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "contentSchema",
+    "additionalItems",
+];
+const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+const NAMED: [&str; 5] = ["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"];
+
+/// A schema resource by its place in the list; the document is the first.
+pub(crate) type ResourceId = usize;
+
+/// What a document's schemas are named by.
+#[derive(Debug)]
+pub(crate) struct Resources {
+    list: Vec<Resource>,
+    by_uri: HashMap<String, ResourceId>,
+    /// Pointers by resource and anchor.
+    anchors: HashMap<(ResourceId, String), Anchor>,
+}
+
+#[derive(Debug)]
+struct Resource {
+    pointer: String,
+    uri: Uri<String>,
+}
+
+/// Where an anchor leads.
+#[derive(Clone, Debug)]
+pub(crate) struct Anchor {
+    pub(crate) pointer: String,
+    pub(crate) is_dynamic: bool,
+}
+
+/// Where a reference leads.
+pub(crate) enum Target {
+    /// A pointer into the document.
+    Pointer(String),
+    /// An anchor of a schema, and the resource that it is an anchor of.
+    Anchor(Anchor, ResourceId),
+    /// A resource that is not in the document.
+    Outside,
+    /// Nothing: the resource has no such anchor, or the reference is none.
+    Nothing,
+}
+
+impl Resources {
+    /// Those of a document, which is walked once.
+    pub(crate) fn of(raw: &Value) -> Self {
+        let mut resources = Self { list: Vec::new(), by_uri: HashMap::new(), anchors: HashMap::new() };
+        if let Ok(document) = Uri::parse(DOCUMENT.to_owned()) {
+            resources.add(String::new(), document);
+            resources.walk(raw, "");
+        }
+        resources
+    }
+
+    fn add(&mut self, pointer: String, uri: Uri<String>) -> ResourceId {
+        let id = self.list.len();
+        self.by_uri.entry(uri.as_str().to_owned()).or_insert(id);
+        self.list.push(Resource { pointer, uri });
+        id
+    }
+
+    /// Outside schemas: they stand under `schema` and under the components' `schemas`.
+    fn walk(&mut self, value: &Value, pointer: &str) {
+        match value {
+            Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| self.walk(item, &format!("{pointer}/{at}"))),
+            Value::Object(members) => {
+                for (name, value) in members {
+                    let at = child(pointer, name);
+                    match name.as_str() {
+                        "schema" => self.schema(value, &at, 0),
+                        "schemas" if pointer == "/components" => self.named(value, &at, 0),
+                        "example" | "examples" | "default" => {}
+                        _ => self.walk(value, &at),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn named(&mut self, value: &Value, pointer: &str, resource: ResourceId) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            self.schema(value, &child(pointer, name), resource);
+        }
+    }
+
+    fn schema(&mut self, value: &Value, pointer: &str, around: ResourceId) {
+        let Some(members) = value.as_object() else { return };
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        let id = text("$id").and_then(|id| self.resolved(id, around));
+        let resource = id.map_or(around, |(uri, _)| self.add(pointer.to_owned(), uri));
+        for (keyword, is_dynamic) in [("$anchor", false), ("$dynamicAnchor", true)] {
+            if let Some(name) = text(keyword) {
+                self.anchors.insert((resource, name.to_owned()), Anchor { pointer: pointer.to_owned(), is_dynamic });
+            }
+        }
+        for (keyword, value) in members {
+            let at = child(pointer, keyword);
+            match value {
+                value if ONE.contains(&keyword.as_str()) => self.schema(value, &at, resource),
+                Value::Array(items) if MANY.contains(&keyword.as_str()) => {
+                    items.iter().enumerate().for_each(|(n, item)| self.schema(item, &format!("{at}/{n}"), resource));
+                }
+                value if NAMED.contains(&keyword.as_str()) => self.named(value, &at, resource),
+                _ => {}
+            }
+        }
+    }
+
+    /// The resource that a place in the document is in: the innermost.
+    pub(crate) fn at(&self, pointer: &str) -> ResourceId {
+        let is_within =
+            |resource: &Resource| pointer.strip_prefix(&*resource.pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let within = self.list.iter().enumerate().filter(|(_, resource)| is_within(resource));
+        within.max_by_key(|(_, resource)| resource.pointer.len()).map_or(0, |(id, _)| id)
+    }
+
+    /// A reference as seen from a resource: an absolute URI without its fragment, and that, decoded.
+    fn resolved(&self, reference: &str, from: ResourceId) -> Option<(Uri<String>, String)> {
+        let reference = UriRef::parse(reference).ok()?;
+        let mut uri = reference.resolve_against(&self.list.get(from)?.uri.borrow()).ok()?;
+        let fragment = uri.fragment().map(|fragment| fragment.decode().to_string_lossy().into_owned()).unwrap_or_default();
+        uri.set_fragment(None);
+        Some((uri, fragment))
+    }
+
+    /// Where a reference leads that stands at a place in the document.
+    pub(crate) fn target(&self, reference: &str, at: &str) -> Target {
+        let Some((uri, fragment)) = self.resolved(reference, self.at(at)) else { return Target::Nothing };
+        let Some(&resource) = self.by_uri.get(uri.as_str()) else { return Target::Outside };
+        if fragment.is_empty() || fragment.starts_with('/') {
+            return Target::Pointer(format!("{}{fragment}", self.list[resource].pointer));
+        }
+        match self.anchors.get(&(resource, fragment)) {
+            Some(anchor) => Target::Anchor(anchor.clone(), resource),
+            None => Target::Nothing,
+        }
+    }
+
+    /// Whether the document names nothing so: then a reference is a pointer into it, or leads out.
+    pub(crate) fn are_none(&self) -> bool {
+        self.list.len() < 2 && self.anchors.is_empty()
+    }
+
+    /// The dynamic anchors of a name, of whatever resource: any of them may be the one that counts.
+    pub(crate) fn dynamic(&self, name: &str) -> Vec<String> {
+        let mut found: Vec<String> = self
+            .anchors
+            .iter()
+            .filter(|((_, known), anchor)| known == name && anchor.is_dynamic)
+            .map(|(_, anchor)| anchor.pointer.clone())
+            .collect();
+        found.sort_unstable();
+        found
+    }
+}

@@ -14,6 +14,7 @@ mod callers;
 mod case_numbers;
 mod check;
 mod connection_limits;
+mod contract_cases;
 mod corpora;
 mod crash;
 mod departures;

@@ -1,0 +1,131 @@
+//! The contract's own cases (`gateway/contract/tests/cases`), sent through the whole gateway: what is refused there is refused here, with
+//! the same words, and what is not reaches the upstream.
+
+use std::path::PathBuf;
+
+use document::{Node, Tree};
+use serde_json::Value;
+use tests::{Connection, Gateway, Message, Site, Witness, repository};
+
+#[test]
+fn every_case_is_the_same_over_http() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let cases = cases(&site);
+    let yaml = configuration(&cases, &witness.url());
+    let gateway = Gateway::start(site.path(), &yaml);
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (at, (file, tree)) in cases.iter().enumerate() {
+        for request in items(&tree.root, "requests").iter().filter(|request| is_sendable(request)) {
+            count += 1;
+            let before = witness.asked().len();
+            let answer = send(&gateway, at, request);
+            let reached = witness.asked().len() > before;
+            let passes = text(request, "over_http") == Some("passes");
+            let expected = if passes { "ok streamed" } else { text(request, "expected").unwrap_or_default() };
+            let found = told(&answer);
+            if found != wanted(expected) || reached != expected.starts_with("ok") {
+                let line = request.position.line;
+                wrong.push(format!(
+                    "{file}:{line}: expected {expected}, found {found}{}",
+                    if reached { ", and it reached the upstream" } else { "" }
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count > 380, "only {count} cases were sent");
+}
+
+/// The files whose documents are sound, each document written beside the configuration.
+fn cases(site: &Site) -> Vec<(String, Tree)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(repository().join("gateway/contract/tests/cases"))
+        .expect("the folder of cases")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let tree = Tree::read(&file).unwrap_or_else(|fault| panic!("{fault}"));
+        if items(&tree.root, "requests").is_empty() {
+            continue;
+        }
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        std::fs::write(site.path().join(format!("{}.yaml", cases.len())), text(&tree.root, "document").expect("a document"))
+            .expect("a file");
+        cases.push((name, tree));
+    }
+    cases
+}
+
+fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
+    let mut yaml =
+        "installation: prova\nworkers: 1\naudit: { store: audit, origin: prova.example/log }\nadmin: { address: \"127.0.0.1:0\" }\n\
+                    listeners:\n  web: { address: \"127.0.0.1:0\" }\neservices:\n"
+            .to_owned();
+    for (at, (_, tree)) in cases.iter().enumerate() {
+        let unknown = text(&tree.root, "unknown_query").unwrap_or("refuse");
+        yaml += &format!(
+            "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}.yaml\n    security: [open]\n    \
+             acknowledge: [open]\n    unknown_query: {unknown}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
+        );
+    }
+    yaml
+}
+
+/// What a client of HTTP can say. HEAD and OPTIONS are the gateway's own to answer, and so is what is no target at all.
+fn is_sendable(request: &Node) -> bool {
+    let (method, target) = text(request, "send").and_then(|line| line.split_once(' ')).expect("method and target");
+    !matches!(method, "HEAD" | "OPTIONS") && target.starts_with('/') && text(request, "body") != Some("(streaming)")
+}
+
+fn send(gateway: &Gateway, at: usize, request: &Node) -> Message {
+    let (method, target) = text(request, "send").and_then(|line| line.split_once(' ')).expect("method and target");
+    let mut head = format!("{method} /c{at}{target} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
+    let body = text(request, "body");
+    match (text(request, "type"), body) {
+        (Some("none"), _) | (None, None) => {}
+        (Some(media), _) => head += &format!("content-type: {media}\r\n"),
+        (None, Some(_)) => head += "content-type: application/json\r\n",
+    }
+    for line in items(request, "headers").iter().filter_map(Node::as_str) {
+        head += &format!("{line}\r\n");
+    }
+    if let Some(body) = body {
+        head += &format!("content-length: {}\r\n", body.len());
+    }
+    let mut wire = Connection::to(gateway.address("web"));
+    // The answer may come before all of it is written.
+    let _ = wire.send(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes());
+    wire.answer().expect("an answer")
+}
+
+/// What the caller is to be told: a status, and for what breaks the contract the words of the case.
+fn wanted(expected: &str) -> String {
+    match expected {
+        ok if ok.starts_with("ok ") => "200".into(),
+        "404" => "404 no-operation".into(),
+        "malformed" => "400 bad-path".into(),
+        method if method.starts_with("405 ") => "405 method-not-allowed".into(),
+        media if media.starts_with("the body should be of one of the media types") => format!("415 unsupported-media-type {media}"),
+        broken => format!("400 contract-violation {broken}"),
+    }
+}
+
+fn told(answer: &Message) -> String {
+    let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match (answer.status, &*answer.problem()) {
+        (200, _) => "200".into(),
+        (status, kind @ ("contract-violation" | "unsupported-media-type")) => {
+            format!("{status} {kind} {}", json["detail"].as_str().unwrap_or_default())
+        }
+        (status, kind) => format!("{status} {kind}"),
+    }
+}
+
+fn items<'n>(node: &'n Node, name: &str) -> &'n [Node] {
+    node.get(name).map(Node::items).unwrap_or_default()
+}
+
+fn text<'n>(node: &'n Node, name: &str) -> Option<&'n str> {
+    node.get(name).and_then(Node::as_str)
+}

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use document::{Faults, Severity, Tree};
 use exchange::{JsonLimits, OperationSpec};
+use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Method};
 use serde_json::Value;
 
 use crate::answer::AnswerRule;
@@ -19,7 +19,7 @@ use crate::lower::{Lowering, SchemaId, Variant, is_known_dialect};
 use crate::media::{Content, MediaRange};
 use crate::parameter::{Form, Parameter, Plan, Shape, Style};
 use crate::request::{BodyRule, RequestRules};
-use crate::route::{self, Route, Routes};
+use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
 use crate::shape::Shapes;
 use crate::source::Source;
@@ -154,14 +154,19 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
     let mut at = 0;
     while let Some(first) = described.get(at) {
         let path: Vec<&Described> = described[at..].iter().take_while(|operation| operation.template == first.template).collect();
-        let methods: Vec<(Method, usize)> = path.iter().enumerate().map(|(n, operation)| (operation.method.clone(), at + n)).collect();
-        let allow = methods.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>().join(", ");
-        // Made of the methods' own names, which a header can hold.
-        let allow = HeaderValue::try_from(allow).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let parameters = route::names(&first.template).into_iter().map(Arc::from).collect();
-        let template = first.template.as_str().into();
-        if let Err(reason) = routes.insert(Route { template, parameters, methods, allow }) {
-            source.error(&crate::source::child("/paths", &first.template), reason);
+        let served = |(n, operation): (usize, &&Described)| Served {
+            method: operation.method.clone(),
+            operation: at + n,
+            parameters: route::names(&first.template).into_iter().map(Arc::from).collect(),
+        };
+        let place = crate::source::child("/paths", &first.template);
+        match routes.insert(Route::new(&first.template, path.iter().enumerate().map(served).collect())) {
+            Ok(None) => {}
+            Ok(Some(other)) => {
+                let message = format!("the paths `{}` and `{other}` are the same, and differ in their methods only", first.template);
+                source.warning(&place, message, "write them as one, with one name for each parameter");
+            }
+            Err(reason) => source.error(&place, reason),
         }
         at += path.len();
     }

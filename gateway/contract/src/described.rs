@@ -219,7 +219,15 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
         }
     }
     if source.raw.get("paths").is_none() {
-        source.error("", "the document has no `paths`");
+        let has_webhooks = source.raw.get("webhooks").is_some();
+        source.error(
+            "",
+            if has_webhooks {
+                "the document has `webhooks` and no `paths`: nothing in it can be called"
+            } else {
+                "the document has no `paths`"
+            },
+        );
     }
     found
 }

@@ -50,14 +50,33 @@ struct Node {
 pub(crate) struct Route {
     /// The path as the document writes it.
     pub(crate) template: Box<str>,
-    pub(crate) parameters: Vec<Arc<str>>,
-    pub(crate) methods: Vec<(Method, OperationIndex)>,
+    pub(crate) methods: Vec<Served>,
     pub(crate) allow: HeaderValue,
 }
 
+/// A method of a path.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) method: Method,
+    pub(crate) operation: OperationIndex,
+    /// What the path's parameters are called there.
+    pub(crate) parameters: Box<[Arc<str>]>,
+}
+
+impl Route {
+    pub(crate) fn new(template: &str, methods: Vec<Served>) -> Self {
+        let allow = methods.iter().map(|served| served.method.as_str()).collect::<Vec<_>>().join(", ");
+        // Made of the methods' own names, which a header can hold.
+        let allow = HeaderValue::try_from(allow).unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { template: template.into(), methods, allow }
+    }
+}
+
 impl Routes {
-    /// Adds a path. One that matches the same requests as another is refused in words, as is one that none can match.
-    pub(crate) fn insert(&mut self, route: Route) -> Result<(), String> {
+    /// Adds a path. One that matches the same requests as another is refused in words, as is one that none can match. Where two differ in
+    /// what they call their parameters and have no method in common, it is told which the other is: that is against the letter
+    /// (OpenAPI 3.0.4 §4.7.8), and unambiguous all the same.
+    pub(crate) fn insert(&mut self, route: Route) -> Result<Option<Box<str>>, String> {
         let template = route.template.clone();
         let mut node = &mut self.root;
         for text in template.trim_start_matches('/').split('/') {
@@ -86,13 +105,17 @@ impl Routes {
                 }
             };
         }
-        match &node.route {
-            Some(known) => Err(format!("the paths `{template}` and `{}` match the same requests", known.template)),
-            None => {
-                node.route = Some(route);
-                Ok(())
-            }
+        let Some(mut known) = node.route.take() else {
+            node.route = Some(route);
+            return Ok(None);
+        };
+        if known.methods.iter().any(|own| route.methods.iter().any(|other| own.method == other.method)) {
+            return Err(format!("the paths `{template}` and `{}` match the same requests", known.template));
         }
+        let other = known.template.clone();
+        known.methods.extend(route.methods);
+        node.route = Some(Route::new(&other, known.methods));
+        Ok(Some(other))
     }
 
     /// Text before parameters (OpenAPI 3.0.4 §4.7.8), segment by segment.
@@ -101,11 +124,11 @@ impl Routes {
         let Some(path) = normal(path) else { return RouteMatch::Malformed };
         let mut values = Vec::new();
         let Some(route) = self.root.find(path.get(1..), &mut values) else { return RouteMatch::NotFound };
-        let Some((_, operation)) = route.methods.iter().find(|(known, _)| known == method) else {
+        let Some(served) = route.methods.iter().find(|served| served.method == *method) else {
             return RouteMatch::MethodNotAllowed { allow: &route.allow };
         };
-        let parameters = route.parameters.iter().zip(&values).map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
-        RouteMatch::Found { operation: *operation, parameters }
+        let parameters = served.parameters.iter().zip(&values).map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
+        RouteMatch::Found { operation: served.operation, parameters }
     }
 }
 
@@ -180,8 +203,8 @@ mod tests {
         let mut routes = Routes::default();
         for (at, template) in templates.iter().enumerate() {
             let parameters = names(template).into_iter().map(Arc::from).collect();
-            let methods = vec![(Method::GET, at)];
-            routes.insert(Route { template: (*template).into(), parameters, methods, allow: HeaderValue::from_static("GET") })?;
+            let methods = vec![Served { method: Method::GET, operation: at, parameters }];
+            routes.insert(Route::new(template, methods))?;
         }
         Ok(routes)
     }

@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod check;
 mod configured;
+mod contract;
 mod demo;
 mod logging;
 mod reload;
@@ -52,6 +53,8 @@ enum Command {
     Top(top::Arguments),
     /// Run the policy cases that stand beside the policies of a configuration.
     Test(test::Arguments),
+    /// Look at an OpenAPI document by itself: compile it, or hold a message against it.
+    Contract(contract::Arguments),
     /// Start a sandbox and a gateway, send exchanges of every kind, show each one's way, and verify the log.
     Demo(demo::Arguments),
     /// Run a local PDND and a legacy SOAP department, for trials.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Contract(arguments) => contract::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),

@@ -1,0 +1,239 @@
+//! `varco contract`: a document by itself, without a gateway.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use ::contract::{
+    AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Drift, Formats, Payload, RequestParts, RouteMatch, Unknown,
+    Violation,
+};
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use document::{Fault, Faults, Severity, Tree};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use proxy::fault_json;
+use serde_json::{Value, json};
+
+use crate::check::print_faults;
+
+/// What to do with a document.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile an OpenAPI document: every fault with its line and column, or how many operations it has.
+    Check {
+        #[command(flatten)]
+        document: Document,
+        /// Treat warnings as errors.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Hold one message against a document, and say which operation it is for and every rule that it breaks. Its body is read from standard input.
+    Explain {
+        #[command(flatten)]
+        document: Document,
+        /// Method and path with its query, as below the e-service's base path: 'GET /cittadini?cognome=Rossi'.
+        request: String,
+        /// A header of the message, `name: value`. A body that declares no media type is taken for JSON.
+        #[arg(short = 'H', long = "header", value_name = "HEADER")]
+        headers: Vec<String>,
+        /// Hold an answer with this status against the operation instead.
+        #[arg(long, value_name = "STATUS")]
+        answer: Option<u16>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Document {
+    /// The OpenAPI document, in YAML or JSON.
+    file: PathBuf,
+    /// Let query parameters pass that the document does not list.
+    #[arg(long)]
+    allow_unknown_query: bool,
+    /// Take formats for remarks, and not for rules.
+    #[arg(long)]
+    ignore_formats: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Check { document, strict } => Ok(check(document, *strict)),
+        Command::Explain { document, request, headers, answer } => explain(document, request, headers, *answer),
+    }
+}
+
+impl Document {
+    fn compile(&self) -> (Option<Contract>, Vec<Fault>) {
+        let faults = RefCell::new(Faults::new());
+        let tree = faults.borrow_mut().keep(Tree::read(&self.file));
+        let options = CompileOptions {
+            unknown_query: if self.allow_unknown_query { Unknown::Allow } else { Unknown::Refuse },
+            formats: if self.ignore_formats { Formats::Ignore } else { Formats::Assert },
+            ..CompileOptions::default()
+        };
+        let contract = tree.and_then(|tree| Contract::compile(&tree, &options, &faults));
+        (contract, faults.into_inner().sorted())
+    }
+}
+
+fn check(document: &Document, strict: bool) -> ExitCode {
+    let began = Instant::now();
+    let (contract, faults) = document.compile();
+    let bad = |fault: &Fault| fault.severity == Severity::Error || strict;
+    let operations = contract.filter(|_| !faults.iter().any(bad)).map(|contract| contract.operations().len());
+    if document.json {
+        let faults: Vec<_> = faults.iter().map(fault_json).collect();
+        println!("{:#}", json!({ "usable": operations.is_some(), "operations": operations, "faults": faults }));
+    } else {
+        print_faults(&faults);
+        let file = document.file.display();
+        match operations {
+            Some(operations) => println!("{file}: {operations} operations, compiled in {} ms", began.elapsed().as_millis()),
+            None => println!("{file}: {} faults: it cannot be used", faults.iter().filter(|fault| bad(fault)).count()),
+        }
+    }
+    if operations.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What became of a message.
+struct Verdict {
+    operation: Option<String>,
+    /// Why not, if not.
+    refused: Option<String>,
+    violations: Vec<Violation>,
+    notes: Vec<&'static str>,
+}
+
+fn explain(document: &Document, request: &str, headers: &[String], answer: Option<u16>) -> anyhow::Result<ExitCode> {
+    let (contract, faults) = document.compile();
+    let Some(contract) = contract else {
+        print_faults(&faults);
+        bail!("`{}` cannot be used", document.file.display());
+    };
+    let (method, target) = request.split_once(' ').context("a request is a method and a path: 'GET /cittadini'")?;
+    let method: Method = method.parse().with_context(|| format!("`{method}` is no method"))?;
+    let body = body()?;
+    let mut headers = read_headers(headers)?;
+    if !body.is_empty() {
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    }
+    let verdict = verdict(&contract, &method, target.trim(), &headers, body, answer)?;
+    tell(document, &verdict);
+    Ok(if verdict.refused.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Standard input, unless somebody would have to type it.
+fn body() -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        input.lock().read_to_end(&mut bytes).context("cannot read the body")?;
+    }
+    Ok(bytes.into())
+}
+
+fn read_headers(lines: &[String]) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').with_context(|| format!("`{line}` is no header: `name: value`"))?;
+        headers.append(HeaderName::try_from(name.trim())?, HeaderValue::try_from(value.trim())?);
+    }
+    Ok(headers)
+}
+
+fn verdict(
+    contract: &Contract,
+    method: &Method,
+    target: &str,
+    headers: &HeaderMap,
+    body: Bytes,
+    answer: Option<u16>,
+) -> anyhow::Result<Verdict> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let nowhere = |refused: String| Verdict { operation: None, refused: Some(refused), violations: Vec::new(), notes: Vec::new() };
+    let (operation, path) = match contract.route(method, path) {
+        RouteMatch::Found { operation, parameters } => (operation, parameters),
+        RouteMatch::MethodNotAllowed { allow } => {
+            return Ok(nowhere(format!("405: the path has the methods {}", allow.to_str().unwrap_or_default())));
+        }
+        RouteMatch::NotFound => return Ok(nowhere("404: no path of the document matches".into())),
+        RouteMatch::Malformed => return Ok(nowhere("400: this is no path, or could be taken for another".into())),
+    };
+    let spec = &contract.operations()[operation];
+    let mut verdict = Verdict {
+        operation: Some(format!("{} {} ({})", spec.method, spec.route, spec.id)),
+        refused: None,
+        violations: Vec::new(),
+        notes: Vec::new(),
+    };
+    let payload = if body.is_empty() { Payload::Nothing } else { Payload::Held(body) };
+    if let Some(status) = answer {
+        let status = StatusCode::from_u16(status).context("no status")?;
+        if let AnswerCheck::Drifts { drift, .. } = contract.check_answer(operation, status, headers, payload) {
+            verdict.refused = Some(drift.to_string());
+            verdict.violations = if let Drift::Invalid(violations) = drift { violations } else { Vec::new() };
+        }
+        return Ok(verdict);
+    }
+    match contract.check_request(operation, RequestParts { query, headers, path }, payload) {
+        Ok(CheckedRequest { is_deprecated, .. }) => {
+            verdict.notes.extend(is_deprecated.then_some("it uses what the document calls deprecated"));
+        }
+        Err(error) => {
+            let status = if matches!(error, ContractError::UnsupportedMediaType { .. }) { 415 } else { 400 };
+            verdict.refused = Some(format!("{status}: {error}"));
+            verdict.violations = error.violations();
+        }
+    }
+    Ok(verdict)
+}
+
+fn tell(document: &Document, verdict: &Verdict) {
+    let Verdict { operation, refused, violations, notes } = verdict;
+    if document.json {
+        let told = |violation: &Violation| {
+            let Violation { place, keyword, message, expected } = violation;
+            json!({ "place": place.to_string(), "rule": keyword, "message": message, "expected": expected })
+        };
+        let errors: Vec<Value> = violations.iter().map(told).collect();
+        println!(
+            "{:#}",
+            json!({ "operation": operation, "conforms": refused.is_none(), "reason": refused, "errors": errors, "notes": notes })
+        );
+        return;
+    }
+    if let Some(operation) = operation {
+        println!("operation: {operation}");
+    }
+    for note in notes {
+        println!("note:      {note}");
+    }
+    match refused {
+        None => println!("it keeps the contract"),
+        Some(reason) if violations.is_empty() => println!("refused:   {reason}"),
+        Some(_) => {
+            println!("refused:   it breaks {} rules of {}", violations.len(), name(&document.file));
+            for Violation { place, keyword, message, expected } in violations {
+                let expected = expected.as_ref().map(|expected| format!(", expected {expected}")).unwrap_or_default();
+                println!("  {place} {message} ({keyword}{expected})");
+            }
+        }
+    }
+}
+
+fn name(file: &Path) -> std::borrow::Cow<'_, str> {
+    file.file_name().unwrap_or_default().to_string_lossy()
+}

@@ -4,6 +4,7 @@
 pub mod audit_log;
 pub mod envelope;
 pub mod json;
+pub mod openapi;
 pub mod request;
 pub mod traceparent;
 pub mod voucher;

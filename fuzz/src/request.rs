@@ -53,18 +53,23 @@ fn check(operation: usize, query: Option<&str>, headers: &HeaderMap, path: &[(st
     match once {
         Ok(checked) => {
             let Parameters { path: found, .. } = &checked.parameters;
-            assert_eq!(*found, path, "the path's parameters changed");
+            let decoded = path.iter().map(|(name, text)| (name.clone(), percent_decode(text)));
+            assert_eq!(*found, decoded.collect::<Vec<_>>(), "the path's parameters changed");
             if let (Payload::Held(bytes), Some(held)) = (payload, checked.body.bytes()) {
                 assert_eq!(held, bytes, "the body changed");
             }
             // A body with a schema is one that was read.
-            assert!(!CONTRACT.needs_request_body(operation) || matches!(checked.body, Body::Json(_) | Body::Empty));
+            assert!(!CONTRACT.needs_request_body(operation) || !matches!(checked.body, Body::Streamed));
         }
         Err(error) => {
             tells_nothing(&format!("{error} {error:?} {:?}", error.violations()));
             assert!(error.violations().len() <= 10);
         }
     }
+}
+
+fn percent_decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8().expect("the route has seen that it can be decoded").into_owned()
 }
 
 fn tells_nothing(told: &str) {

@@ -24,7 +24,7 @@ pub(crate) struct BodySchema {
 /// How bodies of a media type become a value.
 #[derive(Debug)]
 pub(crate) enum Reader {
-    /// JSON, also of a range of media types that takes it in.
+    /// JSON.
     Json,
     /// `application/x-www-form-urlencoded`
     Form(Fields),
@@ -32,8 +32,12 @@ pub(crate) enum Reader {
     Multipart(Fields),
     /// `text/*`
     Text(Plan),
-    /// Anything else: its bytes are counted.
+    /// Some other media type of text, or bytes: it is text if it can be.
+    Opaque(Plan),
+    /// Bytes: they are counted.
     Bytes,
+    /// Whatever the message says that it is.
+    Any(Fields),
 }
 
 /// Why a body is not what the contract asks for.
@@ -82,25 +86,41 @@ fn json(
 
 impl BodySchema {
     fn check(&self, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
-        let told = |broke: Broke| BodyFault::Invalid(vec![broke.violation(names)]);
         match &self.reader {
-            Reader::Json => Ok(()),
+            Reader::Form(fields) => self.form(fields, media, bytes, names, limits),
+            Reader::Multipart(fields) => self.multipart(fields, media, bytes, names, limits),
+            Reader::Text(plan) => self.text(plan, &text(media, bytes)?, names),
+            Reader::Opaque(plan) => match str::from_utf8(bytes) {
+                Ok(text) => self.text(plan, text, names),
+                Err(_) => self.holds(&Decoded::File { bytes: bytes.len() }, names),
+            },
             Reader::Bytes => self.holds(&Decoded::File { bytes: bytes.len() }, names),
-            Reader::Text(plan) => {
-                let text = text(media, bytes)?;
-                self.holds_as(plan.readings(), names, |reading| Ok(plan.read(Cow::Borrowed(&*text), reading)))
-            }
-            Reader::Form(fields) => {
-                let unreadable = || Broke { name: None, what: ("encoding", "is not readable as application/x-www-form-urlencoded".into()) };
-                let form = Form::of(bytes).ok_or_else(unreadable).map_err(told)?;
-                self.holds_as(fields.plan.readings(), names, |reading| fields.of_form(&form, reading, limits).map_err(told))
-            }
-            Reader::Multipart(fields) => {
-                let parts = of_multipart(media, bytes).map_err(told)?;
-                let checked = Checked { names, limits };
-                self.holds_as(fields.plan.readings(), names, |reading| fields.of_parts(&parts, reading, &checked).map_err(told))
-            }
+            Reader::Any(fields) if media.is_form() => self.form(fields, media, bytes, names, limits),
+            Reader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, names, limits),
+            Reader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, names),
+            // JSON was read before; XML is not, and of what is none of these nobody knows what it would be.
+            Reader::Json | Reader::Any(_) => Ok(()),
         }
+    }
+
+    fn text(&self, plan: &Plan, text: &str, names: &Names) -> Result<(), BodyFault> {
+        self.holds_as(plan.readings(), names, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+    }
+
+    fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
+        if !media.is_utf8() {
+            return Err(BodyFault::Charset);
+        }
+        let told = |broke: Broke| BodyFault::Invalid(vec![broke.violation(names)]);
+        let form = Form::of(bytes).map_err(told)?;
+        self.holds_as(fields.plan.readings(), names, |reading| fields.of_form(&form, reading, limits).map_err(told))
+    }
+
+    fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
+        let told = |broke: Broke| BodyFault::Invalid(vec![broke.violation(names)]);
+        let parts = of_multipart(media, bytes).map_err(told)?;
+        let checked = Checked { names, limits };
+        self.holds_as(fields.plan.readings(), names, |reading| fields.of_parts(&parts, reading, &checked).map_err(told))
     }
 
     /// Valid as soon as it is valid in one reading; else what is wrong with it in the first.

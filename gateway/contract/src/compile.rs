@@ -265,7 +265,10 @@ impl Compiler<'_, '_, '_> {
     fn check_template(&self, operation: &Described) {
         let names = route::names(&operation.template);
         let described = |name: &str| operation.parameters.iter().find(|own| own.parts.location == Location::Path && own.parts.name == name);
-        for name in &names {
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].contains(name) {
+                self.source.error(&operation.pointer, format!("the path has the parameter `{name}` twice"));
+            }
             match described(name) {
                 None => {
                     let message = format!("the path parameter `{name}` is not described");
@@ -302,8 +305,10 @@ impl Compiler<'_, '_, '_> {
             }
         };
         let id = self.id(variant, described.schema.as_ref());
-        let (forms, plan) = self.forms(variant, described, id);
-        if parts.style == Style::DeepObject && !forms.contains(&Form::Styled(Shape::Record)) {
+        let (mut forms, plan) = self.forms(variant, described, id);
+        if parts.style == Style::DeepObject && plan.may_be_object() {
+            forms = Box::new([Form::Styled(Shape::Record)]);
+        } else if parts.style == Style::DeepObject {
             let message = format!("the parameter `{name}` is no object, and the style `deepObject` is of objects");
             self.source.error_with_hint(&described.pointer, message, "give it `type: object`, or another style");
             return None;

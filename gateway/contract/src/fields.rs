@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Broken, Found, Given, Pair, Parameter, Plan, REPEATED, Reading, pairs};
+use crate::parameter::{Broken, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, grouped, is_of, pairs};
 use crate::violation::{Names, Place, Violation};
 
 /// The fields that a body may have.
@@ -41,18 +41,26 @@ impl Broke {
     /// As the contract tells it: a name that it does not know is not written.
     pub(crate) fn violation(self, names: &Names) -> Violation {
         let (keyword, message) = self.what;
-        let pointer = self.name.map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).unwrap_or_default();
-        Violation::new(Place::Body(names.mask(&pointer)), keyword, message)
+        Violation::new(Place::Body(self.name.map(|name| names.field(&name)).unwrap_or_default()), keyword, message)
     }
 }
+
+/// The most fields of a form.
+const MOST_FIELDS: usize = 4096;
 
 /// A form, its pairs apart.
 pub(crate) struct Form<'b>(Vec<Pair<'b>>);
 
 impl<'b> Form<'b> {
-    /// Reads the pairs; `None` where something is no text, or decodes to none.
-    pub(crate) fn of(body: &'b [u8]) -> Option<Self> {
-        pairs(str::from_utf8(body).ok()?).map(Self)
+    /// Reads the pairs.
+    pub(crate) fn of(body: &'b [u8]) -> Result<Self, Broke> {
+        let broke = |keyword, message: String| Broke { name: None, what: (keyword, message.into()) };
+        if memchr::memchr_iter(b'&', body).count() >= MOST_FIELDS {
+            return Err(broke("maxProperties", format!("has more than {MOST_FIELDS} fields")));
+        }
+        let unreadable = || broke("encoding", "is not readable as application/x-www-form-urlencoded".into());
+        let text = str::from_utf8(body).map_err(|_| unreadable())?;
+        pairs(text).map(Self).ok_or_else(unreadable)
     }
 }
 
@@ -81,16 +89,36 @@ impl Fields {
                     Err(what) => broken = broken.or(Some(what)),
                 }
             }
-            if let Some(what) = broken {
-                return Err(fault(what));
+            match broken {
+                // What names no type may be several as well as one.
+                Some(what) if what == REPEATED && parameter.plan.may_be_list() => {
+                    let own = pairs.iter().filter(|pair| pair.name == *parameter.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
+                    let pieces = Pieces::Many(own.collect());
+                    let form = crate::parameter::Form::Styled(crate::parameter::Shape::List);
+                    let value = parameter.read(form, &pieces, reading, limits).map_err(fault)?.into_owned();
+                    members.push((Cow::Borrowed(&*parameter.name), value));
+                }
+                Some(what) => return Err(fault(what)),
+                None => {}
             }
         }
         let members: Vec<(Cow<'f, str>, Decoded<'f>)> =
             members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value)).collect();
         let others = pairs.iter().filter(|pair| !self.list.iter().any(|field| field.parameter.claims(&pair.name)));
+        let others: Vec<&Pair<'_>> = others.collect();
+        if let Some(odd) = others.iter().find(|pair| self.is_disguised(&pair.name)) {
+            return Err(Broke { name: Some(odd.name.as_str().into()), what: STYLE });
+        }
+        let others = others.into_iter();
         let others: Vec<(&str, Decoded<'f>)> =
             others.map(|pair| (&*pair.name, self.other(&pair.name).read(pair.value.as_str().into(), reading))).collect();
         gathered(members, others, &self.plan)
+    }
+
+    /// Whether others read this as the name of a field of ours: `name[]`, or with white space before it.
+    fn is_disguised(&self, name: &str) -> bool {
+        let trimmed = name.trim();
+        self.list.iter().any(|field| *field.parameter.name != *name && is_of(&field.parameter.name, trimmed))
     }
 
     fn other(&self, name: &str) -> &Plan {
@@ -103,6 +131,9 @@ impl Fields {
         for part in parts {
             let fault = |what| Broke { name: Some((*part.name).into()), what };
             let field = self.named(&part.name);
+            if field.is_none() && self.is_disguised(&part.name) {
+                return Err(fault(STYLE));
+            }
             let plan = field.map_or_else(|| self.other(&part.name), |field| &field.parameter.plan);
             if let Some(field) = field {
                 field.check_headers(part, checked).map_err(fault)?;
@@ -159,13 +190,18 @@ fn value<'p>(
         return Err(unlisted());
     }
     let plan = if plan.is_list() { plan.items() } else { plan };
-    let is_text = media.is_none_or(MediaType::is_text);
-    if media.is_some_and(MediaType::is_json) || (plan.is_object() && media.is_none()) {
+    let file = Decoded::File { bytes: part.bytes.len() };
+    if plan.is_binary {
+        return Ok(file);
+    }
+    let is_json = media.is_some_and(MediaType::is_json);
+    // A text that says it is JSON is that text to whoever does not look at what its part says.
+    if plan.is_object() || (is_json && (plan.is_anything() || !types.is_empty())) {
         let json = Json::read(Bytes::copy_from_slice(part.bytes), limits).map(Decoded::Json);
         return json.map_err(|error| ("encoding", format!("is not readable as JSON: {}", error.kind).into()));
     }
-    if plan.is_binary || !is_text || part.has_file_name {
-        return Ok(Decoded::File { bytes: part.bytes.len() });
+    if plan.is_anything() && (part.has_file_name || !media.is_none_or(MediaType::is_text)) {
+        return Ok(file);
     }
     let text = if media.is_none_or(MediaType::is_utf8) { str::from_utf8(part.bytes).ok() } else { None };
     let text = text.ok_or(("encoding", Cow::Borrowed("is no text in UTF-8")))?;
@@ -178,14 +214,7 @@ fn gathered<'v>(
     values: Vec<(&'v str, Decoded<'v>)>,
     plan: &Plan,
 ) -> Result<Decoded<'v>, Broke> {
-    let mut lists: Vec<(&str, Vec<Decoded<'v>>)> = Vec::new();
-    for (name, value) in values {
-        match lists.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, list)) => list.push(value),
-            None => lists.push((name, vec![value])),
-        }
-    }
-    for (name, mut list) in lists {
+    for (name, mut list) in grouped(values.into_iter()) {
         let own = plan.member(name);
         let value = match (own.is_some_and(Plan::is_list), list.len()) {
             (false, 1) => list.remove(0),

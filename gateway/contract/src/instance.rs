@@ -96,8 +96,6 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Value(node) => node.as_str().map(Cow::Borrowed),
             Self::Name(text) => Some(Cow::Borrowed(text)),
             Self::Decoded(Decoded::Text(text)) => Some(Cow::Borrowed(text)),
-            // What is in it is not looked at.
-            Self::Decoded(Decoded::File { .. }) => Some(Cow::Borrowed("")),
             Self::Decoded(_) => None,
         }
     }
@@ -307,11 +305,24 @@ impl JsonNumber for Number<'_> {
         Cow::Owned(serde_json::from_str(self.0).unwrap_or_else(|_| serde_json::Number::from(0)))
     }
 
+    /// By its digits: whether those behind the point, but for zeros at the end, are no more than the exponent moves before it.
     fn is_integer(&self) -> bool {
-        match self.0.split_once('.') {
-            None if !self.0.contains(['e', 'E']) => true,
-            Some((_, fraction)) if !fraction.contains(['e', 'E']) => fraction.bytes().all(|digit| digit == b'0'),
-            _ => self.as_f64().is_some_and(|number| number.fract() == 0.0),
+        let (mantissa, exponent) = self.0.split_once(['e', 'E']).unwrap_or((self.0, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let fraction = fraction.trim_end_matches('0');
+        let digits = whole.trim_start_matches('-');
+        if fraction.is_empty() && digits.bytes().all(|digit| digit == b'0') {
+            return true;
         }
+        // An exponent that is too long for a number is larger than any text is long.
+        let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
+        let exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
+        let behind = if fraction.is_empty() {
+            // Zeros at the end of the whole may go behind the point.
+            -i64::try_from(digits.len() - digits.trim_end_matches('0').len()).unwrap_or(i64::MAX)
+        } else {
+            i64::try_from(fraction.len()).unwrap_or(i64::MAX)
+        };
+        behind <= exponent
     }
 }

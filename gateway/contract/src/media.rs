@@ -17,11 +17,14 @@ pub(crate) struct MediaRange {
     parameters: Box<[(Box<str>, Box<str>)]>,
 }
 
+/// The most parameters that a media type has.
+const MOST_PARAMETERS: usize = 16;
+
 /// The media type that a message declares.
 pub(crate) struct MediaType<'a> {
     kind: &'a str,
     subtype: &'a str,
-    charset: Option<&'a str>,
+    charset: Option<Cow<'a, str>>,
     /// What stands behind the type, its parameters.
     parameters: &'a str,
 }
@@ -125,16 +128,38 @@ impl<'a> MediaType<'a> {
         if !token(kind) || !token(subtype) {
             return None;
         }
-        let parameter = |part: &'a str| {
-            let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-        };
-        Some(Self { kind, subtype, charset: parameters.split(';').find_map(parameter), parameters })
+        if parameters.is_empty() {
+            return Some(Self { kind, subtype, charset: None, parameters });
+        }
+        let said: Vec<_> = quoted_parameters(parameters)?.filter(|(name, _)| !name.is_empty()).collect();
+        // Of two that say different things two readers would believe different ones.
+        let is_repeated =
+            |(at, (name, _)): (usize, &(&str, Cow<'_, str>))| said[..at].iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
+        if said.len() > MOST_PARAMETERS || said.iter().enumerate().any(is_repeated) {
+            return None;
+        }
+        let charset = said.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("charset")).map(|(_, charset)| charset);
+        Some(Self { kind, subtype, charset, parameters })
     }
 
     /// Whether the message is JSON.
     pub(crate) fn is_json(&self) -> bool {
         is_json(self.subtype)
+    }
+
+    /// Whether it is `application/x-www-form-urlencoded`.
+    pub(crate) fn is_form(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("application") && self.subtype.eq_ignore_ascii_case("x-www-form-urlencoded")
+    }
+
+    /// Whether it is `multipart/form-data`.
+    pub(crate) fn is_multipart_form(&self) -> bool {
+        self.kind.eq_ignore_ascii_case("multipart") && self.subtype.eq_ignore_ascii_case("form-data")
+    }
+
+    /// Whether it is XML.
+    pub(crate) fn is_xml(&self) -> bool {
+        is_xml(self.subtype)
     }
 
     /// Whether it is text for people, or nothing says otherwise.
@@ -152,13 +177,13 @@ impl<'a> MediaType<'a> {
 
     /// Whether every byte of it is the character of that number.
     pub(crate) fn is_latin1(&self) -> bool {
-        self.charset.is_some_and(|charset| ["iso-8859-1", "latin1"].iter().any(|latin1| charset.eq_ignore_ascii_case(latin1)))
+        self.charset.as_ref().is_some_and(|charset| ["iso-8859-1", "latin1"].iter().any(|latin1| charset.eq_ignore_ascii_case(latin1)))
     }
 
     /// JSON between systems is UTF-8 (RFC 8259 §8.1), whatever a `charset` says; one that says something else announces
     /// bytes that another reader would take for other characters.
     pub(crate) fn is_utf8(&self) -> bool {
-        self.charset.is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
+        self.charset.as_ref().is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum MultipartError {
     NoBeginning,
     #[error("it does not end with its boundary")]
     NoEnd,
+    #[error("a part holds what stands between parts")]
+    Boundary,
     #[error("it has more than {MOST_PARTS} parts")]
     TooManyParts,
     #[error("the headers of a part are too long")]
@@ -78,6 +80,10 @@ pub(crate) fn parts<'b>(boundary: &str, body: &'b [u8]) -> Result<Vec<Part<'b>>,
         }
         let (headers, after) = headers(rest)?;
         let end = finder.find(after).ok_or(MultipartError::NoEnd)?;
+        // Whoever takes a bare line feed for the end of a line would find another part there.
+        if memchr::memmem::find(&rest[..rest.len() - after.len() + end], first.as_bytes()).is_some() {
+            return Err(MultipartError::Boundary);
+        }
         parts.push(part(headers, &after[..end])?);
         rest = &after[end + delimiter.len()..];
     }
@@ -124,18 +130,22 @@ fn part<'b>(headers: Headers<'b>, bytes: &'b [u8]) -> Result<Part<'b>, Multipart
     if !parameters.next().is_some_and(|(kind, _)| kind.eq_ignore_ascii_case("form-data")) {
         return Err(MultipartError::NoName);
     }
-    let (mut name, mut has_file_name) = (None, false);
+    let mut found = [None, None, None];
     for (key, value) in parameters {
-        if key.eq_ignore_ascii_case("name") {
-            if name.is_some() {
-                return Err(MultipartError::RepeatedHeader);
-            }
-            name = Some(value);
+        // Any other, such as `name*`, is the name to some.
+        let place = ["name", "filename", "filename*"].iter().position(|known| key.eq_ignore_ascii_case(known));
+        let place = place.ok_or(MultipartError::Header)?;
+        if found[place].replace(value).is_some() {
+            return Err(MultipartError::RepeatedHeader);
         }
-        has_file_name |= key.eq_ignore_ascii_case("filename") || key.eq_ignore_ascii_case("filename*");
     }
+    let [name, file_name, coded] = found;
     let name = name.filter(|name| !name.is_empty()).ok_or(MultipartError::NoName)?;
-    Ok(Part { name, has_file_name, headers, bytes })
+    // Where a quotation ends in it is not the same to everybody.
+    if name.contains(['"', '\\']) {
+        return Err(MultipartError::Header);
+    }
+    Ok(Part { name, has_file_name: file_name.or(coded).is_some(), headers, bytes })
 }
 
 /// The pieces between semicolons, `key`, `key=value` or `key="quoted \" value"`; `None` where a quotation does not end.
@@ -228,6 +238,10 @@ mod tests {
             (one(&format!("{name}\r\n folded")), MultipartError::Header),
             (one("Content-Disposition: form-data; name=\"a"), MultipartError::Header),
             (one("Content-Disposition form-data"), MultipartError::Header),
+            (one("Content-Disposition: form-data; name=\"a\"; name*=UTF-8''b"), MultipartError::Header),
+            (one("Content-Disposition: form-data; name=\"a\\\"b\""), MultipartError::Header),
+            (one("Content-Disposition: form-data; name=\"a\"; filename=b; filename=c"), MultipartError::RepeatedHeader),
+            (format!("--x\r\n{name}\r\n\r\nv\n--x\n{name}\n\nw\r\n--x--"), MultipartError::Boundary),
             (one(&format!("{name}\r\nContent-Transfer-Encoding: base64")), MultipartError::Encoded),
             (one(&format!("{name}\r\nx: {}", "y".repeat(9000))), MultipartError::HeadersTooLong),
             (format!("{}--", format!("--x\r\n{name}\r\n\r\n\r\n").repeat(1001)) + "--x", MultipartError::TooManyParts),

@@ -21,8 +21,11 @@ impl Compiler<'_, '_, '_> {
         let schema = self.lowering.definitions[id].schema(variant);
         let plan = || Plan::of(schema, self.lowering);
         let range = &media.range;
-        if range.is_json() || range.is_wide() {
+        if range.is_json() {
             return Some(Reader::Json);
+        }
+        if range.is_wide() && !range.is_text() {
+            return Some(Reader::Any(self.fields(plan(), &[])));
         }
         if range.is_form() {
             return Some(Reader::Form(self.fields(plan(), &media.encodings)));
@@ -30,7 +33,8 @@ impl Compiler<'_, '_, '_> {
         if range.is_multipart_form() {
             return Some(Reader::Multipart(self.fields(plan(), &media.encodings)));
         }
-        if range.is_xml() || range.is_multipart() {
+        let is_unread = range.is_xml() || range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars());
+        if is_unread {
             let hint = "its media type is looked at, and its size";
             let place = media.schema.as_deref().unwrap_or_default();
             self.source.warning(place, format!("a body of `{}` is not held against its schema", media.name), hint);
@@ -40,8 +44,12 @@ impl Compiler<'_, '_, '_> {
             // Any text will do: then it need not be held to be read.
             return (!is_any_text(schema)).then(|| Reader::Text(plan()));
         }
+        let plan = plan();
         // Of what is neither text nor structured only the length can be bounded.
-        plan().is_bounded.then_some(Reader::Bytes)
+        if plan.is_binary {
+            return plan.is_bounded.then_some(Reader::Bytes);
+        }
+        (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(Reader::Opaque(plan))
     }
 
     /// The fields of a form, each with what an Encoding Object says of it.

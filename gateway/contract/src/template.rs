@@ -61,13 +61,22 @@ impl Segment {
         for piece in between {
             // The parameter has a character at least, and so does the piece.
             let after = rest.char_indices().nth(1).map_or(rest.len(), |(at, _)| at);
-            let Some(at) = rest[after..].find(&**piece).map(|at| at + after) else { return false };
+            // A percent sequence is one character, in which no piece begins.
+            let at = rest[after..].match_indices(&**piece).map(|(at, _)| at + after).find(|&at| !is_in_escape(rest, at));
+            let Some(at) = at else { return false };
             values.push(&rest[..at]);
             rest = &rest[at + piece.len()..];
         }
         values.push(rest);
-        !rest.is_empty()
+        // What was taken from its end may have been cut out of a percent sequence.
+        let is_cut = rest.ends_with('%') || rest.as_bytes().iter().rev().nth(1) == Some(&b'%');
+        !rest.is_empty() && !is_cut
     }
+}
+
+fn is_in_escape(text: &str, at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).and_then(|at| text.as_bytes().get(at)) == Some(&b'%');
+    before(1) || before(2)
 }
 
 /// The text of a template as it stands in a normal path.
@@ -78,17 +87,24 @@ fn literal(text: &str) -> Result<Box<str>, SegmentError> {
     if let Some(symbol) = text.chars().find(|symbol| matches!(symbol, '?' | '#')) {
         return Err(SegmentError::Unreachable(symbol));
     }
+    if matches!(text, "." | "..") {
+        return Err(SegmentError::Unreachable('.'));
+    }
+    unescape_unreserved(&escaped(text)).map(Box::from).ok_or(SegmentError::Unreachable('%'))
+}
+
+/// The text with what a path cannot hold as it is (RFC 3986 §3.3) escaped; some send it all the same.
+pub(crate) fn escaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for symbol in text.chars() {
         match symbol {
-            // What a path cannot hold as it is (RFC 3986 §3.3) comes escaped.
-            '"' | '<' | '>' | '\\' | '^' | '`' | '|' | ' ' | '\u{7f}'.. | '\0'..='\u{1f}' => {
+            '"' | '<' | '>' | '\\' | '^' | '`' | '|' | '[' | ']' | '{' | '}' | ' ' | '\u{7f}'.. | '\0'..='\u{1f}' => {
                 symbol.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| percent(byte, &mut plain));
             }
             symbol => plain.push(symbol),
         }
     }
-    Ok(unescape_unreserved(&plain).unwrap_or(plain).into())
+    plain
 }
 
 /// The text with unreserved characters unescaped, and the other escapes in capitals; `None` where one is none.

@@ -18,6 +18,9 @@ use crate::schemas::Schema;
 /// How many violations are reported of one message.
 pub(crate) const MOST_VIOLATIONS: usize = 10;
 
+/// How many errors are looked at for that: several may be told as one.
+const MOST_LOOKED_AT: usize = 256;
+
 /// How many errors a check may come upon before they are cut to [`MOST_VIOLATIONS`]: beyond, finding them would cost more
 /// than the sender should be able to spend, and the first or none is told instead.
 const MOST_ERRORS: u64 = 1 << 16;
@@ -92,6 +95,12 @@ impl Names {
         }
     }
 
+    /// The pointer of a field of a form; the name of one that the contract does not know is not written.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let token = name.replace('~', "~0").replace('/', "~1");
+        format!("/{}", if self.members.contains(name) { &*token } else { "*" })
+    }
+
     /// A pointer found while reading a text that is no JSON, so that there is nothing yet to tell an index from a name:
     /// only what can be an index of a text of bounded size passes as one.
     pub(crate) fn mask(&self, pointer: &str) -> String {
@@ -145,7 +154,7 @@ pub(crate) fn check(
     }
     let mut told = Told { root: value, names, place, found: Vec::new() };
     match cost(schema, value, bytes) {
-        Cost::All => schema.validator.iter_errors(value).for_each(|error| told.tell(&error)),
+        Cost::All => schema.validator.iter_errors(value).take(MOST_LOOKED_AT).for_each(|error| told.tell(&error)),
         Cost::First => schema.validator.validate(value).err().iter().for_each(|error| told.tell(error)),
         Cost::None => told.push("", None, Rule::new("schema", "does not match its schema, and is nested too deep to say where")),
     }
@@ -188,6 +197,10 @@ struct Told<'b> {
 impl Told<'_> {
     fn tell(&mut self, error: &ValidationError<'_>) {
         use ValidationErrorKind as K;
+        // Where it is would be looked for in vain.
+        if self.found.len() >= MOST_VIOLATIONS {
+            return;
+        }
         let location = error.instance_path().as_str();
         match error.kind() {
             K::OneOfNotValid { context } | K::AnyOf { context } if self.tell_meant(error, context) => {}

@@ -36,6 +36,11 @@ fn json() {
 }
 
 #[test]
+fn openapi() {
+    replay("openapi", targets::openapi::run);
+}
+
+#[test]
 fn request() {
     replay("request", targets::request::run);
 }

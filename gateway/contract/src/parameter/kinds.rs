@@ -1,6 +1,7 @@
 //! What kinds of values a schema allows, as far as its types say: what a text is read as.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use serde_json::{Map, Value};
 
@@ -9,6 +10,9 @@ use crate::lower::{Lowering, Variant, named};
 
 /// How deep alternatives are followed, and members of members.
 const DEEPEST: usize = 32;
+
+/// How many values within values of one parameter or body are looked at: a schema that contains itself has no end of them.
+const MOST_PLANS: usize = 2000;
 
 /// The kinds of values that a schema allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,12 @@ impl Kinds {
         let mut kinds = match keywords.get("type") {
             Some(Value::String(kind)) => Self::named(kind),
             Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).map(Self::named).fold(Self::NONE, Self::or),
-            _ => Self::ALL,
+            // What speaks of members, or of items, and of nothing else means what has them.
+            _ => match (keywords.keys().any(|keyword| is_of_objects(keyword)), keywords.keys().any(|keyword| is_of_arrays(keyword))) {
+                (true, false) => Self::OBJECT,
+                (false, true) => Self::ARRAY,
+                _ => Self::ALL,
+            },
         };
         if let Some(Value::Array(values)) = keywords.get("enum") {
             kinds = kinds.and(values.iter().map(Self::of_value).fold(Self::NONE, Self::or));
@@ -141,6 +150,15 @@ impl Plan {
         self.kinds.has(Kinds::ARRAY)
     }
 
+    /// Whether nothing is said of what it is.
+    pub(crate) fn is_anything(&self) -> bool {
+        self.kinds == Kinds::ALL
+    }
+
+    pub(crate) fn may_be_object(&self) -> bool {
+        self.kinds.has(Kinds::OBJECT)
+    }
+
     /// Whether it can only be an object.
     pub(crate) fn is_object(&self) -> bool {
         self.kinds.has(Kinds::OBJECT) && !self.kinds.has_scalars() && !self.kinds.has(Kinds::ARRAY)
@@ -148,11 +166,11 @@ impl Plan {
 
     /// What a lowered schema allows.
     pub(crate) fn of(schema: &Value, lowering: &Lowering<'_, '_>) -> Self {
-        Self::within(&[schema], lowering, 0)
+        Self::within(&[schema], lowering, 0, &Cell::new(MOST_PLANS))
     }
 
     /// What several schemas allow that all speak of one value, or of one value each time.
-    fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize) -> Self {
+    fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize, left: &Cell<usize>) -> Self {
         let kinds = schemas.iter().map(|schema| Kinds::of(schema, lowering, 0)).fold(Kinds::NONE, Kinds::or);
         let mut parts = Parts::default();
         for schema in schemas {
@@ -160,11 +178,12 @@ impl Plan {
         }
         let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
         // Deeper, no text is split any more.
-        if depth > 4 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
+        left.set(left.get().saturating_sub(1));
+        if depth > 4 || left.get() == 0 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
             plan.is_ambiguous = plan.may_be_several();
             return plan;
         }
-        let inner = |schemas: &[&Value]| Self::within(schemas, lowering, depth + 1);
+        let inner = |schemas: &[&Value]| Self::within(schemas, lowering, depth + 1, left);
         plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
         plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
         plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
@@ -257,6 +276,17 @@ fn list<'v>(keywords: &'v Map<String, Value>, keyword: &str) -> impl Iterator<It
 fn target<'v>(keywords: &Map<String, Value>, lowering: &'v Lowering<'_, '_>) -> Option<&'v Value> {
     let id = keywords.get("$ref").and_then(Value::as_str).and_then(named)?;
     Some(lowering.definitions[id].schema(Variant::Request))
+}
+
+fn is_of_objects(keyword: &str) -> bool {
+    matches!(
+        keyword,
+        "properties" | "additionalProperties" | "patternProperties" | "required" | "minProperties" | "maxProperties" | "propertyNames"
+    )
+}
+
+fn is_of_arrays(keyword: &str) -> bool {
+    matches!(keyword, "items" | "prefixItems" | "minItems" | "maxItems" | "uniqueItems" | "contains")
 }
 
 /// RFC 8259 §6, and no longer than the JSON reader allows.

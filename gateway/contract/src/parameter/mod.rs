@@ -22,7 +22,8 @@ use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation, check};
 use decoded::Decoded;
 pub(crate) use form::Form;
 pub(crate) use kinds::{Plan, Reading};
-pub(crate) use query::{Pair, pairs};
+pub(crate) use query::{Pair, is_of, pairs};
+pub(crate) use record::grouped;
 use record::record;
 pub(crate) use style::{Pieces, Shape, Style};
 use style::{percent, plain, split};
@@ -76,7 +77,7 @@ pub(crate) enum Found<'t> {
 pub(crate) type Broken = (&'static str, Cow<'static, str>);
 
 pub(crate) const REPEATED: Broken = ("repeated", Cow::Borrowed("stands more than once"));
-const STYLE: Broken = ("style", Cow::Borrowed("is not written in the style of the contract"));
+pub(crate) const STYLE: Broken = ("style", Cow::Borrowed("is not written in the style of the contract"));
 
 impl Parameter {
     /// Adds what is wrong with this parameter to what was found before. Tells whether it is there.
@@ -84,25 +85,28 @@ impl Parameter {
         if found.len() >= MOST_VIOLATIONS {
             return true;
         }
-        let mut wrong = Vec::new();
+        let (mut wrong, mut is_there) = (Vec::new(), false);
         for &form in &self.forms {
             let outcome = match self.found(form, given) {
-                Ok(Found::Absent) => {
-                    if self.required {
-                        self.violation(("required", "is required".into()), found);
-                    }
-                    return false;
-                }
+                // It may be there as something else.
+                Ok(Found::Absent) => continue,
                 Ok(Found::Empty) => return true,
                 Ok(Found::Pieces(pieces)) => self.valid(form, &pieces, given),
                 Err(broken) => Err(vec![self.broken(broken)]),
             };
+            is_there = true;
             match outcome {
                 Ok(()) => return true,
                 // As what it is likeliest to be meant, it is told what is wrong with it.
                 Err(violations) if wrong.is_empty() => wrong = violations,
                 Err(_) => {}
             }
+        }
+        if !is_there {
+            if self.required {
+                self.violation(("required", "is required".into()), found);
+            }
+            return false;
         }
         let left = MOST_VIOLATIONS.saturating_sub(found.len());
         wrong.truncate(left);
@@ -136,8 +140,8 @@ impl Parameter {
 
     fn in_headers<'r>(&self, form: Form, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let Some(name) = &self.header else { return Ok(Found::Absent) };
-        let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
-        let lines = lines.ok_or(("encoding", "holds characters that a header cannot".into()))?;
+        let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).ok()).collect();
+        let lines = lines.ok_or(("encoding", "is no text in UTF-8".into()))?;
         match (lines.as_slice(), form.shape()) {
             ([], _) => Ok(Found::Absent),
             // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
@@ -155,26 +159,37 @@ impl Parameter {
     }
 
     fn in_cookies<'r>(&self, form: Form, headers: &'r HeaderMap) -> Result<Found<'r>, Broken> {
-        let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let cookies = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';')).filter_map(cookie);
+        let is_member = |name: &[u8]| self.plan.members.iter().any(|(known, _)| known.as_bytes() == name);
+        let is_exploded = form.shape() == Shape::Record && self.explode;
+        let mut own = Vec::new();
+        for (name, value) in pairs {
+            if is_exploded && is_member(name) {
+                own.push((str::from_utf8(name).unwrap_or_default(), text(value)?));
+            } else if !is_exploded && name == self.name.as_bytes() {
+                own.push((&*self.name, text(value)?));
+            } else if str::from_utf8(name).is_ok_and(|name| query::is_of(&self.name, name)) && name != self.name.as_bytes() {
+                // Some read `name[x]` as the same.
+                return Err(STYLE);
+            }
+        }
         // A cookie is what it is, where it was not percent-encoded.
         let decoded = |text: &'r str| percent(text).unwrap_or(text.into());
-        if form.shape() == Shape::Record && self.explode {
-            let is_own = |name: &str| self.plan.members.iter().any(|(known, _)| **known == *name);
-            let members: Vec<_> = cookies.filter(|(name, _)| is_own(name)).map(|(name, value)| (name.into(), decoded(value))).collect();
-            return Ok(if members.is_empty() { Found::Absent } else { Found::Pieces(Pieces::Pairs(members)) });
+        if own.is_empty() {
+            return Ok(Found::Absent);
         }
-        let own: Vec<&str> = cookies.filter(|(name, _)| *name == &*self.name).map(|(_, value)| value).collect();
+        if is_exploded {
+            let members = own.into_iter().map(|(name, value)| (Cow::Owned(name.to_owned()), decoded(value)));
+            return Ok(Found::Pieces(Pieces::Pairs(members.collect())));
+        }
+        let own: Vec<&str> = own.into_iter().map(|(_, value)| value).collect();
         match (own.as_slice(), form.shape()) {
-            ([], _) => Ok(Found::Absent),
             ([text], Shape::List) => {
                 // Exploded, it is `name=a&name=b`, which in a cookie is one value.
-                let ampersands = text
-                    .split('&')
-                    .enumerate()
-                    .map(|(at, item)| if at == 0 { Some(item) } else { item.strip_prefix(&*self.name)?.strip_prefix('=') });
-                let exploded = ampersands.collect::<Option<Vec<&str>>>().filter(|items| items.len() > 1);
-                let items = exploded.unwrap_or_else(|| text.split(',').collect());
+                let ampersands = text.split('&').enumerate();
+                let named = |item: &'r str| item.strip_prefix(&*self.name)?.strip_prefix('=');
+                let items = ampersands.map(|(at, item)| if at == 0 { Some(item) } else { named(item) }).collect::<Option<Vec<&str>>>();
+                let items = items.filter(|items| items.len() > 1).unwrap_or_else(|| text.split(',').collect());
                 Ok(Found::Pieces(Pieces::Many(items.into_iter().map(decoded).collect())))
             }
             (items, Shape::List) if self.explode => Ok(Found::Pieces(Pieces::Many(items.iter().map(|item| decoded(item)).collect()))),
@@ -223,4 +238,16 @@ impl Parameter {
             }
         })
     }
+}
+
+/// Name and value of a cookie, without the white space around them and the quotation marks that a value may stand in (RFC 6265 §4.1.1).
+fn cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = pair.split_at_checked(pair.iter().position(|&byte| byte == b'=')?)?;
+    let value = value.get(1..)?.trim_ascii();
+    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    Some((name.trim_ascii(), unquoted.unwrap_or(value)))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Broken> {
+    str::from_utf8(bytes).map_err(|_| ("encoding", "is no text in UTF-8".into()))
 }

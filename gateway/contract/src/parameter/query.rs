@@ -112,6 +112,6 @@ impl Parameter {
 }
 
 /// Whether a pair of the query is named so, or is a member of what is.
-fn is_of(parameter: &str, name: &str) -> bool {
+pub(crate) fn is_of(parameter: &str, name: &str) -> bool {
     name.strip_prefix(parameter).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }

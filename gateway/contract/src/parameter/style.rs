@@ -99,9 +99,9 @@ pub(crate) fn form(text: &str) -> Option<Cow<'_, str>> {
     percent(text)
 }
 
-/// As it is: of headers.
+/// As it is, but for the white space around commas (RFC 9110 §5.6.1): of headers.
 pub(crate) fn plain(text: &str) -> Option<Cow<'_, str>> {
-    Some(Cow::Borrowed(text))
+    Some(Cow::Borrowed(text.trim()))
 }
 
 /// Splits the text of a path parameter, or of a header. `None` where it is not written in this style.
@@ -119,13 +119,20 @@ pub(crate) fn split<'t>(style: Style, explode: bool, shape: Shape, name: &str, t
 }
 
 fn matrix<'t>(explode: bool, shape: Shape, name: &str, text: &'t str, decode: Decode) -> Option<Pieces<'t>> {
-    let own = |text: &'t str| match text.strip_prefix(name)? {
-        "" => Some(""),
-        rest => rest.strip_prefix('='),
+    let own = |text: &'t str| {
+        let (own, value) = text.split_once('=').unwrap_or((text, ""));
+        percent(own).is_some_and(|own| own == name).then_some(value)
     };
     match (shape, explode) {
         (Shape::List, true) => Some(Pieces::Many(text.split(';').map(|item| decode(own(item)?)).collect::<Option<_>>()?)),
-        (Shape::Record, true) => pieces(text, ';', true, shape, decode),
+        (Shape::Record, true) => {
+            let pair = |text| {
+                // Of what is empty only the name is written (RFC 6570 §3.2.7).
+                let (name, value) = str::split_once(text, '=').unwrap_or((text, ""));
+                Some((decode(name)?, decode(value)?))
+            };
+            Some(Pieces::Pairs(text.split(';').map(pair).collect::<Option<_>>()?))
+        }
         _ => pieces(own(text)?, ',', explode, shape, decode),
     }
 }

@@ -172,6 +172,8 @@ fn media_types_that_the_contract_does_not_name() {
         "content-type:",
     ] {
         let answer = send(content_type);
+        let hints = (answer.header("accept"), answer.header("accept-post"));
+        assert_eq!(hints, (Some("application/json"), Some("application/json")), "{content_type}");
         told.push(format!("{} {} {content_type}", answer.status, answer.problem()));
     }
     let refused: Vec<_> = told.iter().filter(|line| line.starts_with("415 unsupported-media-type")).collect();

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use adapter_api::AdapterError;
 use bytes::Bytes;
+use contract::ContractError;
 use exchange::{Dialect, Problem};
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{Method, StatusCode};
 use tower::Layer;
@@ -73,7 +74,23 @@ pub fn refuse(exchange: &Exchange, rejection: &Rejection) -> Response {
     let _ = exchange.refusal.set(Refusal { stage: exchange.stage(), kind: problem.kind.clone(), cause, outcome });
     let mut response = write(exchange, &problem);
     add_headers(&mut response.headers, rejection);
+    if let Rejection::Contract(error) = rejection {
+        add_accepted(&mut response.headers, &exchange.method, error);
+    }
     response
+}
+
+/// The media types that would have been taken: of POST and PATCH in headers of their own as well (RFC 9110 §15.5.16, LDP §7.1.2, RFC 5789
+/// §3.1).
+fn add_accepted(headers: &mut HeaderMap, method: &Method, error: &ContractError) {
+    let ContractError::UnsupportedMediaType { listed } = error else { return };
+    let Ok(listed) = HeaderValue::from_str(listed) else { return };
+    if *method == Method::POST {
+        headers.insert("accept-post", listed.clone());
+    } else if *method == Method::PATCH {
+        headers.insert("accept-patch", listed.clone());
+    }
+    headers.insert(ACCEPT, listed);
 }
 
 /// Writes a problem in the caller's dialect.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use exchange::{Body, Json, JsonErrorKind, JsonLimits};
 
-use crate::fields::{Broke, Checked, Fields, Form, of_multipart};
+use crate::fields::{Checked, FieldFault, Fields, Pairs, of_multipart};
 use crate::instance::Instance;
 use crate::media::MediaType;
 use crate::parameter::decoded::Decoded;
@@ -111,13 +111,13 @@ impl BodySchema {
         if !media.is_utf8() {
             return Err(BodyFault::Charset);
         }
-        let told = |broke: Broke| BodyFault::Invalid(vec![broke.violation(names)]);
-        let form = Form::of(bytes).map_err(told)?;
+        let told = |fault: FieldFault| BodyFault::Invalid(vec![fault.violation(names)]);
+        let form = Pairs::of(bytes).map_err(told)?;
         self.holds_as(fields.plan.readings(), names, |reading| fields.of_form(&form, reading, limits).map_err(told))
     }
 
     fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
-        let told = |broke: Broke| BodyFault::Invalid(vec![broke.violation(names)]);
+        let told = |fault: FieldFault| BodyFault::Invalid(vec![fault.violation(names)]);
         let parts = of_multipart(media, bytes).map_err(told)?;
         let checked = Checked { names, limits };
         self.holds_as(fields.plan.readings(), names, |reading| fields.of_parts(&parts, reading, &checked).map_err(told))

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Broken, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, grouped, is_of, pairs};
+use crate::parameter::{Broken, Form, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, Shape, grouped, is_of, pairs};
 use crate::violation::{Names, Place, Violation};
 
 /// The fields that a body may have.
@@ -31,13 +31,13 @@ pub(crate) struct Field {
     pub(crate) headers: Vec<Parameter>,
 }
 
-/// What of a body says what is wrong with it.
-pub(crate) struct Broke {
+/// What is wrong with a field, or with all of them.
+pub(crate) struct FieldFault {
     pub(crate) name: Option<Box<str>>,
     pub(crate) what: Broken,
 }
 
-impl Broke {
+impl FieldFault {
     /// As the contract tells it: a name that it does not know is not written.
     pub(crate) fn violation(self, names: &Names) -> Violation {
         let (keyword, message) = self.what;
@@ -48,13 +48,13 @@ impl Broke {
 /// The most fields of a form.
 const MOST_FIELDS: usize = 4096;
 
-/// A form, its pairs apart.
-pub(crate) struct Form<'b>(Vec<Pair<'b>>);
+/// The pairs of a form.
+pub(crate) struct Pairs<'b>(Vec<Pair<'b>>);
 
-impl<'b> Form<'b> {
+impl<'b> Pairs<'b> {
     /// Reads the pairs.
-    pub(crate) fn of(body: &'b [u8]) -> Result<Self, Broke> {
-        let broke = |keyword, message: String| Broke { name: None, what: (keyword, message.into()) };
+    pub(crate) fn of(body: &'b [u8]) -> Result<Self, FieldFault> {
+        let broke = |keyword, message: String| FieldFault { name: None, what: (keyword, message.into()) };
         if memchr::memchr_iter(b'&', body).count() >= MOST_FIELDS {
             return Err(broke("maxProperties", format!("has more than {MOST_FIELDS} fields")));
         }
@@ -70,48 +70,25 @@ impl Fields {
     }
 
     /// The object that the pairs of a form are.
-    pub(crate) fn of_form<'f>(&self, Form(pairs): &'f Form<'_>, reading: Reading, limits: &JsonLimits) -> Result<Decoded<'f>, Broke> {
+    pub(crate) fn of_form<'f>(
+        &self,
+        Pairs(pairs): &'f Pairs<'_>,
+        reading: Reading,
+        limits: &JsonLimits,
+    ) -> Result<Decoded<'f>, FieldFault> {
         let mut members = Vec::new();
-        for Field { parameter, .. } in &self.list {
-            let fault = |what| Broke { name: Some((*parameter.name).into()), what };
-            // Of several forms the first that its pairs have; a repeated scalar may yet be a list.
-            let mut broken = None;
-            for &form in &parameter.forms {
-                match parameter.in_query(form, pairs) {
-                    Ok(Found::Pieces(pieces)) => {
-                        let pieces = pieces.into_owned();
-                        let value = parameter.read(form, &pieces, reading, limits).map_err(fault)?.into_owned();
-                        members.push((Cow::Borrowed(&*parameter.name), value));
-                        broken = None;
-                        break;
-                    }
-                    Ok(Found::Absent | Found::Empty) => {}
-                    Err(what) => broken = broken.or(Some(what)),
-                }
-            }
-            match broken {
-                // What names no type may be several as well as one.
-                Some(what) if what == REPEATED && parameter.plan.may_be_list() => {
-                    let own = pairs.iter().filter(|pair| pair.name == *parameter.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
-                    let pieces = Pieces::Many(own.collect());
-                    let form = crate::parameter::Form::Styled(crate::parameter::Shape::List);
-                    let value = parameter.read(form, &pieces, reading, limits).map_err(fault)?.into_owned();
-                    members.push((Cow::Borrowed(&*parameter.name), value));
-                }
-                Some(what) => return Err(fault(what)),
-                None => {}
-            }
+        for field in &self.list {
+            let name = &*field.parameter.name;
+            let value = field.of_form(pairs, reading, limits).map_err(|what| FieldFault { name: Some(name.into()), what })?;
+            members.extend(value.map(|value| (Cow::Owned(name.to_owned()), value)));
         }
-        let members: Vec<(Cow<'f, str>, Decoded<'f>)> =
-            members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value)).collect();
-        let others = pairs.iter().filter(|pair| !self.list.iter().any(|field| field.parameter.claims(&pair.name)));
-        let others: Vec<&Pair<'_>> = others.collect();
-        if let Some(odd) = others.iter().find(|pair| self.is_disguised(&pair.name)) {
-            return Err(Broke { name: Some(odd.name.as_str().into()), what: STYLE });
+        let mut others = Vec::new();
+        for pair in pairs.iter().filter(|pair| !self.list.iter().any(|field| field.parameter.claims(&pair.name))) {
+            if self.is_disguised(&pair.name) {
+                return Err(FieldFault { name: Some(pair.name.as_str().into()), what: STYLE });
+            }
+            others.push((&*pair.name, self.other(&pair.name).read(pair.value.as_str().into(), reading)));
         }
-        let others = others.into_iter();
-        let others: Vec<(&str, Decoded<'f>)> =
-            others.map(|pair| (&*pair.name, self.other(&pair.name).read(pair.value.as_str().into(), reading))).collect();
         gathered(members, others, &self.plan)
     }
 
@@ -126,10 +103,10 @@ impl Fields {
     }
 
     /// The object that the parts of a body are, and what is wrong with their headers.
-    pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, checked: &Checked<'_>) -> Result<Decoded<'p>, Broke> {
+    pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, checked: &Checked<'_>) -> Result<Decoded<'p>, FieldFault> {
         let mut values = Vec::with_capacity(parts.len());
         for part in parts {
-            let fault = |what| Broke { name: Some((*part.name).into()), what };
+            let fault = |what| FieldFault { name: Some((*part.name).into()), what };
             let field = self.named(&part.name);
             if field.is_none() && self.is_disguised(&part.name) {
                 return Err(fault(STYLE));
@@ -153,6 +130,29 @@ pub(crate) struct Checked<'c> {
 }
 
 impl Field {
+    /// Its value in a form, as the first of what it may be that is there.
+    fn of_form(&self, pairs: &[Pair<'_>], reading: Reading, limits: &JsonLimits) -> Result<Option<Decoded<'static>>, Broken> {
+        let parameter = &self.parameter;
+        let mut broken = None;
+        for &form in &parameter.forms {
+            match parameter.in_query(form, pairs) {
+                Ok(Found::Pieces(pieces)) => return parameter.read(form, &pieces, reading, limits).map(|value| Some(value.into_owned())),
+                Ok(Found::Absent | Found::Empty) => {}
+                Err(what) => broken = broken.or(Some(what)),
+            }
+        }
+        match broken {
+            // What names no type may be several as well as one.
+            Some(what) if what == REPEATED && parameter.plan.may_be_list() => {
+                let own = pairs.iter().filter(|pair| pair.name == *parameter.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
+                let pieces = Pieces::Many(own.collect());
+                parameter.read(Form::Styled(Shape::List), &pieces, reading, limits).map(|value| Some(value.into_owned()))
+            }
+            Some(what) => Err(what),
+            None => Ok(None),
+        }
+    }
+
     fn check_headers(&self, part: &Part<'_>, checked: &Checked<'_>) -> Result<(), Broken> {
         if self.headers.is_empty() {
             return Ok(());
@@ -213,12 +213,12 @@ fn gathered<'v>(
     mut members: Vec<(Cow<'v, str>, Decoded<'v>)>,
     values: Vec<(&'v str, Decoded<'v>)>,
     plan: &Plan,
-) -> Result<Decoded<'v>, Broke> {
+) -> Result<Decoded<'v>, FieldFault> {
     for (name, mut list) in grouped(values.into_iter()) {
         let own = plan.member(name);
         let value = match (own.is_some_and(Plan::is_list), list.len()) {
             (false, 1) => list.remove(0),
-            (false, _) if !own.is_none_or(Plan::may_be_list) => return Err(Broke { name: Some(name.into()), what: REPEATED }),
+            (false, _) if !own.is_none_or(Plan::may_be_list) => return Err(FieldFault { name: Some(name.into()), what: REPEATED }),
             _ => Decoded::List(list),
         };
         members.push((Cow::Borrowed(name), value));
@@ -227,7 +227,7 @@ fn gathered<'v>(
 }
 
 /// The parts of a body, by the boundary that its media type names.
-pub(crate) fn of_multipart<'b>(media: &MediaType<'_>, body: &'b [u8]) -> Result<Vec<Part<'b>>, Broke> {
+pub(crate) fn of_multipart<'b>(media: &MediaType<'_>, body: &'b [u8]) -> Result<Vec<Part<'b>>, FieldFault> {
     let read = parts(&media.boundary().unwrap_or_default(), body);
-    read.map_err(|error| Broke { name: None, what: ("encoding", format!("is not readable as multipart/form-data: {error}").into()) })
+    read.map_err(|error| FieldFault { name: None, what: ("encoding", format!("is not readable as multipart/form-data: {error}").into()) })
 }

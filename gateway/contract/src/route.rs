@@ -221,6 +221,10 @@ fn unescape_delimiters(path: &str) -> String {
 /// Whether nobody who decodes a segment, once or twice, walks along it: no dot segment, with a slash of whatever kind beside it or with
 /// parameters behind it, as some servers read `..;x`, and no control character.
 fn is_one_segment(segment: &str) -> bool {
+    // Most segments have nothing to decode and nothing to walk with.
+    if !segment.bytes().any(|byte| matches!(byte, b'%' | b';' | b'.' | b'\\') || byte.is_ascii_control()) {
+        return true;
+    }
     let mut text = Cow::Borrowed(segment);
     for _ in 0..3 {
         let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));

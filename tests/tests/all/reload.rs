@@ -371,6 +371,7 @@ fn a_thousand_reloads_under_load_lose_nothing_and_leak_nothing() {
         caller.join().expect("every request was answered with 200, over one connection");
     }
     assert!(asked_during > 1000, "the load was a load: {asked_during}");
-    let grown = gateway.peak_memory() - at_first;
+    // The kernel counts pages in batches of each processor, so that even a peak may be told a little lower later.
+    let grown = gateway.peak_memory().saturating_sub(at_first);
     assert!(grown < 16 << 10, "{grown} KiB more than after 200 reloads, which took {at_first} KiB");
 }

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use exchange::{Body, JsonErrorKind, JsonLimits};
+use exchange::{Body, JsonErrorKind};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::{self, BodyFault, BodySchema};
+use crate::contract::Terms;
 use crate::described::StatusKey;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Parameter};
 use crate::request::Payload;
-use crate::violation::{Names, Place, Violation};
+use crate::violation::{Place, Violation};
 
 /// What an answer was found to be.
 #[derive(Debug)]
@@ -123,23 +124,21 @@ pub(crate) struct Answered<'a> {
     pub(crate) payload: Payload,
 }
 
-pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, names: &Names, limits: &JsonLimits) -> AnswerCheck {
+pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, terms: Terms<'_>) -> AnswerCheck {
     let Answered { method, status, headers, payload } = answered;
     let media = MediaType::of(headers);
     let rule = rule(rules, status.as_u16());
     let listed = media.as_ref().and_then(|media| rule?.content.closest(media));
     let (body, read) = match (payload, &media) {
         (Payload::Streaming, _) => (Body::Streamed, Ok(())),
-        (Payload::Held(bytes), Some(media)) if !bytes.is_empty() => {
-            body::read(listed.and_then(Option::as_ref), media, bytes, names, limits)
-        }
+        (Payload::Held(bytes), Some(media)) if !bytes.is_empty() => body::read(listed.and_then(Option::as_ref), media, bytes, terms),
         (Payload::Held(bytes), None) if !bytes.is_empty() => (Body::Bytes(bytes), Ok(())),
         (Payload::Nothing | Payload::Held(_), _) => (Body::Empty, Ok(())),
     };
     let found = match rule {
         None => Some(Drift::UndocumentedStatus),
         Some(rule) => drift(rule, listed.is_some(), &body, bodiless(method, status), read).or_else(|| {
-            let violations = of_headers(rule, headers, names, limits);
+            let violations = of_headers(rule, headers, terms);
             (!violations.is_empty()).then_some(Drift::Invalid(violations))
         }),
     };
@@ -154,8 +153,8 @@ fn bodiless(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || matches!(status.as_u16(), 204 | 205 | 304)
 }
 
-fn of_headers(rule: &AnswerRule, headers: &HeaderMap, names: &Names, limits: &JsonLimits) -> Vec<Violation> {
-    let given = Given { path: &[], query: &[], headers, joins_lines: true, names, limits };
+fn of_headers(rule: &AnswerRule, headers: &HeaderMap, terms: Terms<'_>) -> Vec<Violation> {
+    let given = Given { path: &[], query: &[], headers, joins_lines: true, terms };
     let mut found = Vec::new();
     for header in &rule.headers {
         header.check(&given, &mut found);

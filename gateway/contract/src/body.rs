@@ -4,26 +4,27 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use exchange::{Body, Json, JsonErrorKind, JsonLimits};
+use exchange::{Body, Json, JsonErrorKind};
 
-use crate::fields::{Checked, FieldFault, Fields, Pairs, of_multipart};
+use crate::contract::Terms;
+use crate::fields::{FieldFault, Fields, Pairs, of_multipart};
 use crate::instance::Instance;
 use crate::media::MediaType;
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Plan, Reading};
+use crate::parameter::{Plan, Reading, holds_as_one};
 use crate::schemas::Schema;
-use crate::violation::{Names, Place, Violation, check, check_body};
+use crate::violation::{Place, Violation, check, check_body};
 
 /// What a document says of the bodies of one media type: how they are read, and the schema that they are held against.
 #[derive(Debug)]
 pub(crate) struct BodySchema {
     pub(crate) schema: Arc<Schema>,
-    pub(crate) reader: Reader,
+    pub(crate) reader: BodyReader,
 }
 
 /// How bodies of a media type become a value.
 #[derive(Debug)]
-pub(crate) enum Reader {
+pub(crate) enum BodyReader {
     /// JSON.
     Json,
     /// `application/x-www-form-urlencoded`
@@ -37,7 +38,7 @@ pub(crate) enum Reader {
     /// Bytes: they are counted.
     Bytes,
     /// Whatever the message says that it is.
-    Any(Fields),
+    Any(Arc<Fields>),
 }
 
 /// Why a body is not what the contract asks for.
@@ -51,30 +52,15 @@ pub(crate) enum BodyFault {
 }
 
 /// Reads a body, and holds it against what a document says of its media type. What is of no schema is JSON at most, where it says so.
-pub(crate) fn read(
-    rule: Option<&BodySchema>,
-    media: &MediaType<'_>,
-    bytes: Bytes,
-    names: &Names,
-    limits: &JsonLimits,
-) -> (Body, Result<(), BodyFault>) {
-    if media.is_json() {
-        return json(rule, media, bytes, names, limits);
+pub(crate) fn read(rule: Option<&BodySchema>, media: &MediaType<'_>, bytes: Bytes, terms: Terms<'_>) -> (Body, Result<(), BodyFault>) {
+    if !media.is_json() {
+        let checked = rule.map_or(Ok(()), |rule| rule.check(media, &bytes, terms));
+        return (Body::Bytes(bytes), checked);
     }
-    let checked = rule.map_or(Ok(()), |rule| rule.check(media, &bytes, names, limits));
-    (Body::Bytes(bytes), checked)
-}
-
-fn json(
-    rule: Option<&BodySchema>,
-    media: &MediaType<'_>,
-    bytes: Bytes,
-    names: &Names,
-    limits: &JsonLimits,
-) -> (Body, Result<(), BodyFault>) {
     if !media.is_utf8() {
         return (Body::Bytes(bytes), Err(BodyFault::Charset));
     }
+    let Terms { names, limits } = terms;
     match Json::read(bytes.clone(), limits) {
         Ok(json) => {
             let checked = rule.map_or(Ok(()), |rule| check_body(&rule.schema, &json, names).map_err(BodyFault::Invalid));
@@ -85,64 +71,58 @@ fn json(
 }
 
 impl BodySchema {
-    fn check(&self, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
+    fn check(&self, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         match &self.reader {
-            Reader::Form(fields) => self.form(fields, media, bytes, names, limits),
-            Reader::Multipart(fields) => self.multipart(fields, media, bytes, names, limits),
-            Reader::Text(plan) => self.text(plan, &text(media, bytes)?, names),
-            Reader::Opaque(plan) => match str::from_utf8(bytes) {
-                Ok(text) => self.text(plan, text, names),
-                Err(_) => self.holds(&Decoded::File { bytes: bytes.len() }, names),
+            BodyReader::Form(fields) => self.form(fields, media, bytes, terms),
+            BodyReader::Multipart(fields) => self.multipart(fields, media, bytes, terms),
+            BodyReader::Text(plan) => self.text(plan, &text(media, bytes)?, terms),
+            BodyReader::Opaque(plan) => match str::from_utf8(bytes) {
+                Ok(text) => self.text(plan, text, terms),
+                Err(_) => self.holds(&Decoded::File { bytes: bytes.len() }, terms),
             },
-            Reader::Bytes => self.holds(&Decoded::File { bytes: bytes.len() }, names),
-            Reader::Any(fields) if media.is_form() => self.form(fields, media, bytes, names, limits),
-            Reader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, names, limits),
-            Reader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, names),
+            BodyReader::Bytes => self.holds(&Decoded::File { bytes: bytes.len() }, terms),
+            BodyReader::Any(fields) if media.is_form() => self.form(fields, media, bytes, terms),
+            BodyReader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, terms),
+            BodyReader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, terms),
             // JSON was read before; XML is not, and of what is none of these nobody knows what it would be.
-            Reader::Json | Reader::Any(_) => Ok(()),
+            BodyReader::Json | BodyReader::Any(_) => Ok(()),
         }
     }
 
-    fn text(&self, plan: &Plan, text: &str, names: &Names) -> Result<(), BodyFault> {
-        self.holds_as(plan.readings(), names, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+    fn text(&self, plan: &Plan, text: &str, terms: Terms<'_>) -> Result<(), BodyFault> {
+        self.holds_as_one(plan, terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
     }
 
-    fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
+    fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         if !media.is_utf8() {
             return Err(BodyFault::Charset);
         }
-        let told = |fault: FieldFault| BodyFault::Invalid(vec![fault.violation(names)]);
-        let form = Pairs::of(bytes).map_err(told)?;
-        self.holds_as(fields.plan.readings(), names, |reading| fields.of_form(&form, reading, limits).map_err(told))
+        let form = Pairs::of(bytes).map_err(|fault| fault.told(terms))?;
+        self.holds_as_one(&fields.plan, terms, |reading| fields.of_form(&form, reading, terms).map_err(|fault| fault.told(terms)))
     }
 
-    fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], names: &Names, limits: &JsonLimits) -> Result<(), BodyFault> {
-        let told = |fault: FieldFault| BodyFault::Invalid(vec![fault.violation(names)]);
-        let parts = of_multipart(media, bytes).map_err(told)?;
-        let checked = Checked { names, limits };
-        self.holds_as(fields.plan.readings(), names, |reading| fields.of_parts(&parts, reading, &checked).map_err(told))
+    fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
+        let parts = of_multipart(media, bytes).map_err(|fault| fault.told(terms))?;
+        self.holds_as_one(&fields.plan, terms, |reading| fields.of_parts(&parts, reading, terms).map_err(|fault| fault.told(terms)))
     }
 
-    /// Valid as soon as it is valid in one reading; else what is wrong with it in the first.
-    fn holds_as<'v>(
+    fn holds_as_one<'v>(
         &self,
-        readings: &[Reading],
-        names: &Names,
+        plan: &Plan,
+        terms: Terms<'_>,
         read: impl Fn(Reading) -> Result<Decoded<'v>, BodyFault>,
     ) -> Result<(), BodyFault> {
-        let mut first = None;
-        for &reading in readings {
-            let value = read(reading)?;
-            if self.schema.validator.is_valid(Instance::of(&value)) {
-                return Ok(());
-            }
-            first.get_or_insert(value);
-        }
-        first.map_or(Ok(()), |value| self.holds(&value, names))
+        holds_as_one(&self.schema, plan.readings(), read, |value| self.holds(value, terms))
     }
 
-    fn holds(&self, value: &Decoded<'_>, names: &Names) -> Result<(), BodyFault> {
-        check(&self.schema, Instance::of(value), value.bytes(), names, &Place::Body).map_err(BodyFault::Invalid)
+    fn holds(&self, value: &Decoded<'_>, terms: Terms<'_>) -> Result<(), BodyFault> {
+        check(&self.schema, Instance::of(value), value.bytes(), terms.names, &Place::Body).map_err(BodyFault::Invalid)
+    }
+}
+
+impl FieldFault {
+    fn told(self, terms: Terms<'_>) -> BodyFault {
+        BodyFault::Invalid(vec![self.violation(terms.names)])
     }
 }
 

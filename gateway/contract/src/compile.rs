@@ -15,9 +15,10 @@ use crate::answer::AnswerRule;
 use crate::body::BodySchema;
 use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
+use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant, is_known_dialect};
 use crate::media::{Content, MediaRange};
-use crate::parameter::{Form, Parameter, Plan, Shape, Style};
+use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
@@ -77,7 +78,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();
     let schemas = Schemas::compile(source, &lowering, &roots, options.formats);
-    let compiler = Compiler { source, options, lowering: &lowering, asked: &asked, schemas: &schemas };
+    let compiler = Compiler { source, options, lowering: &lowering, asked: &asked, schemas: &schemas, fields: RefCell::default() };
     let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
     let specs: Vec<OperationSpec> = described.iter().map(spec).collect();
     unique_ids(source, &described);
@@ -216,6 +217,8 @@ pub(crate) struct Compiler<'c, 's, 'a> {
     pub(crate) lowering: &'c Lowering<'s, 'a>,
     asked: &'c Asked,
     pub(crate) schemas: &'c Schemas,
+    /// The fields that bodies of any media type may have: many operations have the same.
+    pub(crate) fields: RefCell<HashMap<(Variant, SchemaId), Arc<Fields>>>,
 }
 
 impl Compiler<'_, '_, '_> {
@@ -226,9 +229,9 @@ impl Compiler<'_, '_, '_> {
     fn rules(&self, operation: &Described) -> Rules {
         self.check_template(operation);
         let in_query = operation.parameters.iter().filter(|parameter| parameter.parts.location == Location::Query);
-        let siblings: Vec<&str> = in_query.map(|parameter| parameter.parts.name.as_str()).collect();
+        let in_query: Vec<&str> = in_query.map(|parameter| parameter.parts.name.as_str()).collect();
         let parameters =
-            operation.parameters.iter().filter_map(|parameter| self.parameter(Variant::Request, parameter, &siblings)).collect();
+            operation.parameters.iter().filter_map(|parameter| self.parameter(Variant::Request, parameter, &in_query)).collect();
         let body = operation
             .body
             .as_ref()
@@ -287,12 +290,12 @@ impl Compiler<'_, '_, '_> {
         }
     }
 
-    /// `siblings`: the names of the operation's query parameters.
-    pub(crate) fn parameter(&self, variant: Variant, described: &DescribedParameter, siblings: &[&str]) -> Option<Parameter> {
+    /// `in_query`: the names of the operation's query parameters.
+    pub(crate) fn parameter(&self, variant: Variant, described: &DescribedParameter, in_query: &[&str]) -> Option<Parameter> {
         let parts = &described.parts;
-        let name: Arc<str> = parts.name.as_str().into();
+        let name = parts.name.as_str();
         let header = match parts.location {
-            Location::Header => Some(HeaderName::try_from(&*name)),
+            Location::Header => Some(HeaderName::try_from(name)),
             _ => None,
         };
         let header = match header.transpose() {
@@ -305,41 +308,36 @@ impl Compiler<'_, '_, '_> {
             }
         };
         let id = self.id(variant, described.schema.as_ref());
-        let (mut forms, plan) = self.forms(variant, described, id);
+        let (mut syntaxes, plan) = self.syntaxes(variant, described, id);
         if parts.style == Style::DeepObject && plan.may_be_object() {
-            forms = Box::new([Form::Styled(Shape::Record)]);
+            syntaxes = Box::new([Syntax::Styled(Shape::Record)]);
         } else if parts.style == Style::DeepObject {
-            let message = format!("the parameter `{name}` is no object, and the style `deepObject` is of objects");
+            let message = format!("the parameter `{}` is no object, and the style `deepObject` is of objects", parts.name);
             self.source.error_with_hint(&described.pointer, message, "give it `type: object`, or another style");
             return None;
         }
+        let mut written = Written::new(&parts.name, parts.style, parts.explode, syntaxes, plan, in_query);
+        (written.allow_empty, written.allow_reserved) = (parts.allow_empty, parts.allow_reserved);
         Some(Parameter {
             location: parts.location,
+            written,
             header,
             required: parts.required,
-            style: parts.style,
-            explode: parts.explode.unwrap_or(matches!(parts.style, Style::Form | Style::DeepObject)),
-            allow_empty: parts.allow_empty,
-            allow_reserved: parts.allow_reserved,
             deprecated: parts.deprecated,
-            forms,
-            plan,
             schema: id.and_then(|id| self.schemas.get(variant, id)),
             default: self.default(described),
-            siblings: siblings.iter().filter(|sibling| ***sibling != *name).map(|sibling| (*sibling).into()).collect(),
-            name,
         })
     }
 
     /// As what the text of a parameter is read.
-    fn forms(&self, variant: Variant, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Form]>, Plan) {
+    fn syntaxes(&self, variant: Variant, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Syntax]>, Plan) {
         if let [media] = described.parts.content.as_slice() {
             let json = MediaRange::parse(media).is_some_and(|range| range.is_json());
-            return (Box::new([if json { Form::Json } else { Form::Opaque }]), Plan::ANY);
+            return (Box::new([if json { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
         }
         let schema = id.map(|id| self.lowering.definitions[id].schema(variant));
         let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.lowering));
-        (Form::of(&plan), plan)
+        (Syntax::of(&plan), plan)
     }
 
     /// What stands for a query parameter that is left out, as one would write it.

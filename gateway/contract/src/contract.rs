@@ -25,6 +25,13 @@ pub struct Contract {
     pub(crate) status: Option<OperationIndex>,
 }
 
+/// What every message is held against beside the rules of its operation.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'c> {
+    pub(crate) names: &'c Names,
+    pub(crate) limits: &'c JsonLimits,
+}
+
 /// What one operation asks.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -67,6 +74,10 @@ impl Contract {
         self.rules[operation].needs_answer_body
     }
 
+    fn terms(&self) -> Terms<'_> {
+        Terms { names: &self.names, limits: &self.limits }
+    }
+
     /// Holds a request against its operation.
     pub fn check_request(
         &self,
@@ -74,13 +85,13 @@ impl Contract {
         parts: RequestParts<'_>,
         payload: Payload,
     ) -> Result<CheckedRequest, ContractError> {
-        self.rules[operation].request.check(parts, payload, &self.names, &self.limits)
+        self.rules[operation].request.check(parts, payload, self.terms())
     }
 
     /// Holds an answer against its operation. What becomes of it is [`crate::verdict`]'s to say.
     pub fn check_answer(&self, operation: OperationIndex, status: StatusCode, headers: &HeaderMap, payload: Payload) -> AnswerCheck {
         let answered = Answered { method: &self.specs[operation].method, status, headers, payload };
-        answer::check(&self.rules[operation].answers, answered, &self.names, &self.limits)
+        answer::check(&self.rules[operation].answers, answered, self.terms())
     }
 
     /// Where a success of the operation is required to hold what a pointer names, so that withholding it would break the

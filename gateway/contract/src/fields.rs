@@ -2,21 +2,23 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use exchange::{Json, JsonLimits};
+use exchange::JsonLimits;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::contract::Terms;
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Broken, Form, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, Shape, grouped, is_of, pairs};
+use crate::parameter::{
+    Broken, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, Shape, Syntax, Written, grouped, is_of, json, pairs,
+};
 use crate::violation::{Names, Place, Violation};
 
 /// The fields that a body may have.
 #[derive(Debug)]
 pub(crate) struct Fields {
     pub(crate) list: Vec<Field>,
-    /// Of the whole.
+    /// Of the whole, without the members that the fields are.
     pub(crate) plan: Plan,
 }
 
@@ -24,7 +26,7 @@ pub(crate) struct Fields {
 #[derive(Debug)]
 pub(crate) struct Field {
     /// How it is written in a form.
-    pub(crate) parameter: Parameter,
+    pub(crate) written: Written,
     /// The media types that its part may have; none are named where that follows from the schema.
     pub(crate) types: Vec<MediaRange>,
     /// The headers of its part.
@@ -66,44 +68,58 @@ impl<'b> Pairs<'b> {
 
 impl Fields {
     fn named(&self, name: &str) -> Option<&Field> {
-        self.list.iter().find(|field| *field.parameter.name == *name)
+        self.list.iter().find(|field| *field.written.name == *name)
     }
 
     /// The object that the pairs of a form are.
-    pub(crate) fn of_form<'f>(
-        &self,
-        Pairs(pairs): &'f Pairs<'_>,
-        reading: Reading,
-        limits: &JsonLimits,
-    ) -> Result<Decoded<'f>, FieldFault> {
+    pub(crate) fn of_form<'f>(&self, Pairs(pairs): &'f Pairs<'_>, reading: Reading, terms: Terms<'_>) -> Result<Decoded<'f>, FieldFault> {
         let mut members = Vec::new();
         for field in &self.list {
-            let name = &*field.parameter.name;
-            let value = field.of_form(pairs, reading, limits).map_err(|what| FieldFault { name: Some(name.into()), what })?;
+            let name = &*field.written.name;
+            let value = field.of_form(pairs, reading, terms).map_err(|what| FieldFault { name: Some(name.into()), what })?;
             members.extend(value.map(|value| (Cow::Owned(name.to_owned()), value)));
         }
         let mut others = Vec::new();
-        for pair in pairs.iter().filter(|pair| !self.list.iter().any(|field| field.parameter.claims(&pair.name))) {
+        for pair in pairs.iter().filter(|pair| !self.list.iter().any(|field| field.written.claims(&pair.name))) {
             if self.is_disguised(&pair.name) {
                 return Err(FieldFault { name: Some(pair.name.as_str().into()), what: STYLE });
             }
-            others.push((&*pair.name, self.other(&pair.name).read(pair.value.as_str().into(), reading)));
+            others.push((&*pair.name, self.plan_of(&pair.name).unwrap_or(Plan::ANYTHING).read(pair.value.as_str().into(), reading)));
         }
-        gathered(members, others, &self.plan)
+        self.gathered(members, others)
     }
 
     /// Whether others read this as the name of a field of ours: `name[]`, or with white space before it.
     fn is_disguised(&self, name: &str) -> bool {
         let trimmed = name.trim();
-        self.list.iter().any(|field| *field.parameter.name != *name && is_of(&field.parameter.name, trimmed))
+        self.list.iter().any(|field| *field.written.name != *name && is_of(&field.written.name, trimmed))
     }
 
-    fn other(&self, name: &str) -> &Plan {
-        self.plan.member(name).unwrap_or(Plan::ANYTHING)
+    /// An object of members and of values that may come several times, which makes a list of those that may be one.
+    fn gathered<'v>(
+        &self,
+        mut members: Vec<(Cow<'v, str>, Decoded<'v>)>,
+        values: Vec<(&'v str, Decoded<'v>)>,
+    ) -> Result<Decoded<'v>, FieldFault> {
+        for (name, mut list) in grouped(values.into_iter()) {
+            let plan = self.plan_of(name);
+            let value = match (plan.is_some_and(Plan::is_list), list.len()) {
+                (false, 1) => list.remove(0),
+                (false, _) if !plan.is_none_or(Plan::may_be_list) => return Err(FieldFault { name: Some(name.into()), what: REPEATED }),
+                _ => Decoded::List(list),
+            };
+            members.push((Cow::Borrowed(name), value));
+        }
+        Ok(Decoded::Record(members))
+    }
+
+    /// What a field of this name may be; `None` where there is to be none.
+    fn plan_of(&self, name: &str) -> Option<&Plan> {
+        self.named(name).map(|field| &field.written.plan).or_else(|| self.plan.member(name))
     }
 
     /// The object that the parts of a body are, and what is wrong with their headers.
-    pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, checked: &Checked<'_>) -> Result<Decoded<'p>, FieldFault> {
+    pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, terms: Terms<'_>) -> Result<Decoded<'p>, FieldFault> {
         let mut values = Vec::with_capacity(parts.len());
         for part in parts {
             let fault = |what| FieldFault { name: Some((*part.name).into()), what };
@@ -111,55 +127,51 @@ impl Fields {
             if field.is_none() && self.is_disguised(&part.name) {
                 return Err(fault(STYLE));
             }
-            let plan = field.map_or_else(|| self.other(&part.name), |field| &field.parameter.plan);
             if let Some(field) = field {
-                field.check_headers(part, checked).map_err(fault)?;
+                field.check_headers(part, terms).map_err(fault)?;
             }
+            let plan = self.plan_of(&part.name).unwrap_or(Plan::ANYTHING);
             let media = part.header("content-type").map(|text| MediaType::parse(text).ok_or_else(unlisted)).transpose().map_err(fault)?;
             let types = field.map(|field| field.types.as_slice()).unwrap_or_default();
-            values.push((&*part.name, value(part, plan, types, media.as_ref(), reading, checked.limits).map_err(fault)?));
+            values.push((&*part.name, value(part, plan, types, media.as_ref(), reading, terms.limits).map_err(fault)?));
         }
-        gathered(Vec::new(), values, &self.plan)
+        self.gathered(Vec::new(), values)
     }
-}
-
-/// What headers of parts, and JSON in them, are held against.
-pub(crate) struct Checked<'c> {
-    pub(crate) names: &'c Names,
-    pub(crate) limits: &'c JsonLimits,
 }
 
 impl Field {
     /// Its value in a form, as the first of what it may be that is there.
-    fn of_form(&self, pairs: &[Pair<'_>], reading: Reading, limits: &JsonLimits) -> Result<Option<Decoded<'static>>, Broken> {
-        let parameter = &self.parameter;
+    fn of_form(&self, pairs: &[Pair<'_>], reading: Reading, terms: Terms<'_>) -> Result<Option<Decoded<'static>>, Broken> {
+        let written = &self.written;
         let mut broken = None;
-        for &form in &parameter.forms {
-            match parameter.in_query(form, pairs) {
-                Ok(Found::Pieces(pieces)) => return parameter.read(form, &pieces, reading, limits).map(|value| Some(value.into_owned())),
+        for &syntax in &written.syntaxes {
+            match written.in_query(syntax, pairs) {
+                Ok(Found::Pieces(pieces)) => {
+                    return written.read(syntax, &pieces, reading, terms.limits).map(|value| Some(value.into_owned()));
+                }
                 Ok(Found::Absent | Found::Empty) => {}
                 Err(what) => broken = broken.or(Some(what)),
             }
         }
         match broken {
             // What names no type may be several as well as one.
-            Some(what) if what == REPEATED && parameter.plan.may_be_list() => {
-                let own = pairs.iter().filter(|pair| pair.name == *parameter.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
+            Some(what) if what == REPEATED && written.plan.may_be_list() => {
+                let own = pairs.iter().filter(|pair| pair.name == *written.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
                 let pieces = Pieces::Many(own.collect());
-                parameter.read(Form::Styled(Shape::List), &pieces, reading, limits).map(|value| Some(value.into_owned()))
+                written.read(Syntax::Styled(Shape::List), &pieces, reading, terms.limits).map(|value| Some(value.into_owned()))
             }
             Some(what) => Err(what),
             None => Ok(None),
         }
     }
 
-    fn check_headers(&self, part: &Part<'_>, checked: &Checked<'_>) -> Result<(), Broken> {
+    fn check_headers(&self, part: &Part<'_>, terms: Terms<'_>) -> Result<(), Broken> {
         if self.headers.is_empty() {
             return Ok(());
         }
         let header = |(name, value): &(String, &str)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(*value).ok()?));
         let headers: HeaderMap = part.headers.iter().filter_map(header).collect();
-        let given = Given { path: &[], query: &[], headers: &headers, joins_lines: false, names: checked.names, limits: checked.limits };
+        let given = Given { path: &[], query: &[], headers: &headers, joins_lines: false, terms };
         let mut found = Vec::new();
         for parameter in &self.headers {
             parameter.check(&given, &mut found);
@@ -197,8 +209,7 @@ fn value<'p>(
     let is_json = media.is_some_and(MediaType::is_json);
     // A text that says it is JSON is that text to whoever does not look at what its part says.
     if plan.is_object() || (is_json && (plan.is_anything() || !types.is_empty())) {
-        let json = Json::read(Bytes::copy_from_slice(part.bytes), limits).map(Decoded::Json);
-        return json.map_err(|error| ("encoding", format!("is not readable as JSON: {}", error.kind).into()));
+        return json(part.bytes, limits);
     }
     if plan.is_anything() && (part.has_file_name || !media.is_none_or(MediaType::is_text)) {
         return Ok(file);
@@ -206,24 +217,6 @@ fn value<'p>(
     let text = if media.is_none_or(MediaType::is_utf8) { str::from_utf8(part.bytes).ok() } else { None };
     let text = text.ok_or(("encoding", Cow::Borrowed("is no text in UTF-8")))?;
     Ok(plan.read(text.into(), reading))
-}
-
-/// An object of members and of values that may come several times, which makes a list of those that may be one.
-fn gathered<'v>(
-    mut members: Vec<(Cow<'v, str>, Decoded<'v>)>,
-    values: Vec<(&'v str, Decoded<'v>)>,
-    plan: &Plan,
-) -> Result<Decoded<'v>, FieldFault> {
-    for (name, mut list) in grouped(values.into_iter()) {
-        let own = plan.member(name);
-        let value = match (own.is_some_and(Plan::is_list), list.len()) {
-            (false, 1) => list.remove(0),
-            (false, _) if !own.is_none_or(Plan::may_be_list) => return Err(FieldFault { name: Some(name.into()), what: REPEATED }),
-            _ => Decoded::List(list),
-        };
-        members.push((Cow::Borrowed(name), value));
-    }
-    Ok(Decoded::Record(members))
 }
 
 /// The parts of a body, by the boundary that its media type names.

@@ -18,6 +18,7 @@ mod discriminator;
 mod fields;
 mod formats;
 mod instance;
+mod keywords;
 mod lower;
 mod marks;
 mod media;

@@ -13,6 +13,7 @@ use crate::compile::Formats;
 use crate::described::Version;
 use crate::discriminator::Discriminator;
 use crate::formats;
+use crate::keywords::{BESIDE, MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
 use crate::resources::ResourceId;
 use crate::source::{Source, child};
@@ -21,25 +22,6 @@ use crate::violation::{self, Names};
 /// How deep schemas may nest without a reference between.
 pub(crate) const DEEPEST: usize = 128;
 
-/// Keywords whose value is one schema.
-const ONE: [&str; 10] = [
-    "not",
-    "items",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-/// Keywords whose value is a list of schemas.
-const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-/// Keywords whose value maps names to schemas.
-const NAMED: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
-/// Keywords whose schemas hold the same value as other schemas do.
-const BESIDE: [&str; 8] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "patternProperties", "dependentSchemas"];
 /// Keywords that constrain, and are taken as they are.
 const PLAIN: [&str; 21] = [
     "type",
@@ -236,10 +218,8 @@ impl<'s, 'a> Lowering<'s, 'a> {
             return Value::Bool(false);
         }
         // What is a resource of its own, or may stand for another schema, has a name of its own.
-        if self.source.resources.is_some()
-            && at.len() != self.current.1
-            && ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name))
-        {
+        let has_name = ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name));
+        if has_name && self.version == Version::V31 && at.len() != self.current.1 {
             let mut lowered = Map::new();
             let id = self.name(at.to_owned());
             self.refer(id, false, at, &mut lowered);
@@ -364,7 +344,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             return self.reference(reference, true, at, lowered);
         };
         let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
-        for pointer in self.source.resources.iter().flat_map(|resources| resources.dynamic(&name)) {
+        for pointer in self.source.resources.dynamic(&name) {
             let id = self.name(pointer);
             self.refers.insert(id);
             self.beside.push(id);

@@ -1,13 +1,15 @@
 //! How bodies of the media types that a document lists are read.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::body::{BodySchema, Reader};
+use crate::body::{BodyReader, BodySchema};
 use crate::compile::Compiler;
-use crate::described::{DescribedEncoding, DescribedMedia, Location};
+use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
-use crate::parameter::{Form, Parameter, Plan, Shape, Style};
+use crate::parameter::{Plan, Shape, Style, Syntax, Written};
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -17,21 +19,22 @@ impl Compiler<'_, '_, '_> {
         Some(BodySchema { schema: self.schemas.get(variant, id)?, reader })
     }
 
-    fn reader(&self, variant: Variant, media: &DescribedMedia, id: SchemaId) -> Option<Reader> {
+    fn reader(&self, variant: Variant, media: &DescribedMedia, id: SchemaId) -> Option<BodyReader> {
         let schema = self.lowering.definitions[id].schema(variant);
         let plan = || Plan::of(schema, self.lowering);
         let range = &media.range;
         if range.is_json() {
-            return Some(Reader::Json);
+            return Some(BodyReader::Json);
         }
         if range.is_wide() && !range.is_text() {
-            return Some(Reader::Any(self.fields(plan(), &[])));
+            let mut known = self.fields.borrow_mut();
+            return Some(BodyReader::Any(known.entry((variant, id)).or_insert_with(|| Arc::new(self.fields(plan(), &[]))).clone()));
         }
         if range.is_form() {
-            return Some(Reader::Form(self.fields(plan(), &media.encodings)));
+            return Some(BodyReader::Form(self.fields(plan(), &media.encodings)));
         }
         if range.is_multipart_form() {
-            return Some(Reader::Multipart(self.fields(plan(), &media.encodings)));
+            return Some(BodyReader::Multipart(self.fields(plan(), &media.encodings)));
         }
         let is_unread = range.is_xml() || range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars());
         if is_unread {
@@ -42,33 +45,35 @@ impl Compiler<'_, '_, '_> {
         }
         if range.is_text() {
             // Any text will do: then it need not be held to be read.
-            return (!is_any_text(schema)).then(|| Reader::Text(plan()));
+            return (!is_any_text(schema)).then(|| BodyReader::Text(plan()));
         }
         let plan = plan();
         // Of what is neither text nor structured only the length can be bounded.
         if plan.is_binary {
-            return plan.is_bounded.then_some(Reader::Bytes);
+            return plan.is_bounded.then_some(BodyReader::Bytes);
         }
-        (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(Reader::Opaque(plan))
+        (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(BodyReader::Opaque(plan))
     }
 
     /// The fields of a form, each with what an Encoding Object says of it.
-    fn fields(&self, plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
+    fn fields(&self, mut plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
         for encoding in encodings.iter().filter(|encoding| plan.member(&encoding.field).is_none()) {
             let hint = "an encoding is of a property of the schema";
             self.source.warning(&encoding.pointer, format!("the schema has no property `{}`", encoding.field), hint);
         }
-        let names: Vec<&str> = plan.members.iter().map(|(name, _)| &**name).collect();
-        let list = plan.members.iter().map(|(name, own)| {
-            let encoding = encodings.iter().find(|encoding| *encoding.field == **name);
+        let members = std::mem::take(&mut plan.members);
+        let names: Vec<Box<str>> = members.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let field = |(name, own): (Box<str>, Plan)| {
+            let encoding = encodings.iter().find(|encoding| *encoding.field == *name);
             let headers = encoding.map(|encoding| encoding.headers.as_slice()).unwrap_or_default();
             Field {
-                parameter: field(name, own, encoding, &names),
+                written: written(&name, own, encoding, &names),
                 types: encoding.map(|encoding| encoding.types.clone()).unwrap_or_default(),
                 headers: headers.iter().filter_map(|header| self.parameter(Variant::Request, header, &[])).collect(),
             }
-        });
-        Fields { list: list.collect(), plan }
+        };
+        Fields { list: members.into_iter().map(field).collect(), plan }
     }
 }
 
@@ -82,30 +87,18 @@ fn is_any_text(schema: &Value) -> bool {
     })
 }
 
-/// A field as it would be a parameter of a query. Objects are JSON, unless a style is said (OpenAPI 3.0.4 §4.7.15.1.1).
-fn field(name: &str, plan: &Plan, encoding: Option<&DescribedEncoding>, names: &[&str]) -> Parameter {
+/// A field as it would be written in a query. Objects are JSON, unless a style is said (OpenAPI 3.0.4 §4.7.15.1.1).
+fn written(name: &str, plan: Plan, encoding: Option<&DescribedEncoding>, names: &[&str]) -> Written {
     let said = encoding.filter(|encoding| encoding.style.is_some() || encoding.explode.is_some() || encoding.allow_reserved);
-    let style = said.and_then(|encoding| encoding.style).unwrap_or(Style::Form);
-    let json = |form: &Form| match form {
-        Form::Styled(Shape::Record) => Form::Json,
-        Form::Styled(Shape::List) if plan.items().is_object() => Form::JsonItems,
-        form => *form,
+    let json = |syntax: &Syntax| match syntax {
+        Syntax::Styled(Shape::Record) => Syntax::Json,
+        Syntax::Styled(Shape::List) if plan.items().is_object() => Syntax::JsonItems,
+        syntax => *syntax,
     };
-    let forms = Form::of(plan);
-    Parameter {
-        name: name.into(),
-        location: Location::Query,
-        header: None,
-        required: false,
-        style,
-        explode: said.and_then(|encoding| encoding.explode).unwrap_or(matches!(style, Style::Form | Style::DeepObject)),
-        allow_empty: false,
-        allow_reserved: said.is_some_and(|encoding| encoding.allow_reserved),
-        deprecated: false,
-        forms: if said.is_some() { forms } else { forms.iter().map(json).collect() },
-        plan: plan.clone(),
-        schema: None,
-        default: Box::default(),
-        siblings: names.iter().filter(|other| **other != name).map(|other| (*other).into()).collect(),
-    }
+    let styled = Syntax::of(&plan);
+    let syntaxes = if said.is_some() { styled } else { styled.iter().map(json).collect() };
+    let style = said.and_then(|encoding| encoding.style).unwrap_or(Style::Form);
+    let mut written = Written::new(name, style, said.and_then(|encoding| encoding.explode), syntaxes, plan, names);
+    written.allow_reserved = said.is_some_and(|encoding| encoding.allow_reserved);
+    written
 }

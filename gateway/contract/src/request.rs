@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use exchange::{Body, JsonErrorKind, JsonLimits, Parameters};
+use exchange::{Body, JsonErrorKind, Parameters};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use crate::body::{self, BodyFault, BodySchema};
 use crate::compile::Unknown;
+use crate::contract::Terms;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
-use crate::violation::{MOST_VIOLATIONS, Names, Place, Violation};
+use crate::violation::{MOST_VIOLATIONS, Place, Violation};
 
 /// What of a request the contract looks at.
 #[derive(Debug)]
@@ -111,34 +112,28 @@ pub(crate) struct BodyRule {
 }
 
 impl RequestRules {
-    pub(crate) fn check(
-        &self,
-        parts: RequestParts<'_>,
-        payload: Payload,
-        names: &Names,
-        limits: &JsonLimits,
-    ) -> Result<CheckedRequest, ContractError> {
+    pub(crate) fn check(&self, parts: RequestParts<'_>, payload: Payload, terms: Terms<'_>) -> Result<CheckedRequest, ContractError> {
         let mut found = Vec::new();
         let mut query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
             found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
             Vec::new()
         });
-        for parameter in self.parameters.iter().filter(|parameter| parameter.allow_reserved) {
+        for parameter in self.parameters.iter().filter(|parameter| parameter.written.allow_reserved) {
             query.iter_mut().filter(|pair| parameter.claims(&pair.name)).for_each(Pair::keep_reserved);
         }
-        let given = Given { path: &parts.path, query: &query, headers: parts.headers, joins_lines: false, names, limits };
+        let given = Given { path: &parts.path, query: &query, headers: parts.headers, joins_lines: false, terms };
         let (mut absent, mut is_deprecated) = (Vec::new(), self.is_deprecated);
         if found.is_empty() {
             for parameter in &self.parameters {
                 if parameter.check(&given, &mut found) {
                     is_deprecated |= parameter.deprecated;
                 } else {
-                    absent.extend(parameter.default.iter().map(|text| (parameter.name.to_string(), text.to_string())));
+                    absent.extend(parameter.default.iter().map(|text| (parameter.written.name.to_string(), text.to_string())));
                 }
             }
             self.refuse_unknown(&query, &mut found);
         }
-        let body = self.body(parts.headers, payload, names, limits, &mut found)?;
+        let body = self.body(parts.headers, payload, terms, &mut found)?;
         if !found.is_empty() {
             found.truncate(MOST_VIOLATIONS);
             return Err(ContractError::Invalid(found));
@@ -155,14 +150,7 @@ impl RequestRules {
         }
     }
 
-    fn body(
-        &self,
-        headers: &HeaderMap,
-        payload: Payload,
-        names: &Names,
-        limits: &JsonLimits,
-        found: &mut Vec<Violation>,
-    ) -> Result<Body, ContractError> {
+    fn body(&self, headers: &HeaderMap, payload: Payload, terms: Terms<'_>, found: &mut Vec<Violation>) -> Result<Body, ContractError> {
         let held = match payload {
             Payload::Held(bytes) if !bytes.is_empty() => Some(bytes),
             Payload::Streaming => None,
@@ -178,7 +166,7 @@ impl RequestRules {
         let Some(bytes) = held else {
             return if media.is_json() && !media.is_utf8() { Err(unsupported()) } else { Ok(Body::Streamed) };
         };
-        let (body, checked) = body::read(schema.as_ref(), &media, bytes, names, limits);
+        let (body, checked) = body::read(schema.as_ref(), &media, bytes, terms);
         match checked {
             Ok(()) => {}
             Err(BodyFault::Charset) => return Err(unsupported()),

@@ -3,30 +3,14 @@
 use std::collections::HashMap;
 
 use fluent_uri::{Uri, UriRef};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::keywords::{DEFINITIONS, MANY, NAMED, ONE};
 use crate::source::child;
 
 /// The place of the document itself, which references are relative to where no `$id` says otherwise. Nothing is ever fetched from there.
 const DOCUMENT: &str = "contract:///document";
-
-/// Keywords whose value is one schema, a list of them, or a mapping of names to them.
-const ONE: [&str; 12] = [
-    "not",
-    "items",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "contentSchema",
-    "additionalItems",
-];
-const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-const NAMED: [&str; 5] = ["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"];
 
 /// A schema resource by its place in the list; the document is the first.
 pub(crate) type ResourceId = usize;
@@ -66,11 +50,13 @@ pub(crate) enum Target {
 }
 
 impl Resources {
-    /// Those of a document, which is walked once.
-    pub(crate) fn of(raw: &Value) -> Self {
+    /// Those of a document, which is walked once; where `names` is not set, its schemas cannot name themselves, as in OpenAPI 3.0.
+    pub(crate) fn of(raw: &Value, names: bool) -> Self {
         let mut resources = Self { list: Vec::new(), by_uri: HashMap::new(), anchors: HashMap::new() };
         if let Ok(document) = Uri::parse(DOCUMENT.to_owned()) {
             resources.add(String::new(), document);
+        }
+        if names {
             resources.walk(raw, "");
         }
         resources
@@ -121,11 +107,11 @@ impl Resources {
         for (keyword, value) in members {
             let at = child(pointer, keyword);
             match value {
-                value if ONE.contains(&keyword.as_str()) => self.schema(value, &at, resource),
+                value if ONE.contains(&keyword.as_str()) || keyword == "contentSchema" => self.schema(value, &at, resource),
                 Value::Array(items) if MANY.contains(&keyword.as_str()) => {
                     items.iter().enumerate().for_each(|(n, item)| self.schema(item, &format!("{at}/{n}"), resource));
                 }
-                value if NAMED.contains(&keyword.as_str()) => self.named(value, &at, resource),
+                value if NAMED.contains(&keyword.as_str()) || DEFINITIONS.contains(&keyword.as_str()) => self.named(value, &at, resource),
                 _ => {}
             }
         }
@@ -148,22 +134,22 @@ impl Resources {
         Some((uri, fragment))
     }
 
-    /// Where a reference leads that stands at a place in the document.
+    /// Where a reference leads that stands at a place in the document. One into its own resource need be no URI: many documents have
+    /// names in theirs that no URI can hold.
     pub(crate) fn target(&self, reference: &str, at: &str) -> Target {
-        let Some((uri, fragment)) = self.resolved(reference, self.at(at)) else { return Target::Nothing };
-        let Some(&resource) = self.by_uri.get(uri.as_str()) else { return Target::Outside };
+        let (resource, fragment) = match reference.strip_prefix('#') {
+            Some(fragment) => (self.at(at), percent_decode_str(fragment).decode_utf8_lossy().into_owned()),
+            None => {
+                let Some((uri, fragment)) = self.resolved(reference, self.at(at)) else { return Target::Nothing };
+                let Some(&resource) = self.by_uri.get(uri.as_str()) else { return Target::Outside };
+                (resource, fragment)
+            }
+        };
         if fragment.is_empty() || fragment.starts_with('/') {
-            return Target::Pointer(format!("{}{fragment}", self.list[resource].pointer));
+            let root = self.list.get(resource).map_or("", |resource| &resource.pointer);
+            return Target::Pointer(format!("{root}{fragment}"));
         }
-        match self.anchors.get(&(resource, fragment)) {
-            Some(anchor) => Target::Anchor(anchor.clone(), resource),
-            None => Target::Nothing,
-        }
-    }
-
-    /// Whether the document names nothing so: then a reference is a pointer into it, or leads out.
-    pub(crate) fn are_none(&self) -> bool {
-        self.list.len() < 2 && self.anchors.is_empty()
+        self.anchors.get(&(resource, fragment)).map_or(Target::Nothing, |anchor| Target::Anchor(anchor.clone(), resource))
     }
 
     /// The dynamic anchors of a name, of whatever resource: any of them may be the one that counts.

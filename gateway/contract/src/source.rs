@@ -15,8 +15,8 @@ pub(crate) struct Source<'a> {
     tree: &'a Tree,
     /// The whole document as serde's tree.
     pub(crate) raw: Value,
-    /// What its schemas are named by; in 3.0 there is no such thing.
-    pub(crate) resources: Option<Resources>,
+    /// What its schemas are named by.
+    pub(crate) resources: Resources,
     faults: &'a RefCell<Faults>,
     /// Whether nothing beside a reference counts, as in OpenAPI 3.0.
     is_30: bool,
@@ -26,7 +26,7 @@ impl<'a> Source<'a> {
     pub(crate) fn new(tree: &'a Tree, faults: &'a RefCell<Faults>) -> Self {
         let raw = tree.root.to_json();
         let is_30 = raw.get("openapi").and_then(Value::as_str).is_none_or(|version| version.starts_with("3.0."));
-        let resources = (!is_30).then(|| Resources::of(&raw)).filter(|resources| !resources.are_none());
+        let resources = Resources::of(&raw, !is_30);
         Self { tree, raw, resources, faults, is_30 }
     }
 
@@ -93,12 +93,12 @@ impl<'a> Source<'a> {
 
     /// The resource that a place in the document is in.
     pub(crate) fn resource(&self, pointer: &str) -> ResourceId {
-        self.resources.as_ref().map_or(0, |resources| resources.at(pointer))
+        self.resources.at(pointer)
     }
 
     /// The dynamic anchor that a reference standing at `at` names to begin with, and the resource that it is of.
     pub(crate) fn dynamic_anchor(&self, reference: &str, at: &str) -> Option<ResourceId> {
-        match self.resources.as_ref()?.target(reference, at) {
+        match self.resources.target(reference, at) {
             Target::Anchor(anchor, resource) if anchor.is_dynamic => Some(resource),
             _ => None,
         }
@@ -107,39 +107,21 @@ impl<'a> Source<'a> {
     /// The pointer that a reference standing at `at` names, if it leads to something.
     pub(crate) fn target(&self, reference: &str, at: &str) -> Option<String> {
         let place = child(at, "$ref");
-        if let Some(resources) = &self.resources {
-            let leads_to = match resources.target(reference, at) {
-                Target::Pointer(pointer) => Some(pointer),
-                Target::Anchor(anchor, _) => Some(anchor.pointer),
-                Target::Nothing => None,
-                Target::Outside => {
-                    let message = format!("the reference `{reference}` leads out of the document");
-                    self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
-                    return None;
-                }
-            };
-            let leads_to = leads_to.filter(|pointer| self.at(pointer).is_some());
-            if leads_to.is_none() {
-                self.error(&place, format!("the reference `{reference}` leads to nothing"));
+        let leads_to = match self.resources.target(reference, at) {
+            Target::Pointer(pointer) => Some(pointer),
+            Target::Anchor(anchor, _) => Some(anchor.pointer),
+            Target::Nothing => None,
+            Target::Outside => {
+                let message = format!("the reference `{reference}` leads out of the document");
+                self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
+                return None;
             }
-            return leads_to;
-        }
-        let Some(fragment) = reference.strip_prefix('#') else {
-            let message = format!("the reference `{reference}` leads out of the document");
-            self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
-            return None;
         };
-        let decoded = percent_encoding::percent_decode_str(fragment).decode_utf8().ok()?.into_owned();
-        if !decoded.is_empty() && !decoded.starts_with('/') {
-            let message = format!("the reference `{reference}` leads to nothing: nothing has this anchor");
-            self.error_with_hint(&place, message, "write it as a JSON pointer: `#/components/schemas/Name`");
-            return None;
-        }
-        if self.at(&decoded).is_none() {
+        let leads_to = leads_to.filter(|pointer| self.at(pointer).is_some());
+        if leads_to.is_none() {
             self.error(&place, format!("the reference `{reference}` leads to nothing"));
-            return None;
         }
-        Some(decoded)
+        leads_to
     }
 
     /// The members of a mapping that may be missing, each with its pointer; anything else is a fault.

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::style::{Pieces, Shape, Style, form, percent, pieces};
-use super::{Broken, Form, Found, Parameter, REPEATED, STYLE};
-use crate::described::Location;
+use super::syntax::Syntax;
+use super::written::Written;
+use super::{Broken, Found, REPEATED, STYLE};
 
 /// A pair of the query.
 pub(crate) struct Pair<'q> {
@@ -32,21 +33,16 @@ pub(crate) fn pairs(query: &str) -> Option<Vec<Pair<'_>>> {
     query.split('&').filter(|text| !text.is_empty()).map(pair).collect()
 }
 
-impl Parameter {
-    /// Whether a pair of the query is this parameter's.
+impl Written {
+    /// Whether a pair of a query, or of a form, is its.
     pub(crate) fn claims(&self, name: &str) -> bool {
-        let is_exploded = || self.explode && self.style == Style::Form && self.forms.contains(&Form::Styled(Shape::Record));
-        self.location == Location::Query
-            && match self.style {
-                Style::DeepObject => self.member_of(name).is_some(),
-                _ if is_exploded() && !self.forms.contains(&Form::Styled(Shape::Scalar)) => self.has_member(name),
-                _ => *self.name == *name || (is_exploded() && self.has_member(name)),
-            }
-    }
-
-    fn has_member(&self, name: &str) -> bool {
-        let is_named = self.plan.members.iter().any(|(known, _)| **known == *name);
-        is_named || (self.plan.has_others() && !self.siblings.iter().any(|sibling| is_of(sibling, name)))
+        let is = |shape: Shape| self.syntaxes.contains(&Syntax::Styled(shape));
+        let is_exploded = self.explode && self.style == Style::Form && is(Shape::Record);
+        match self.style {
+            Style::DeepObject => self.member_of(name).is_some(),
+            _ if is_exploded && !is(Shape::Scalar) => self.has_member(name),
+            _ => *self.name == *name || (is_exploded && self.has_member(name)),
+        }
     }
 
     /// The member in `name[member]`.
@@ -54,45 +50,36 @@ impl Parameter {
         name.strip_prefix(&*self.name)?.strip_prefix('[')?.strip_suffix(']')
     }
 
-    pub(crate) fn in_query<'r>(&self, form: Form, pairs: &'r [Pair<'r>]) -> Result<Found<'r>, Broken> {
-        let shape = form.shape();
-        let borrowed = |pair: &'r Pair<'r>| Cow::Borrowed(pair.value.as_str());
-        let own = || pairs.iter().filter(|pair| pair.name == *self.name);
-        let some = |pieces: Pieces<'r>, is_any: bool| Ok(if is_any { Found::Pieces(pieces) } else { Found::Absent });
+    /// What of it stands among the pairs of a query, or of a form.
+    pub(crate) fn in_query<'r>(&self, syntax: Syntax, pairs: &'r [Pair<'r>]) -> Result<Found<'r>, Broken> {
+        let shape = syntax.shape();
+        let value = |pair: &'r Pair<'r>| Cow::Borrowed(pair.value.as_str());
+        let mut own = pairs.iter().filter(|pair| pair.name == *self.name);
         match (shape, self.style) {
             (Shape::Record, Style::DeepObject) => {
-                let members = pairs.iter().filter_map(|pair| Some((self.member_of(&pair.name)?.into(), borrowed(pair))));
-                let members: Vec<_> = members.collect();
-                let is_any = !members.is_empty();
-                some(Pieces::Pairs(members), is_any)
+                let members = pairs.iter().filter_map(|pair| Some((self.member_of(&pair.name)?.into(), value(pair))));
+                return Ok(Found::unless_none(Pieces::Pairs(members.collect())));
             }
             (Shape::Record, Style::Form) if self.explode => {
                 let members = pairs.iter().filter(|pair| self.has_member(&pair.name));
-                let members: Vec<_> = members.map(|pair| (Cow::Borrowed(pair.name.as_str()), borrowed(pair))).collect();
-                let is_any = !members.is_empty();
-                some(Pieces::Pairs(members), is_any)
+                let members = members.map(|pair| (Cow::Borrowed(pair.name.as_str()), value(pair)));
+                return Ok(Found::unless_none(Pieces::Pairs(members.collect())));
             }
-            (Shape::List, _) if self.explode => {
-                let items: Vec<_> = own().map(borrowed).collect();
-                let is_any = !items.is_empty();
-                some(Pieces::Many(items), is_any)
-            }
-            _ => {
-                let mut own = own();
-                let Some(pair) = own.next() else { return Ok(Found::Absent) };
-                // Two readers would pick different ones.
-                if own.next().is_some() {
-                    return Err(REPEATED);
-                }
-                if pair.value.is_empty() && self.allow_empty {
-                    return Ok(Found::Empty);
-                }
-                if shape == Shape::Scalar {
-                    return Ok(Found::Pieces(Pieces::One(borrowed(pair))));
-                }
-                self.split_value(shape, pair.raw).map(Found::Pieces).ok_or(STYLE)
-            }
+            (Shape::List, _) if self.explode => return Ok(Found::unless_none(Pieces::Many(own.map(value).collect()))),
+            _ => {}
         }
+        let Some(pair) = own.next() else { return Ok(Found::Absent) };
+        // Two readers would pick different ones.
+        if own.next().is_some() {
+            return Err(REPEATED);
+        }
+        if pair.value.is_empty() && self.allow_empty {
+            return Ok(Found::Empty);
+        }
+        if shape == Shape::Scalar {
+            return Ok(Found::Pieces(Pieces::One(value(pair))));
+        }
+        self.split_value(shape, pair.raw).map(Found::Pieces).ok_or(STYLE)
     }
 
     /// Splits a list or an object that is one value.

@@ -5,7 +5,7 @@ use super::style::Shape;
 
 /// As what a parameter's text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Syntax {
     /// Split as its style says.
     Styled(Shape),
     /// `content` with a JSON media type.
@@ -16,7 +16,7 @@ pub(crate) enum Form {
     Opaque,
 }
 
-impl Form {
+impl Syntax {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::Styled(shape) => shape,

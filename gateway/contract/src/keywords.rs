@@ -1,0 +1,23 @@
+//! The keywords of JSON Schema 2020-12 that have schemas in them.
+
+/// Their value is one schema.
+pub(crate) const ONE: [&str; 10] = [
+    "not",
+    "items",
+    "additionalProperties",
+    "contains",
+    "propertyNames",
+    "if",
+    "then",
+    "else",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+/// Their value is a list of schemas.
+pub(crate) const MANY: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+/// Their value maps names to schemas.
+pub(crate) const NAMED: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
+/// Likewise, of schemas that only references lead to.
+pub(crate) const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
+/// Their schemas hold the same value as other schemas do.
+pub(crate) const BESIDE: [&str; 8] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "patternProperties", "dependentSchemas"];

@@ -1,0 +1,91 @@
+//! Parameters in headers, and in the header `Cookie`.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::COOKIE;
+
+use super::query::is_of;
+use super::style::{Pieces, Shape, Style, percent, plain, split};
+use super::syntax::Syntax;
+use super::written::Written;
+use super::{Broken, Found, Given, Parameter, REPEATED, STYLE};
+
+impl Parameter {
+    /// Header lines, which are UTF-8 if they are anything.
+    pub(super) fn in_headers<'r>(&self, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
+        let Some(name) = &self.header else { return Ok(Found::Absent) };
+        let written = &self.written;
+        let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).ok()).collect();
+        let lines = lines.ok_or(("encoding", "is no text in UTF-8".into()))?;
+        match (lines.as_slice(), syntax.shape()) {
+            ([], _) => Ok(Found::Absent),
+            // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
+            (lines, Shape::List) => {
+                let items = lines.iter().flat_map(|line| line.split(',')).map(|item| item.trim().into());
+                Ok(Found::Pieces(Pieces::Many(items.filter(|item: &Cow<'_, str>| !item.is_empty()).collect())))
+            }
+            ([line], shape) => split(written.style, written.explode, shape, &written.name, line, plain).map(Found::Pieces).ok_or(STYLE),
+            (lines, shape) if given.joins_lines => {
+                let pieces = split(written.style, written.explode, shape, &written.name, &lines.join(", "), plain).map(Pieces::into_owned);
+                pieces.map(Found::Pieces).ok_or(STYLE)
+            }
+            _ => Err(REPEATED),
+        }
+    }
+
+    /// Exploded members of an object are cookies of their own.
+    pub(super) fn in_cookies<'r>(&self, syntax: Syntax, headers: &'r HeaderMap) -> Result<Found<'r>, Broken> {
+        let Written { name: own_name, explode, plan, .. } = &self.written;
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';')).filter_map(cookie);
+        let is_member = |name: &[u8]| plan.members.iter().any(|(known, _)| known.as_bytes() == name);
+        let is_exploded = syntax.shape() == Shape::Record && *explode;
+        let mut own = Vec::new();
+        for (name, value) in pairs {
+            if is_exploded && is_member(name) {
+                own.push((str::from_utf8(name).unwrap_or_default(), text(value)?));
+            } else if !is_exploded && name == own_name.as_bytes() {
+                own.push((&**own_name, text(value)?));
+            } else if str::from_utf8(name).is_ok_and(|name| is_of(own_name, name)) && name != own_name.as_bytes() {
+                // Some read `name[x]` as the same.
+                return Err(STYLE);
+            }
+        }
+        // A cookie is what it is, where it was not percent-encoded.
+        let decoded = |text: &'r str| percent(text).unwrap_or(text.into());
+        if own.is_empty() {
+            return Ok(Found::Absent);
+        }
+        if is_exploded {
+            let members = own.into_iter().map(|(name, value)| (Cow::Owned(name.to_owned()), decoded(value)));
+            return Ok(Found::Pieces(Pieces::Pairs(members.collect())));
+        }
+        let own: Vec<&str> = own.into_iter().map(|(_, value)| value).collect();
+        match (own.as_slice(), syntax.shape()) {
+            ([text], Shape::List) => {
+                // Exploded, it is `name=a&name=b`, which in a cookie is one value.
+                let ampersands = text.split('&').enumerate();
+                let named = |item: &'r str| item.strip_prefix(&**own_name)?.strip_prefix('=');
+                let items = ampersands.map(|(at, item)| if at == 0 { Some(item) } else { named(item) }).collect::<Option<Vec<&str>>>();
+                let items = items.filter(|items| items.len() > 1).unwrap_or_else(|| text.split(',').collect());
+                Ok(Found::Pieces(Pieces::Many(items.into_iter().map(decoded).collect())))
+            }
+            (items, Shape::List) if *explode => Ok(Found::Pieces(Pieces::Many(items.iter().map(|item| decoded(item)).collect()))),
+            ([text], Shape::Scalar) => Ok(Found::Pieces(Pieces::One(decoded(text)))),
+            ([text], Shape::Record) => split(Style::Form, false, Shape::Record, own_name, text, percent).map(Found::Pieces).ok_or(STYLE),
+            _ => Err(REPEATED),
+        }
+    }
+}
+
+/// Name and value of a cookie, without the white space around them and the quotation marks that a value may stand in (RFC 6265 §4.1.1).
+fn cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = pair.split_at_checked(pair.iter().position(|&byte| byte == b'=')?)?;
+    let value = value.get(1..)?.trim_ascii();
+    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    Some((name.trim_ascii(), unquoted.unwrap_or(value)))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Broken> {
+    str::from_utf8(bytes).map_err(|_| ("encoding", "is no text in UTF-8".into()))
+}

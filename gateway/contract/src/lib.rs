@@ -24,6 +24,7 @@ mod marks;
 mod media;
 mod multipart;
 mod parameter;
+mod path;
 mod read30;
 mod read31;
 mod readers;

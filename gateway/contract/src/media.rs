@@ -6,8 +6,6 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-use crate::multipart::quoted_parameters;
-
 /// A media type or a range of them as a document lists it (RFC 9110 §8.3.1, §12.5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MediaRange {
@@ -33,7 +31,7 @@ impl MediaRange {
     /// Reads a key of a `content` map.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let media = MediaType::parse(text)?;
-        let parameters = quoted_parameters(media.parameters)?.filter(|(name, _)| !name.is_empty() && !name.eq_ignore_ascii_case("charset"));
+        let parameters = media.parameters().filter(|(name, _)| !name.eq_ignore_ascii_case("charset"));
         let parameters = parameters.map(|(name, value)| (name.to_ascii_lowercase().into(), value.into())).collect();
         Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into(), parameters })
     }
@@ -99,10 +97,9 @@ impl MediaRange {
         if self.parameters.is_empty() {
             return Some(0);
         }
-        let said: Vec<_> = quoted_parameters(media.parameters)?.collect();
         let mut common = 0;
         for (name, value) in &self.parameters {
-            match said.iter().find(|(said, _)| said.eq_ignore_ascii_case(name)) {
+            match media.parameters().find(|(said, _)| said.eq_ignore_ascii_case(name)) {
                 Some((_, said)) if said.eq_ignore_ascii_case(value) => common += 1,
                 Some(_) => return None,
                 None => {}
@@ -128,18 +125,29 @@ impl<'a> MediaType<'a> {
         if !token(kind) || !token(subtype) {
             return None;
         }
-        if parameters.is_empty() {
-            return Some(Self { kind, subtype, charset: None, parameters });
+        // Every message comes by here, so nothing is kept of what is only looked at.
+        let (mut names, mut known, mut charset) = ([""; MOST_PARAMETERS], 0, None);
+        for parameter in self::parameters(parameters) {
+            let (name, value) = parameter?;
+            if name.is_empty() {
+                continue;
+            }
+            // Of two that say different things two readers would believe different ones.
+            if names[..known].iter().any(|before| before.eq_ignore_ascii_case(name)) {
+                return None;
+            }
+            *names.get_mut(known)? = name;
+            known += 1;
+            if name.eq_ignore_ascii_case("charset") {
+                charset = Some(value);
+            }
         }
-        let said: Vec<_> = quoted_parameters(parameters)?.filter(|(name, _)| !name.is_empty()).collect();
-        // Of two that say different things two readers would believe different ones.
-        let is_repeated =
-            |(at, (name, _)): (usize, &(&str, Cow<'_, str>))| said[..at].iter().any(|(before, _)| before.eq_ignore_ascii_case(name));
-        if said.len() > MOST_PARAMETERS || said.iter().enumerate().any(is_repeated) {
-            return None;
-        }
-        let charset = said.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("charset")).map(|(_, charset)| charset);
         Some(Self { kind, subtype, charset, parameters })
+    }
+
+    /// Its parameters, which were seen to be readable, and each once.
+    fn parameters(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + use<'a> {
+        parameters(self.parameters).flatten().filter(|(name, _)| !name.is_empty())
     }
 
     /// Whether the message is JSON.
@@ -169,10 +177,7 @@ impl<'a> MediaType<'a> {
 
     /// What stands between the parts of a body (RFC 2046 §5.1.1).
     pub(crate) fn boundary(&self) -> Option<Cow<'a, str>> {
-        let mut boundaries = quoted_parameters(self.parameters)?.filter(|(name, _)| name.eq_ignore_ascii_case("boundary"));
-        let boundary = boundaries.next()?.1;
-        // Two are none: two readers would pick different ones.
-        boundaries.next().is_none().then_some(boundary)
+        self.parameters().find(|(name, _)| name.eq_ignore_ascii_case("boundary")).map(|(_, boundary)| boundary)
     }
 
     /// Whether every byte of it is the character of that number.
@@ -185,6 +190,64 @@ impl<'a> MediaType<'a> {
     pub(crate) fn is_utf8(&self) -> bool {
         self.charset.as_ref().is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
     }
+}
+
+/// The pieces of a header between its semicolons, `key`, `key=value` or `key="quoted \" value"` (RFC 9110 §5.6.6); `None` for one that cannot
+/// be read, after which nothing can.
+pub(crate) fn parameters(text: &str) -> Pieces<'_> {
+    Pieces { rest: Some(text).filter(|text| !text.is_empty()) }
+}
+
+/// See [`parameters`].
+pub(crate) struct Pieces<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Option<(&'a str, Cow<'a, str>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        let key_end = rest.find(['=', ';']).unwrap_or(rest.len());
+        let (key, after) = rest.split_at(key_end);
+        let quoted = after.strip_prefix('=').and_then(|value| value.trim_start().strip_prefix('"'));
+        let (value, after) = match (after.strip_prefix('='), quoted) {
+            (None, _) => (Cow::Borrowed(""), after),
+            (Some(_), Some(quoted)) => match unquoted(quoted) {
+                Some(read) => read,
+                None => return Some(None),
+            },
+            (Some(value), None) => {
+                let (value, after) = value.split_at(value.find(';').unwrap_or(value.len()));
+                (Cow::Borrowed(value.trim()), after)
+            }
+        };
+        let after = after.trim_start();
+        self.rest = after.strip_prefix(';');
+        (after.is_empty() || self.rest.is_some()).then_some((key.trim(), value)).into()
+    }
+}
+
+/// What is written until the closing quotation mark, and what follows.
+fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let end = text.find(['"', '\\'])?;
+    if text[end..].starts_with('"') {
+        return Some((Cow::Borrowed(&text[..end]), &text[end + 1..]));
+    }
+    let mut value = String::new();
+    let mut symbols = text.char_indices();
+    while let Some((at, symbol)) = symbols.next() {
+        match symbol {
+            '"' => return Some((Cow::Owned(value), &text[at + 1..])),
+            '\\' => match symbols.next()?.1 {
+                escaped @ ('"' | '\\') => value.push(escaped),
+                // Some browsers wrote paths of files so.
+                other => value.extend(['\\', other]),
+            },
+            symbol => value.push(symbol),
+        }
+    }
+    None
 }
 
 /// What a token is made of (RFC 9110 §5.6.2). One look-up a byte: every message is looked at.

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::media::parameters;
+
 /// The most parts of a body.
 const MOST_PARTS: usize = 1000;
 /// The most bytes of a part's headers.
@@ -126,12 +128,13 @@ fn part<'b>(headers: Headers<'b>, bytes: &'b [u8]) -> Result<Part<'b>, Multipart
         return Err(MultipartError::Encoded);
     }
     let disposition = find("content-disposition").ok_or(MultipartError::NoName)?;
-    let mut parameters = quoted_parameters(disposition).ok_or(MultipartError::Header)?;
-    if !parameters.next().is_some_and(|(kind, _)| kind.eq_ignore_ascii_case("form-data")) {
+    let mut parameters = parameters(disposition).map(|parameter| parameter.ok_or(MultipartError::Header));
+    if !parameters.next().transpose()?.is_some_and(|(kind, _)| kind.eq_ignore_ascii_case("form-data")) {
         return Err(MultipartError::NoName);
     }
     let mut found = [None, None, None];
-    for (key, value) in parameters {
+    for parameter in parameters {
+        let (key, value) = parameter?;
         // Any other, such as `name*`, is the name to some.
         let place = ["name", "filename", "filename*"].iter().position(|known| key.eq_ignore_ascii_case(known));
         let place = place.ok_or(MultipartError::Header)?;
@@ -146,50 +149,6 @@ fn part<'b>(headers: Headers<'b>, bytes: &'b [u8]) -> Result<Part<'b>, Multipart
         return Err(MultipartError::Header);
     }
     Ok(Part { name, has_file_name: file_name.or(coded).is_some(), headers, bytes })
-}
-
-/// The pieces between semicolons, `key`, `key=value` or `key="quoted \" value"`; `None` where a quotation does not end.
-pub(crate) fn quoted_parameters(text: &str) -> Option<impl Iterator<Item = (&str, Cow<'_, str>)>> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    loop {
-        let key_end = rest.find(['=', ';']).unwrap_or(rest.len());
-        let (key, after) = (rest[..key_end].trim(), &rest[key_end..]);
-        let (value, after) = match after.strip_prefix('=') {
-            None => (Cow::Borrowed(""), after),
-            Some(value) => match value.trim_start().strip_prefix('"') {
-                Some(quoted) => unquoted(quoted)?,
-                None => {
-                    let end = value.find(';').unwrap_or(value.len());
-                    (Cow::Borrowed(value[..end].trim()), &value[end..])
-                }
-            },
-        };
-        pieces.push((key, value));
-        match after.trim_start().strip_prefix(';') {
-            Some(after) => rest = after,
-            None if after.trim().is_empty() => return Some(pieces.into_iter()),
-            None => return None,
-        }
-    }
-}
-
-/// What is written until the closing quotation mark, and what follows.
-fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
-    let mut value = String::new();
-    let mut symbols = text.char_indices();
-    while let Some((at, symbol)) = symbols.next() {
-        match symbol {
-            '"' => return Some((Cow::Owned(value), &text[at + 1..])),
-            '\\' => match symbols.next()?.1 {
-                escaped @ ('"' | '\\') => value.push(escaped),
-                // Some browsers wrote paths of files so.
-                other => value.extend(['\\', other]),
-            },
-            symbol => value.push(symbol),
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! From method and path to an operation.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use exchange::OperationIndex;
 use http::{HeaderValue, Method};
-use percent_encoding::percent_decode_str;
 
-use crate::template::{self, Segment, SegmentError};
+use crate::path;
+use crate::template::{Segment, SegmentError};
 
 /// What a method and a path lead to.
 #[derive(Debug)]
@@ -125,15 +124,16 @@ impl Routes {
     /// Text before parameters (OpenAPI 3.0.4 §4.7.8), segment by segment.
     pub(crate) fn at(&self, method: &Method, path: &str) -> RouteMatch<'_> {
         let path = if path.is_empty() { "/" } else { path };
-        let Some(path) = normal(path) else { return RouteMatch::Malformed };
+        let Some(path) = path::normal(path) else { return RouteMatch::Malformed };
         let mut values = Vec::new();
         let mut found = self.root.find(path.get(1..), &mut values);
-        let plain = if path.contains(['%', ';']) { Cow::Owned(unescape_delimiters(&path)) } else { Cow::Borrowed(&*path) };
-        if found.is_none() && plain != path {
+        // Most paths are read in one way by everybody.
+        let plain = if path.contains(['%', ';']) { path::unescape_delimiters(&path) } else { None };
+        if let (None, Some(plain)) = (found, &plain) {
             found = self.root.find(plain.get(1..), &mut values);
         }
         let Some(route) = found else { return RouteMatch::NotFound };
-        if path.contains(['%', ';']) && !self.is_one_to_all(route, &plain) {
+        if plain.as_ref().is_some_and(|plain| !self.is_one_to_all(route, plain)) {
             return RouteMatch::Malformed;
         }
         let Some(served) = route.methods.iter().find(|served| served.method == *method) else {
@@ -142,14 +142,10 @@ impl Routes {
         let parameters = served.parameters.iter().zip(&values).map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
         RouteMatch::Found { operation: served.operation, parameters }
     }
-}
 
-impl Routes {
     /// Whether a path leads nowhere else for whoever decodes more of it, or leaves out what stands behind semicolons.
     fn is_one_to_all(&self, route: &Route, plain: &str) -> bool {
-        let decoded = percent_decode_str(plain).decode_utf8_lossy();
-        let stripped: Vec<&str> = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
-        let stripped = stripped.join("/");
+        let [decoded, stripped] = path::as_others_read(plain);
         [plain, &decoded, &stripped].into_iter().all(|path| {
             let other = self.root.find(path.get(1..), &mut Vec::new());
             other.is_none_or(|other| std::ptr::eq(other, route))
@@ -183,64 +179,6 @@ impl Node {
 /// The names in a template, in order.
 pub(crate) fn names(template: &str) -> Vec<&str> {
     template.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
-}
-
-/// The path with unreserved characters unescaped and escapes in capitals (RFC 3986 §6.2.2), so that one path has one spelling; `None` for
-/// what another reader might take for another path.
-fn normal(path: &str) -> Option<Cow<'_, str>> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
-    let path =
-        if path.bytes().all(is_plain) { Cow::Borrowed(path) } else { Cow::Owned(template::unescape_unreserved(&template::escaped(path))?) };
-    let mut segments = path.strip_prefix('/')?.split('/').peekable();
-    while let Some(segment) = segments.next() {
-        // Only the last segment may be empty: that is a trailing slash.
-        if (segment.is_empty() && segments.peek().is_some()) || !is_one_segment(segment) {
-            return None;
-        }
-    }
-    Some(path)
-}
-
-/// The path with the characters unescaped that mean nothing in a path as such (RFC 3986 §3.3), and may in a segment.
-fn unescape_delimiters(path: &str) -> String {
-    let mut plain = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('%') {
-        plain.push_str(before);
-        let byte = after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match byte.filter(|byte| b"!$&'()*+,;=:@".contains(byte)) {
-            Some(byte) => plain.push(char::from(byte)),
-            None => plain.extend(["%", after.get(..2).unwrap_or_default()]),
-        }
-        rest = after.get(2..).unwrap_or_default();
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// Whether nobody who decodes a segment, once or twice, walks along it: no dot segment, with a slash of whatever kind beside it or with
-/// parameters behind it, as some servers read `..;x`, and no control character.
-fn is_one_segment(segment: &str) -> bool {
-    // Most segments have nothing to decode and nothing to walk with.
-    if !segment.bytes().any(|byte| matches!(byte, b'%' | b';' | b'.' | b'\\') || byte.is_ascii_control()) {
-        return true;
-    }
-    let mut text = Cow::Borrowed(segment);
-    for _ in 0..3 {
-        let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
-        if text.split(['/', '\\']).any(is_dots) || text.chars().any(char::is_control) {
-            return false;
-        }
-        if !text.contains('%') {
-            return true;
-        }
-        match percent_decode_str(&text).decode_utf8() {
-            Ok(decoded) => text = Cow::Owned(decoded.into_owned()),
-            // What decodes to no text at first is no path; what does so only the second time is what it was.
-            Err(_) => return text != segment,
-        }
-    }
-    true
 }
 
 #[cfg(test)]

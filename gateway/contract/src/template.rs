@@ -1,6 +1,6 @@
 //! The segments of path templates.
 
-use std::fmt::Write as _;
+use crate::path;
 
 /// A segment of a path template.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,41 +90,5 @@ fn literal(text: &str) -> Result<Box<str>, SegmentError> {
     if matches!(text, "." | "..") {
         return Err(SegmentError::Unreachable('.'));
     }
-    unescape_unreserved(&escaped(text)).map(Box::from).ok_or(SegmentError::Unreachable('%'))
-}
-
-/// The text with what a path cannot hold as it is (RFC 3986 §3.3) escaped; some send it all the same.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for symbol in text.chars() {
-        match symbol {
-            '"' | '<' | '>' | '\\' | '^' | '`' | '|' | '[' | ']' | '{' | '}' | ' ' | '\u{7f}'.. | '\0'..='\u{1f}' => {
-                symbol.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| percent(byte, &mut plain));
-            }
-            symbol => plain.push(symbol),
-        }
-    }
-    plain
-}
-
-/// The text with unreserved characters unescaped, and the other escapes in capitals; `None` where one is none.
-pub(crate) fn unescape_unreserved(path: &str) -> Option<String> {
-    let mut plain = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('%') {
-        plain.push_str(before);
-        let byte = after.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-        match u8::from_str_radix(byte, 16).ok()? {
-            letter @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => plain.push(char::from(letter)),
-            other => percent(other, &mut plain),
-        }
-        rest = after.get(2..)?;
-    }
-    plain.push_str(rest);
-    Some(plain)
-}
-
-fn percent(byte: u8, into: &mut String) {
-    // Writing into a string does not fail.
-    let _ = write!(into, "%{byte:02X}");
+    path::spelt(text).map(Box::from).ok_or(SegmentError::Unreachable('%'))
 }

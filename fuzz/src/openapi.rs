@@ -11,7 +11,7 @@ pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(tree) = Tree::parse("openapi.yaml", text) else { return };
     let faults = RefCell::new(Faults::new());
-    let contract = Contract::compile(&tree, &CompileOptions::default(), &faults);
+    let contract = Contract::compile(&tree.into(), &CompileOptions::default(), &faults);
     assert_eq!(contract.is_none(), faults.borrow().has_errors(), "a document is refused for its faults");
     if let Some(contract) = contract {
         for spec in contract.operations() {

@@ -16,7 +16,7 @@ static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let tree = Tree::parse("contract.yaml", include_str!("../contract.yaml")).expect("a document");
     let faults = RefCell::new(Faults::new());
     let options = CompileOptions::default();
-    Contract::compile(&tree, &options, &faults).unwrap_or_else(|| panic!("{:?}", faults.into_inner().sorted()))
+    Contract::compile(&tree.into(), &options, &faults).unwrap_or_else(|| panic!("{:?}", faults.into_inner().sorted()))
 });
 
 /// The input is a request as HTTP/1.1 writes it, lines ending in `\n`: method and target, headers, an empty line, a body.

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use ::contract::{
-    AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Drift, Formats, Payload, RequestParts, RouteMatch, Unknown,
-    Violation,
+    AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Documents, Drift, Formats, Payload, RequestParts, RouteMatch,
+    Unknown, Violation,
 };
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use document::{Fault, Faults, Severity, Tree};
+use document::{Fault, Faults, Library, Severity, Tree, file_uri};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use proxy::fault_json;
@@ -63,9 +63,18 @@ struct Document {
     /// Take formats for remarks, and not for rules.
     #[arg(long)]
     ignore_formats: bool,
+    /// Take a local copy for what stands at a URI; one that ends in `/` stands for a folder. References are never fetched.
+    #[arg(long, value_name = "URI=PATH", value_parser = copy)]
+    catalogue: Vec<(String, PathBuf)>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A local copy, as an option names it.
+fn copy(text: &str) -> Result<(String, PathBuf), String> {
+    let (uri, path) = text.rsplit_once('=').ok_or("this is no `URI=PATH`")?;
+    Ok((uri.to_owned(), PathBuf::from(path)))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -84,7 +93,10 @@ impl Document {
             formats: if self.ignore_formats { Formats::Ignore } else { Formats::Assert },
             ..CompileOptions::default()
         };
-        let contract = tree.and_then(|tree| Contract::compile(&tree, &options, &faults));
+        let library = Library::default().with_folder(Path::new("")).with_folder(self.file.parent().unwrap_or(Path::new("")));
+        let library = self.catalogue.iter().fold(library, |library, (uri, path)| library.with_copy(uri, path));
+        let documents = tree.map(|tree| Documents::read(tree, &file_uri(&self.file), &|uri| library.read(uri)));
+        let contract = documents.and_then(|documents| Contract::compile(&documents, &options, &faults));
         (contract, faults.into_inner().sorted())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use document::{Faults, Severity, Tree};
+use document::{Faults, Severity};
 use exchange::{JsonLimits, OperationSpec};
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
@@ -15,6 +15,7 @@ use crate::answer::AnswerRule;
 use crate::body::BodySchema;
 use crate::contract::{Contract, Rules};
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
+use crate::documents::{Documents, version};
 use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant, is_known_dialect};
 use crate::media::{Content, MediaRange};
@@ -23,7 +24,7 @@ use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
 use crate::shape::Shapes;
-use crate::source::Source;
+use crate::source::{Source, child};
 
 /// What a document is compiled with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,11 +58,11 @@ pub enum Unknown {
 }
 
 impl Contract {
-    /// Compiles an OpenAPI document of version 3.0 or 3.1. Every fault found is reported; with an error among them there is
-    /// no contract.
-    pub fn compile(tree: &Tree, options: &CompileOptions, faults: &RefCell<Faults>) -> Option<Self> {
+    /// Compiles an OpenAPI document of version 3.0 or 3.1 with those that it leads to. Every fault found is reported; with an error among
+    /// them there is no contract.
+    pub fn compile(documents: &Documents, options: &CompileOptions, faults: &RefCell<Faults>) -> Option<Self> {
         let own = RefCell::new(Faults::new());
-        let contract = compile(&Source::new(tree, &own), options);
+        let contract = compile(&Source::new(documents, &own), options);
         let own = own.into_inner().sorted();
         let sound = own.iter().all(|fault| fault.severity != Severity::Error);
         faults.borrow_mut().extend(own);
@@ -71,6 +72,7 @@ impl Contract {
 
 fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let version = Version::of(source)?;
+    refuse_other_versions(source);
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats);
@@ -92,15 +94,32 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         names: lowering.names,
         shapes,
         limits: options.json,
-        hash: hash(&source.raw, options),
+        hash: hash(source, options),
     })
 }
 
 /// Schemas of 3.1 may be written in another dialect of JSON Schema, which would be read with other rules.
 fn refuse_other_dialects(source: &Source<'_>, version: Version) {
-    let dialect = source.raw.get("jsonSchemaDialect").and_then(Value::as_str).filter(|_| version == Version::V31);
-    if let Some(dialect) = dialect.filter(|dialect| !is_known_dialect(dialect)) {
-        source.error("/jsonSchemaDialect", format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12"));
+    for (at, raw) in source.documents().filter(|_| version == Version::V31) {
+        let dialect = raw.get("jsonSchemaDialect").and_then(Value::as_str);
+        if let Some(dialect) = dialect.filter(|dialect| !is_known_dialect(dialect)) {
+            let message = format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12");
+            source.error(&child(&at, "jsonSchemaDialect"), message);
+        }
+    }
+}
+
+/// What one version of OpenAPI says, another says otherwise: `nullable`, `exclusiveMinimum`, what stands beside references.
+fn refuse_other_versions(source: &Source<'_>) {
+    let line = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>().join(".");
+    let own = version(source.root()).map(line);
+    for (at, raw) in source.documents() {
+        let other = version(raw).map(line);
+        if let Some(other) = other.filter(|other| Some(other) != own.as_ref()) {
+            let message =
+                format!("this document is of OpenAPI {other}, and a document of {} leads to it", own.as_deref().unwrap_or_default());
+            source.error_with_hint(&child(&at, "openapi"), message, "write both for one version");
+        }
     }
 }
 
@@ -160,7 +179,7 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
             operation: at + n,
             parameters: route::names(&first.template).into_iter().map(Arc::from).collect(),
         };
-        let place = crate::source::child("/paths", &first.template);
+        let place = child("/paths", &first.template);
         match routes.insert(Route::new(&first.template, path.iter().enumerate().map(served).collect())) {
             Ok(None) => {}
             Ok(Some(other)) => {
@@ -174,12 +193,20 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
     routes
 }
 
-/// SHA-256 over the document with its keys in order, and over what it was compiled with.
-fn hash(raw: &Value, options: &CompileOptions) -> [u8; 32] {
+/// SHA-256 over the documents with their keys in order, and over what they were compiled with. References say which of them is which.
+fn hash(source: &Source<'_>, options: &CompileOptions) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(b"contract 1\n");
     context.update(&[u8::from(options.unknown_query == Unknown::Refuse), u8::from(options.formats == Formats::Assert)]);
-    feed(&mut context, raw);
+    feed(&mut context, source.root());
+    let digest = |(_, raw)| {
+        let mut context = Context::new(&SHA256);
+        feed(&mut context, raw);
+        context.finish().as_ref().to_vec()
+    };
+    let mut others: Vec<Vec<u8>> = source.documents().skip(1).map(digest).collect();
+    others.sort_unstable();
+    context.update(&others.concat());
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
     hash

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 
+use crate::documents::version;
 use crate::media::MediaRange;
 use crate::parameter::Style;
 use crate::source::{Source, child};
@@ -133,14 +134,14 @@ pub(crate) enum Version {
 /// version. The error is in words.
 impl Version {
     pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
-        match source.raw.get("openapi").and_then(Value::as_str) {
+        match version(source.root()) {
             Some(version) if version.starts_with("3.0.") => Some(Self::V30),
             Some(version) if version.starts_with("3.1.") => Some(Self::V31),
             Some(version) => {
                 source.error("/openapi", format!("OpenAPI {} is not supported: 3.0 and 3.1 are", version.escape_debug()));
                 None
             }
-            None if source.raw.get("swagger").is_some() => {
+            None if source.root().get("swagger").is_some() => {
                 source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0 or 3.1");
                 None
             }
@@ -203,7 +204,7 @@ const METHODS: [(&str, Method); 8] = [
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
     let reader = Reader { source, version };
     let mut found = Vec::new();
-    for (template, _, pointer) in source.members(&source.raw, "", "paths") {
+    for (template, _, pointer) in source.members(source.root(), "", "paths") {
         if template.starts_with("x-") {
             continue;
         }
@@ -218,8 +219,8 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
             found.extend(item.get(key).and_then(|raw| reader.operation(template, method, raw, pointer, &shared)));
         }
     }
-    if source.raw.get("paths").is_none() {
-        let has_webhooks = source.raw.get("webhooks").is_some();
+    if source.root().get("paths").is_none() {
+        let has_webhooks = source.root().get("webhooks").is_some();
         source.error(
             "",
             if has_webhooks {

@@ -8,7 +8,7 @@ use jsonschema::json::Node as _;
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::source::Source;
+use crate::source::{Source, child};
 
 /// Discriminators by the pointer of the `oneOf` or `anyOf` that they stand beside, among the lowered definitions.
 #[derive(Debug, Default)]
@@ -47,17 +47,19 @@ impl Discriminators {
 }
 
 impl Discriminator {
-    /// Reads the discriminator of a Schema Object with these alternatives. Those that are no references have no name.
-    pub(crate) fn read(source: &Source<'_>, raw: &Value, alternatives: &[Value]) -> Option<Self> {
+    /// Reads the discriminator of the Schema Object at `at`, with these alternatives. Those that are no references have no name.
+    pub(crate) fn read(source: &Source<'_>, raw: &Value, at: &str, alternatives: &[Value]) -> Option<Self> {
         let discriminator = raw.get("discriminator")?;
         let property = discriminator.get("propertyName")?.as_str()?.to_owned();
         let references: Vec<Option<&str>> = alternatives.iter().map(|schema| schema.get("$ref").and_then(Value::as_str)).collect();
+        let targets: Vec<Option<String>> =
+            references.iter().map(|reference| reference.and_then(|reference| source.leads_to(reference, at))).collect();
         let mut values: Vec<(String, usize)> = Vec::new();
         for (value, target) in discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten() {
             // A name without a slash is short for the schema of that name.
-            let named = |target: &str| if source.is_schema(target) { format!("#/components/schemas/{target}") } else { target.to_owned() };
-            let target = target.as_str().map(named)?;
-            values.extend(references.iter().position(|reference| *reference == Some(target.as_str())).map(|at| (value.clone(), at)));
+            let target = target.as_str()?;
+            let target = if source.is_schema(target) { Some(child("/components/schemas", target)) } else { source.leads_to(target, at) };
+            values.extend(targets.iter().position(|known| known.is_some() && *known == target).map(|at| (value.clone(), at)));
         }
         for (at, reference) in references.iter().enumerate() {
             let name = reference.and_then(|reference| reference.rsplit('/').next());

@@ -1,11 +1,11 @@
 //! OpenAPI documents compiled into contracts that validate requests and answers.
 //!
-//! A document of version 3.0 or 3.1 is read once, at load: its operations become routes, its Schema Objects validators of
+//! A document of version 3.0 or 3.1 is read once, at load, with the documents that its references lead to ([`Documents`]): its operations become routes, its Schema Objects validators of
 //! JSON Schema 2020-12, and then it is dropped. What is wrong in it is a fault with file, line and column; all faults are
 //! found in one run. At run time nothing is compiled or looked up by name that could be settled before: a request is held
 //! against the index of an operation, and the validators read the gateway's own JSON values in place.
 //!
-//! Nothing here fetches a reference, opens a file, or puts a piece of a citizen's data into an error: a violation names its
+//! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error: a violation names its
 //! place and the rule that it breaks.
 
 mod answer;
@@ -15,6 +15,7 @@ mod compile;
 mod contract;
 mod described;
 mod discriminator;
+mod documents;
 mod fields;
 mod formats;
 mod instance;
@@ -41,6 +42,7 @@ pub use answer::{AnswerCheck, AnswerMode, AnswerVerdict, Drift, verdict};
 pub use compile::{CompileOptions, Formats, Unknown};
 pub use contract::Contract;
 pub use described::Location;
+pub use documents::Documents;
 pub use request::{CheckedRequest, ContractError, Payload, RequestParts};
 pub use route::RouteMatch;
 pub use violation::{Place, Violation};

@@ -121,7 +121,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             names: Names::default(),
             ids: HashMap::new(),
             patterns: HashMap::new(),
-            marks: marks::any(&source.raw),
+            marks: source.documents().any(|(_, raw)| marks::any(raw)),
             variant: Variant::Request,
             current: (0, 0),
             refers: BTreeSet::new(),
@@ -235,7 +235,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         let mut hidden = inherited.clone();
         if self.marks {
-            Marks::new(self.source, self.variant).collect(raw, &mut hidden);
+            Marks::new(self.source, self.variant).collect(raw, at, &mut hidden);
         }
         for (keyword, value) in members {
             self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
@@ -319,7 +319,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let (id, prefix) = self.current;
         for keyword in ["oneOf", "anyOf"] {
             let alternatives = raw.get(keyword).and_then(Value::as_array);
-            if let Some(discriminator) = alternatives.and_then(|alternatives| Discriminator::read(self.source, raw, alternatives)) {
+            if let Some(discriminator) = alternatives.and_then(|alternatives| Discriminator::read(self.source, raw, at, alternatives)) {
                 self.names.insert(&discriminator.property);
                 let within = at.get(prefix..).unwrap_or_default();
                 self.names.discriminators.insert(format!("/$defs/s{id}{within}/{keyword}"), discriminator);
@@ -344,7 +344,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             return self.reference(reference, true, at, lowered);
         };
         let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
-        for pointer in self.source.resources.dynamic(&name) {
+        for pointer in self.source.dynamic_anchors(&name) {
             let id = self.name(pointer);
             self.refers.insert(id);
             self.beside.push(id);

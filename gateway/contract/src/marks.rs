@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::lower::{DEEPEST, Variant};
-use crate::source::Source;
+use crate::source::{Source, child};
 
 /// Whether a document marks any member.
 pub(crate) fn any(value: &Value) -> bool {
@@ -28,50 +28,51 @@ pub(crate) fn require_less(lowered: &mut Map<String, Value>, hidden: &BTreeSet<S
 
 /// Finds the marked members of one schema.
 pub(crate) struct Marks<'s> {
-    document: &'s Value,
+    source: &'s Source<'s>,
     flag: &'static str,
-    seen: BTreeSet<&'s str>,
+    /// Where references led.
+    seen: BTreeSet<String>,
 }
 
 impl<'s> Marks<'s> {
-    pub(crate) fn new(source: &'s Source<'_>, variant: Variant) -> Self {
-        Self { document: &source.raw, flag: variant.flag(), seen: BTreeSet::new() }
+    pub(crate) fn new(source: &'s Source<'s>, variant: Variant) -> Self {
+        Self { source, flag: variant.flag(), seen: BTreeSet::new() }
     }
 
-    /// The names that this variant does not require: those marked in this object or in a branch of its `allOf`.
-    pub(crate) fn collect(mut self, raw: &'s Value, hidden: &mut BTreeSet<String>) {
-        self.walk(raw, hidden, 0);
+    /// The names that this variant does not require: those marked in the object described at `at` or in a branch of its `allOf`.
+    pub(crate) fn collect(mut self, raw: &Value, at: &str, hidden: &mut BTreeSet<String>) {
+        self.walk(raw, at, hidden, 0);
     }
 
-    fn walk(&mut self, raw: &'s Value, hidden: &mut BTreeSet<String>, depth: usize) {
+    fn walk(&mut self, raw: &Value, at: &str, hidden: &mut BTreeSet<String>, depth: usize) {
         if depth > DEEPEST {
             return;
         }
         if let Some(properties) = raw.get("properties").and_then(Value::as_object) {
-            let marked = properties.iter().filter(|(_, property)| self.is_marked(property));
+            let marked = properties.iter().filter(|(name, property)| self.is_marked(property, || child(&child(at, "properties"), name)));
             hidden.extend(marked.map(|(name, _)| name.clone()));
         }
-        for branch in raw.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-            match branch.get("$ref").and_then(Value::as_str) {
-                Some(reference) if !self.seen.insert(reference) => {}
-                Some(reference) => {
-                    if let Some(target) = self.target(reference) {
-                        self.walk(target, hidden, depth + 1);
-                    }
-                }
-                None => self.walk(branch, hidden, depth + 1),
+        for (n, branch) in raw.get("allOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let at = format!("{at}/allOf/{n}");
+            if branch.get("$ref").is_none() {
+                self.walk(branch, &at, hidden, depth + 1);
+            } else if let Some((target, raw)) = self.target(branch, &at)
+                && self.seen.insert(target.clone())
+            {
+                self.walk(raw, &target, hidden, depth + 1);
             }
         }
     }
 
-    fn is_marked(&self, property: &'s Value) -> bool {
+    fn is_marked(&self, property: &Value, at: impl Fn() -> String) -> bool {
         let marked = |value: &Value| value.get(self.flag) == Some(&Value::Bool(true));
-        let target = || property.get("$ref").and_then(Value::as_str).and_then(|reference| self.target(reference));
-        marked(property) || target().is_some_and(marked)
+        marked(property) || (property.get("$ref").is_some() && self.target(property, &at()).is_some_and(|(_, target)| marked(target)))
     }
 
-    /// Where a reference leads; one that leads nowhere is told where it is lowered.
-    fn target(&self, reference: &str) -> Option<&'s Value> {
-        self.document.pointer(reference.strip_prefix('#')?)
+    /// Where the reference at a place leads; one that leads nowhere is told where it is lowered.
+    fn target(&self, raw: &Value, at: &str) -> Option<(String, &'s Value)> {
+        let target = self.source.leads_to(raw.get("$ref")?.as_str()?, at)?;
+        let value = self.source.at(&target)?;
+        Some((target, value))
     }
 }

@@ -9,14 +9,11 @@ use serde_json::Value;
 use crate::keywords::{DEFINITIONS, MANY, NAMED, ONE};
 use crate::source::child;
 
-/// The place of the document itself, which references are relative to where no `$id` says otherwise. Nothing is ever fetched from there.
-const DOCUMENT: &str = "contract:///document";
-
-/// A schema resource by its place in the list; the document is the first.
+/// A schema resource by its place in the list: a document or a part of one. The first document is the first.
 pub(crate) type ResourceId = usize;
 
-/// What a document's schemas are named by.
-#[derive(Debug)]
+/// What documents and their schemas are named by.
+#[derive(Debug, Default)]
 pub(crate) struct Resources {
     list: Vec<Resource>,
     by_uri: HashMap<String, ResourceId>,
@@ -43,23 +40,22 @@ pub(crate) enum Target {
     Pointer(String),
     /// An anchor of a schema, and the resource that it is an anchor of.
     Anchor(Anchor, ResourceId),
-    /// A resource that is not in the document.
+    /// A resource that is not in any of the documents.
     Outside,
     /// Nothing: the resource has no such anchor, or the reference is none.
     Nothing,
 }
 
 impl Resources {
-    /// Those of a document, which is walked once; where `names` is not set, its schemas cannot name themselves, as in OpenAPI 3.0.
-    pub(crate) fn of(raw: &Value, names: bool) -> Self {
-        let mut resources = Self { list: Vec::new(), by_uri: HashMap::new(), anchors: HashMap::new() };
-        if let Ok(document) = Uri::parse(DOCUMENT.to_owned()) {
-            resources.add(String::new(), document);
+    /// Adds a document, which is walked once; where `names` is not set, its schemas cannot name themselves, as in OpenAPI 3.0.
+    pub(crate) fn add_document(&mut self, raw: &Value, pointer: &str, uri: &str, names: bool) {
+        let Ok(uri) = Uri::parse(uri.to_owned()) else { return };
+        let document = self.add(pointer.to_owned(), uri);
+        if names && is_schema(raw) {
+            self.schema(raw, pointer, document);
+        } else if names {
+            self.walk(raw, pointer, document);
         }
-        if names {
-            resources.walk(raw, "");
-        }
-        resources
     }
 
     fn add(&mut self, pointer: String, uri: Uri<String>) -> ResourceId {
@@ -69,18 +65,22 @@ impl Resources {
         id
     }
 
-    /// Outside schemas: they stand under `schema` and under the components' `schemas`.
-    fn walk(&mut self, value: &Value, pointer: &str) {
+    /// Outside schemas: they stand under `schema` and under the components' `schemas`, and in a document that is none of OpenAPI also right
+    /// at its top.
+    fn walk(&mut self, value: &Value, pointer: &str, document: ResourceId) {
         match value {
-            Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| self.walk(item, &format!("{pointer}/{at}"))),
+            Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| self.walk(item, &format!("{pointer}/{at}"), document)),
             Value::Object(members) => {
+                let is_top = pointer.is_empty() || pointer.ends_with(':');
+                let is_openapi = members.contains_key("openapi");
                 for (name, value) in members {
                     let at = child(pointer, name);
                     match name.as_str() {
-                        "schema" => self.schema(value, &at, 0),
-                        "schemas" if pointer == "/components" => self.named(value, &at, 0),
+                        "schema" => self.schema(value, &at, document),
+                        "schemas" if pointer.ends_with("/components") => self.named(value, &at, document),
                         "example" | "examples" | "default" => {}
-                        _ => self.walk(value, &at),
+                        _ if is_top && !is_openapi && is_schema(value) => self.schema(value, &at, document),
+                        _ => self.walk(value, &at, document),
                     }
                 }
             }
@@ -125,6 +125,16 @@ impl Resources {
         within.max_by_key(|(_, resource)| resource.pointer.len()).map_or(0, |(id, _)| id)
     }
 
+    /// Whether a document or a part of one goes by this URI.
+    pub(crate) fn knows(&self, uri: &str) -> bool {
+        self.by_uri.contains_key(uri)
+    }
+
+    /// The absolute URI, without its fragment, of a reference that stands at a place in the documents.
+    pub(crate) fn uri(&self, reference: &str, at: &str) -> Option<String> {
+        self.resolved(reference, self.at(at)).map(|(uri, _)| uri.into_string())
+    }
+
     /// A reference as seen from a resource: an absolute URI without its fragment, and that, decoded.
     fn resolved(&self, reference: &str, from: ResourceId) -> Option<(Uri<String>, String)> {
         let reference = UriRef::parse(reference).ok()?;
@@ -163,4 +173,11 @@ impl Resources {
         found.sort_unstable();
         found
     }
+}
+
+/// Whether a value that may stand anywhere is a schema: it has keywords that nothing else has.
+fn is_schema(value: &Value) -> bool {
+    const TELLING: [&str; 12] =
+        ["$schema", "$id", "$anchor", "$dynamicAnchor", "$defs", "type", "properties", "items", "allOf", "anyOf", "oneOf", "enum"];
+    value.as_object().is_some_and(|members| TELLING.iter().any(|keyword| members.contains_key(*keyword)))
 }

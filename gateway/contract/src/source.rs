@@ -1,38 +1,43 @@
-//! The document while it is being compiled: its values, where they stand, and the references between them.
+//! The documents while they are being compiled: their values, where they stand, and the references between them.
 
 use std::cell::RefCell;
 
-use document::{Fault, Faults, Place, Tree};
+use document::{Fault, Faults, Place};
 use serde_json::Value;
 
-use crate::resources::{ResourceId, Resources, Target};
+use crate::documents::{Documents, version};
+use crate::resources::{ResourceId, Target};
 
 /// References that lead to references: more than this in a row is a circle or as good as one.
 const MOST_HOPS: usize = 32;
 
-/// A document with the faults found in it so far.
+/// The documents with the faults found in them so far.
 pub(crate) struct Source<'a> {
-    tree: &'a Tree,
-    /// The whole document as serde's tree.
-    pub(crate) raw: Value,
-    /// What its schemas are named by.
-    pub(crate) resources: Resources,
+    documents: &'a Documents,
     faults: &'a RefCell<Faults>,
     /// Whether nothing beside a reference counts, as in OpenAPI 3.0.
     is_30: bool,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(tree: &'a Tree, faults: &'a RefCell<Faults>) -> Self {
-        let raw = tree.root.to_json();
-        let is_30 = raw.get("openapi").and_then(Value::as_str).is_none_or(|version| version.starts_with("3.0."));
-        let resources = Resources::of(&raw, !is_30);
-        Self { tree, raw, resources, faults, is_30 }
+    pub(crate) fn new(documents: &'a Documents, faults: &'a RefCell<Faults>) -> Self {
+        let is_30 = version(documents.root()).is_none_or(|version| version.starts_with("3.0."));
+        Self { documents, faults, is_30 }
     }
 
-    /// Where a pointer leads in the file.
+    /// The first document.
+    pub(crate) fn root(&self) -> &'a Value {
+        self.documents.root()
+    }
+
+    /// The documents, each with the pointer of its outermost value.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (String, &'a Value)> + use<'a> {
+        self.documents.all()
+    }
+
+    /// Where a pointer leads in its file.
     pub(crate) fn place(&self, pointer: &str) -> Place {
-        self.tree.locate(pointer)
+        self.documents.place(pointer)
     }
 
     pub(crate) fn error(&self, pointer: &str, message: impl Into<String>) {
@@ -52,8 +57,8 @@ impl<'a> Source<'a> {
     }
 
     /// The value at a pointer.
-    pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
-        self.raw.pointer(pointer)
+    pub(crate) fn at(&self, pointer: &str) -> Option<&'a Value> {
+        self.documents.at(pointer)
     }
 
     /// Whether a name is one of the document's named schemas.
@@ -67,7 +72,7 @@ impl<'a> Source<'a> {
     }
 
     /// The value at a pointer, or the one that its references lead to, with the pointer of that.
-    pub(crate) fn follow(&self, pointer: &str) -> Option<(String, &Value)> {
+    pub(crate) fn follow(&self, pointer: &str) -> Option<(String, &'a Value)> {
         let mut at = pointer.to_owned();
         for _ in 0..MOST_HOPS {
             let value = self.at(&at)?;
@@ -93,35 +98,43 @@ impl<'a> Source<'a> {
 
     /// The resource that a place in the document is in.
     pub(crate) fn resource(&self, pointer: &str) -> ResourceId {
-        self.resources.at(pointer)
+        self.documents.resources.at(pointer)
     }
 
     /// The dynamic anchor that a reference standing at `at` names to begin with, and the resource that it is of.
     pub(crate) fn dynamic_anchor(&self, reference: &str, at: &str) -> Option<ResourceId> {
-        match self.resources.target(reference, at) {
+        match self.documents.resources.target(reference, at) {
             Target::Anchor(anchor, resource) if anchor.is_dynamic => Some(resource),
             _ => None,
         }
     }
 
-    /// The pointer that a reference standing at `at` names, if it leads to something.
+    /// The dynamic anchors of a name: any of them may be the one that counts.
+    pub(crate) fn dynamic_anchors(&self, name: &str) -> Vec<String> {
+        self.documents.resources.dynamic(name)
+    }
+
+    /// The pointer that a reference standing at `at` names, if it leads to something; else that is a fault.
     pub(crate) fn target(&self, reference: &str, at: &str) -> Option<String> {
-        let place = child(at, "$ref");
-        let leads_to = match self.resources.target(reference, at) {
-            Target::Pointer(pointer) => Some(pointer),
-            Target::Anchor(anchor, _) => Some(anchor.pointer),
-            Target::Nothing => None,
-            Target::Outside => {
-                let message = format!("the reference `{reference}` leads out of the document");
-                self.error_with_hint(&place, message, "bundle the documents into one file first: nothing is fetched");
-                return None;
-            }
-        };
-        let leads_to = leads_to.filter(|pointer| self.at(pointer).is_some());
+        let leads_to = self.leads_to(reference, at);
         if leads_to.is_none() {
-            self.error(&place, format!("the reference `{reference}` leads to nothing"));
+            let place = child(at, "$ref");
+            match self.documents.unread(reference, at) {
+                Some(unread) => self.error_with_hint(&place, format!("the reference `{reference}` {}", unread.message), &unread.hint),
+                None => self.error(&place, format!("the reference `{reference}` leads to nothing")),
+            }
         }
         leads_to
+    }
+
+    /// The pointer that a reference standing at `at` names, if it leads to something.
+    pub(crate) fn leads_to(&self, reference: &str, at: &str) -> Option<String> {
+        let leads_to = match self.documents.resources.target(reference, at) {
+            Target::Pointer(pointer) => pointer,
+            Target::Anchor(anchor, _) => anchor.pointer,
+            Target::Nothing | Target::Outside => return None,
+        };
+        self.at(&leads_to).is_some().then_some(leads_to)
     }
 
     /// The members of a mapping that may be missing, each with its pointer; anything else is a fault.

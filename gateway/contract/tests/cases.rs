@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use contract::{AnswerCheck, CompileOptions, Contract, Payload, RequestParts, RouteMatch, Unknown};
-use document::{Faults, Node, Tree};
+use contract::{AnswerCheck, CompileOptions, Contract, Documents, Payload, RequestParts, RouteMatch, Unknown};
+use document::{Faults, Node, Tree, Unread};
 use exchange::{Body, Pointer};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -57,6 +57,14 @@ fn text<'n>(node: &'n Node, name: &str) -> Option<&'n str> {
     node.get(name).and_then(Node::as_str)
 }
 
+/// What a case has beside its document: by its name, or by its URI.
+fn other(case: &Tree, uri: &str) -> Result<Tree, Unread> {
+    let name = uri.strip_prefix("contract:///").unwrap_or(uri);
+    let unread = || Unread { message: "leads to a document that is not here".into(), hint: "nothing is fetched".into() };
+    let found = case.root.get("files").and_then(|files| text(files, name)).ok_or_else(unread)?;
+    Ok(Tree::parse(name, found).unwrap_or_else(|fault| panic!("{fault}")))
+}
+
 struct Case {
     name: String,
     contract: Option<Contract>,
@@ -69,7 +77,11 @@ impl Case {
         let unknown_query = if text(&case.root, "unknown_query") == Some("allow") { Unknown::Allow } else { Unknown::Refuse };
         let options = CompileOptions { unknown_query, ..CompileOptions::default() };
         let tree = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).unwrap_or_else(|fault| panic!("{fault}"));
-        let contract = Contract::compile(&tree, &options, &faults);
+        let documents = match case.root.get("files") {
+            Some(_) => Documents::read(tree, "contract:///api.yaml", &|uri| other(case, uri)),
+            None => tree.into(),
+        };
+        let contract = Contract::compile(&documents, &options, &faults);
         let faults = faults.into_inner().sorted().iter().map(ToString::to_string).collect();
         Self { name: case.file.rsplit('/').next().unwrap_or_default().to_owned(), contract, faults }
     }

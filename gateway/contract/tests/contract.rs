@@ -28,7 +28,7 @@ paths:
 fn compile(text: &str, options: CompileOptions) -> Contract {
     let faults = RefCell::new(Faults::new());
     let tree = Tree::parse("api.yaml", text).expect("readable");
-    Contract::compile(&tree, &options, &faults).unwrap_or_else(|| panic!("{faults:?}"))
+    Contract::compile(&tree.into(), &options, &faults).unwrap_or_else(|| panic!("{faults:?}"))
 }
 
 #[test]

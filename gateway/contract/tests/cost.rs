@@ -24,7 +24,7 @@ components:
 fn told(depth: usize, leaf: &str) -> Vec<String> {
     let faults = RefCell::new(Faults::new());
     let tree = Tree::parse("api.yaml", DOCUMENT).expect("readable");
-    let contract = Contract::compile(&tree, &CompileOptions::default(), &faults).expect("sound");
+    let contract = Contract::compile(&tree.into(), &CompileOptions::default(), &faults).expect("sound");
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let body = format!("{}{leaf}{}", r#"{"nodes":["#.repeat(depth), r#"],"op":"and"}"#.repeat(depth));
     let parts = RequestParts { query: None, headers: &headers, path: Vec::new() };

@@ -60,7 +60,7 @@ const MARKER: &str = "RSSMRA70A01H501X";
 fn compiled() -> Contract {
     let tree = Tree::parse("api.yaml", DOCUMENT).expect("readable");
     let faults = RefCell::new(Faults::new());
-    Contract::compile(&tree, &CompileOptions::default(), &faults).expect("sound")
+    Contract::compile(&tree.into(), &CompileOptions::default(), &faults).expect("sound")
 }
 
 fn json_headers() -> HeaderMap {
@@ -151,7 +151,7 @@ proptest! {
         }
         if let Ok(tree) = Tree::parse("api.yaml", &text.join("\n")) {
             let faults = RefCell::new(Faults::new());
-            let contract = Contract::compile(&tree, &CompileOptions::default(), &faults);
+            let contract = Contract::compile(&tree.into(), &CompileOptions::default(), &faults);
             prop_assert_eq!(contract.is_none(), faults.borrow().has_errors());
             // Whoever mends a fault has to find it.
             let placed = faults.borrow().iter().all(|fault| fault.place.position.is_some());

@@ -42,7 +42,7 @@ fn published_documents() {
 fn compiled(name: &str, text: &str) -> String {
     let faults = RefCell::new(Faults::new());
     let tree = faults.borrow_mut().keep(Tree::parse(name, text));
-    let contract = tree.and_then(|tree| Contract::compile(&tree, &CompileOptions::default(), &faults));
+    let contract = tree.and_then(|tree| Contract::compile(&tree.into(), &CompileOptions::default(), &faults));
     let mut outcome = match contract {
         Some(contract) => format!("{name}: {} operations\n", contract.operations().len()),
         None => format!("{name}: refused\n"),

@@ -7,18 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bytes::Bytes;
-use contract::{CompileOptions, Contract, Payload, RequestParts};
-use document::{Faults, Tree};
+use contract::{CompileOptions, Contract, Documents, Payload, RequestParts};
+use document::{Faults, Tree, Unread};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+
+/// Where the suite is.
+const SUITE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.work/json-schema-suite");
 
 /// Where schemas stand in the document.
 const HERE: &str = "#/components/schemas/S";
 
 #[test]
 fn the_official_suite_passes_but_for_what_is_listed() {
-    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.work/json-schema-suite/tests/draft2020-12");
+    let suite = Path::new(SUITE).join("tests/draft2020-12");
     assert!(suite.is_dir(), "{} is not there: run `make setup` first", suite.display());
     let mut files: Vec<_> = [suite.clone(), suite.join("optional"), suite.join("optional/format")]
         .iter()
@@ -70,8 +73,16 @@ fn compile(schema: &Value, asserts_formats: bool) -> Result<Contract, String> {
     let tree = Tree::parse("s.json", &document.to_string()).map_err(|fault| fault.to_string())?;
     let faults = RefCell::new(Faults::new());
     let formats = if asserts_formats { contract::Formats::Assert } else { contract::Formats::Ignore };
-    let contract = Contract::compile(&tree, &CompileOptions { formats, ..CompileOptions::default() }, &faults);
+    let documents = Documents::read(tree, "http://localhost:1234/document.json", &remote);
+    let contract = Contract::compile(&documents, &CompileOptions { formats, ..CompileOptions::default() }, &faults);
     contract.ok_or_else(|| faults.into_inner().sorted().first().map(ToString::to_string).unwrap_or_default())
+}
+
+/// What the suite says stands on a server.
+fn remote(uri: &str) -> Result<Tree, Unread> {
+    let unread = || Unread { message: "leads to a document that is not here".into(), hint: String::new() };
+    let path = uri.strip_prefix("http://localhost:1234/").ok_or_else(unread)?;
+    Tree::read(&Path::new(SUITE).join("remotes").join(path)).map_err(|_| unread())
 }
 
 /// A pointer into the schema is a pointer into the document that it stands in.

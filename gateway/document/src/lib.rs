@@ -5,6 +5,7 @@
 //! schema's are refused, and aliases are expanded within a budget.
 
 mod fault;
+mod library;
 mod paths;
 mod section;
 mod table;
@@ -13,6 +14,7 @@ mod units;
 mod words;
 
 pub use fault::{Fault, Faults, Place, Position, Severity};
+pub use library::{Library, Unread, file_uri};
 pub use paths::tidy;
 pub use section::Section;
 pub use tree::{Key, Node, Scalar, Tree, Value};

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -339,20 +339,36 @@ impl Builder<'_> {
                 seen.insert(key.text.clone(), key.position);
             }
             let (event, span) = self.next(events)?;
-            let mut node = self.node(event, span, events)?;
+            let node = self.node(event, span, events)?;
             if first.is_some() {
                 continue;
             }
-            if key.text == "<<" && matches!(node.value, Value::Mapping(_)) {
-                // YAML 1.1's merge key, which published OpenAPI documents use: explicit keys win.
-                if let Value::Mapping(merged) = &mut node.value {
-                    pairs.extend(merged.drain(..).filter(|(key, _)| !seen.contains_key(&key.text)));
-                }
+            if key.text == "<<" && is_merged(&node) {
+                merge(node, &seen, &mut pairs);
                 continue;
             }
             pairs.retain(|(merged, _)| merged.text != key.text);
             pairs.push((key, node));
         }
+    }
+}
+
+/// Whether what stands behind `<<` is a mapping or a list of them.
+fn is_merged(node: &Node) -> bool {
+    let is_mapping = |node: &Node| matches!(node.value, Value::Mapping(_));
+    is_mapping(node) || (!node.items().is_empty() && node.items().iter().all(is_mapping))
+}
+
+/// YAML 1.1's merge key, which published OpenAPI documents use: explicit keys win, and of several mappings the earlier.
+fn merge(node: Node, explicit: &HashMap<String, Position>, pairs: &mut Vec<(Key, Node)>) {
+    let mappings = match node.value {
+        Value::Sequence(items) => items,
+        _ => vec![node],
+    };
+    let mut known: HashSet<String> = pairs.iter().map(|(key, _)| key.text.clone()).collect();
+    for mapping in mappings {
+        let Value::Mapping(merged) = mapping.value else { continue };
+        pairs.extend(merged.into_iter().filter(|(key, _)| !explicit.contains_key(&key.text) && known.insert(key.text.clone())));
     }
 }
 
@@ -422,8 +438,8 @@ mod tests {
 
     #[test]
     fn expands_anchors_and_merges() -> Result<(), Fault> {
-        let tree = parse("base: &base {a: 1, b: 2}\nuse:\n  <<: *base\n  b: 3\nagain: *base\n")?;
-        let expected = serde_json::json!({"base": {"a": 1, "b": 2}, "use": {"a": 1, "b": 3}, "again": {"a": 1, "b": 2}});
+        let tree = parse("base: &base {a: 1, b: 2}\nuse:\n  <<: *base\n  b: 3\nagain: *base\nboth: {<<: [*base, {b: 4, c: 5}], a: 0}\n")?;
+        let expected = serde_json::json!({"base": {"a": 1, "b": 2}, "use": {"a": 1, "b": 3}, "again": {"a": 1, "b": 2}, "both": {"a": 0, "b": 2, "c": 5}});
         assert_eq!(tree.root.to_json(), expected);
         Ok(())
     }

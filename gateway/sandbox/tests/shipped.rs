@@ -15,7 +15,7 @@ fn file(name: &str) -> PathBuf {
 
 fn contract(faults: &RefCell<Faults>) -> Option<Contract> {
     let tree = Tree::read(&file("specs/anagrafe/openapi.yaml")).expect("the contract can be read");
-    Contract::compile(&tree, &CompileOptions::default(), faults)
+    Contract::compile(&tree.into(), &CompileOptions::default(), faults)
 }
 
 fn told(faults: RefCell<Faults>) -> Vec<String> {

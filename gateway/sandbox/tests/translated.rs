@@ -30,7 +30,7 @@ impl Way {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let faults = RefCell::new(Faults::new());
         let tree = Tree::read(&PathBuf::from(&root).join("specs/anagrafe/openapi.yaml")).expect("the contract can be read");
-        let contract = Contract::compile(&tree, &CompileOptions::default(), &faults);
+        let contract = Contract::compile(&tree.into(), &CompileOptions::default(), &faults);
         let files = "wsdl: specs/anagrafe/legacy.wsdl\nmapping: adapters/anagrafe/mapping.yaml\n";
         let written = Tree::parse("varco.yaml", &format!("{files}soap_version: \"{soap}\"\n")).expect("YAML");
         let section = Section::open(&written.file, &written.root, "soap", &faults).expect("a mapping");

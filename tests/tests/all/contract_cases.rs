@@ -1,7 +1,7 @@
 //! The contract's own cases (`gateway/contract/tests/cases`), sent through the whole gateway: what is refused there is refused here, with
 //! the same words, and what is not reaches the upstream.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use document::{Node, Tree};
 use serde_json::Value;
@@ -50,11 +50,29 @@ fn cases(site: &Site) -> Vec<(String, Tree)> {
             continue;
         }
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        std::fs::write(site.path().join(format!("{}.yaml", cases.len())), text(&tree.root, "document").expect("a document"))
-            .expect("a file");
+        let folder = site.path().join(cases.len().to_string());
+        write(&folder.join("api.yaml"), text(&tree.root, "document").expect("a document"));
+        for (name, other) in beside(&tree) {
+            write(&folder.join(copy_of(name)), other);
+        }
         cases.push((name, tree));
     }
     cases
+}
+
+/// The documents that a case has beside its own, by their names or their URIs.
+fn beside(case: &Tree) -> impl Iterator<Item = (&str, &str)> {
+    case.root.get("files").into_iter().flat_map(Node::pairs).filter_map(|(name, text)| Some((name.text.as_str(), text.as_str()?)))
+}
+
+/// The local copy of a URI, or the file itself.
+fn copy_of(name: &str) -> &str {
+    name.split_once("://").map_or(name, |(_, path)| path)
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    std::fs::write(path, text).expect("a file");
 }
 
 fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
@@ -65,9 +83,15 @@ fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
     for (at, (_, tree)) in cases.iter().enumerate() {
         let unknown = text(&tree.root, "unknown_query").unwrap_or("refuse");
         yaml += &format!(
-            "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}.yaml\n    security: [open]\n    \
+            "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [open]\n    \
              acknowledge: [open]\n    unknown_query: {unknown}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
         );
+    }
+    yaml += "catalogue:\n";
+    for (at, (_, tree)) in cases.iter().enumerate() {
+        for (uri, _) in beside(tree).filter(|(name, _)| name.contains("://")) {
+            yaml += &format!("  \"{uri}\": {at}/{}\n", copy_of(uri));
+        }
     }
     yaml
 }

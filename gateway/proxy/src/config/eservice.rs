@@ -1,13 +1,13 @@
 //! E-services: contract, instances, security, policy, limits, adapter and upstream, compiled.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{AnswerMode, CompileOptions, Contract, Formats, Unknown};
-use document::{Fault, Key, Place, Section, Tree};
+use contract::{AnswerMode, CompileOptions, Contract, Documents, Formats, Unknown};
+use document::{Fault, Key, Library, Place, Section, Tree, file_uri};
 use exchange::Tenant;
 use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
@@ -37,6 +37,8 @@ pub struct Definition {
     pub base_path: String,
     /// Its contract.
     pub contract: Contract,
+    /// The files that the contract was compiled from.
+    pub contract_files: Vec<PathBuf>,
     /// The rules of its operations, in the contract's order.
     pub operations: Vec<OperationRules>,
     /// Its instances.
@@ -157,7 +159,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or(Direction::Inbound);
     let listener = listener(section, scope);
     let base_path = base_path(section);
-    let contract = contract(section);
+    let (contract, contract_files) = contract(section, scope.library).unzip();
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
@@ -244,6 +246,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         name,
         base_path,
         contract,
+        contract_files: contract_files.unwrap_or_default(),
         instances,
         policy_file,
         subject,
@@ -291,7 +294,8 @@ fn base_path(section: &Section<'_>) -> String {
     text.trim_end_matches('/').to_owned()
 }
 
-fn contract(section: &Section<'_>) -> Option<Contract> {
+/// The contract, and the files that it was compiled from.
+fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<PathBuf>)> {
     let path = files::resolve(section, section.required_text("contract")?);
     let unknown_query = section.choice("unknown_query", &[("refuse", Unknown::Refuse), ("allow", Unknown::Allow)]).unwrap_or_default();
     let formats = section.choice("formats", &[("assert", Formats::Assert), ("ignore", Formats::Ignore)]).unwrap_or_default();
@@ -302,7 +306,10 @@ fn contract(section: &Section<'_>) -> Option<Contract> {
     }
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
     let options = CompileOptions { unknown_query, formats, ..CompileOptions::default() };
-    Contract::compile(&tree, &options, section.faults())
+    let library = library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
+    let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
+    let contract = Contract::compile(&documents, &options, section.faults())?;
+    Some((contract, documents.files().map(PathBuf::from).collect()))
 }
 
 /// The portal that an e-service names.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use document::{Fault, Faults, Node, Section, Tree, tidy};
+use document::{Fault, Faults, Library, Node, Section, Tree, tidy};
 
 /// How deep includes may include.
 const DEEPEST: usize = 8;
@@ -94,6 +94,27 @@ impl Files {
         hash.copy_from_slice(digest(&SHA256, &all).as_ref());
         hash
     }
+}
+
+/// Which local files stand for which URIs: `catalogue`.
+pub(super) fn catalogue(section: &Section<'_>, library: Library) -> Library {
+    section.named_texts("catalogue").into_iter().fold(library, |library, (uri, text, place)| {
+        let path = resolve(section, text);
+        let fault = match uri.text.ends_with('/') {
+            true if !path.is_dir() => {
+                Some((format!("there is no folder `{}`", path.display()), "a URI that ends in `/` stands for a folder"))
+            }
+            false if !path.is_file() => {
+                Some((format!("there is no file `{}`", path.display()), "paths are relative to the file that names them"))
+            }
+            _ if !uri.text.contains(':') => Some((format!("`{}` is no URI", uri.text), "such as `https://ente.example/definizioni.yaml`")),
+            _ => None,
+        };
+        if let Some((message, hint)) = fault {
+            section.report(Fault::error(place, message).hint(hint));
+        }
+        library.with_copy(&uri.text, &path)
+    })
 }
 
 fn gather_named(node: &Node, file: &str, named: &mut BTreeSet<PathBuf>) {

@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use document::{Fault, Faults, Key, Place, Section, tidy};
+use document::{Fault, Faults, Key, Library, Place, Section, tidy};
 use jiff::tz::TimeZone;
 use trust::Uuid;
 
@@ -144,6 +144,7 @@ impl Configuration {
     pub fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = Files::read(&self.path, &RefCell::default()).named();
         files.extend(self.eservices.iter().flat_map(|definition| definition.adapter.files()).map(|path| tidy(path)));
+        files.extend(self.eservices.iter().flat_map(|definition| &definition.contract_files).map(|path| tidy(path)));
         files
     }
 }
@@ -169,6 +170,8 @@ pub(crate) struct Scope<'a> {
     issuers: &'a [IssuerConfig],
     portals: &'a [PortalConfig],
     listeners: &'a [ListenerRules],
+    /// The files that contracts may lead to.
+    library: &'a Library,
     /// In whose name exchanges happen where no tenant is named.
     implicit: Arc<TenantRules>,
     /// Whether records can commit to what they do not tell.
@@ -178,6 +181,7 @@ pub(crate) struct Scope<'a> {
 fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Configuration> {
     let mut parts = Parts::default();
     let mut roots = Vec::new();
+    let mut library = Library::default().with_folder(path.parent().unwrap_or(Path::new("")));
     for (at, tree) in files.trees().iter().enumerate() {
         let Some(root) = Section::open(&tree.file, &tree.root, "configuration", faults) else { continue };
         let _ = root.texts("include");
@@ -186,6 +190,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         gather(&mut parts.portals, root.named_sections("portals"), &root, "portal");
         gather(&mut parts.listeners, root.named_sections("listeners"), &root, "listener");
         gather(&mut parts.eservices, root.named_sections("eservices"), &root, "e-service");
+        library = self::files::catalogue(&root, library);
         if at == 0 {
             roots.push(root);
         }
@@ -208,6 +213,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         issuers: &issuers,
         portals: &portals,
         listeners: &listeners,
+        library: &library,
         implicit: implicit.clone(),
         has_commitments: main.node("audit").is_some_and(|audit| audit.get("commitments").is_some()),
     };

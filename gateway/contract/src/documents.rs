@@ -1,0 +1,163 @@
+//! A document, and those that its references lead to.
+
+use std::collections::HashMap;
+
+use document::{Place, Tree, Unread};
+use serde_json::Value;
+
+use crate::resources::Resources;
+use crate::source::child;
+
+/// More files than this no contract is made of.
+const MOST_FILES: usize = 1_000;
+
+/// Where a document stands that was given without a place. Nothing is ever fetched from there.
+const NOWHERE: &str = "contract:///document";
+
+/// What stands in place of schemas and says nothing of what they name.
+const NO_REFERENCES: [&str; 5] = ["example", "examples", "default", "enum", "const"];
+
+/// An OpenAPI document with every document that its references lead to, whether by their files or by the URIs that they are known by.
+///
+/// A place in them is named by a JSON pointer; one that is not in the first has the document's number and a colon before it.
+pub struct Documents {
+    list: Vec<Document>,
+    pub(crate) resources: Resources,
+    /// Those that could not be read, and why.
+    unread: HashMap<String, Unread>,
+}
+
+struct Document {
+    tree: Tree,
+    raw: Value,
+}
+
+/// What reads the document of a URI.
+type Read<'r> = &'r dyn Fn(&str) -> Result<Tree, Unread>;
+
+impl Documents {
+    /// Reads all that a document leads to. `uri` is the document's own, which relative references begin from; `read` is asked for each other
+    /// document once, by its absolute URI without a fragment.
+    pub fn read(root: Tree, uri: &str, read: Read<'_>) -> Self {
+        let names_schemas = version(&root.root.to_json()).is_some_and(|version| !version.starts_with("3.0."));
+        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new() };
+        documents.add(root, uri, names_schemas);
+        let mut next = 0;
+        while let Some(document) = documents.list.get(next) {
+            let mut wanted = Vec::new();
+            documents.gather(&document.raw, &mut vec![prefix(next)], &mut wanted);
+            for uri in wanted {
+                if documents.resources.knows(&uri) || documents.unread.contains_key(&uri) {
+                    continue;
+                }
+                match read(&uri) {
+                    Ok(tree) if documents.list.len() < MOST_FILES => documents.add(tree, &uri, names_schemas),
+                    Ok(_) => {
+                        let hint = "bundle them into one".to_owned();
+                        documents.unread.insert(uri, Unread { message: format!("leads to more than {MOST_FILES} documents"), hint });
+                    }
+                    Err(unread) => {
+                        documents.unread.insert(uri, unread);
+                    }
+                }
+            }
+            next += 1;
+        }
+        documents
+    }
+
+    fn add(&mut self, tree: Tree, uri: &str, names_schemas: bool) {
+        let raw = tree.root.to_json();
+        self.resources.add_document(&raw, &prefix(self.list.len()), uri, names_schemas);
+        self.list.push(Document { tree, raw });
+    }
+
+    /// The documents that references lead to which stand below a place, its tokens joined.
+    fn gather(&self, value: &Value, at: &mut Vec<String>, wanted: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    at.push(n.to_string());
+                    self.gather(item, at, wanted);
+                    at.pop();
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(reference) if matches!(name.as_str(), "$ref" | "$dynamicRef") && !reference.starts_with('#') => {
+                            let pointer = at.iter().skip(1).fold(at[0].clone(), |pointer, token| child(&pointer, token));
+                            wanted.extend(self.resources.uri(reference, &pointer));
+                        }
+                        Value::Array(_) | Value::Object(_) if !NO_REFERENCES.contains(&name.as_str()) => {
+                            at.push(name.clone());
+                            self.gather(value, at, wanted);
+                            at.pop();
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The names of the files, the first document's first.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|document| &*document.tree.file)
+    }
+
+    /// The first document.
+    pub(crate) fn root(&self) -> &Value {
+        self.list.first().map_or(&Value::Null, |document| &document.raw)
+    }
+
+    /// The documents, each with the pointer of its outermost value.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (String, &Value)> {
+        self.list.iter().enumerate().map(|(n, document)| (prefix(n), &document.raw))
+    }
+
+    /// The value at a pointer.
+    pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
+        let (document, pointer) = self.split(pointer)?;
+        document.raw.pointer(pointer)
+    }
+
+    /// Where a pointer leads in its file.
+    pub(crate) fn place(&self, pointer: &str) -> Place {
+        self.split(pointer).map_or_else(|| Place::file(""), |(document, pointer)| document.tree.locate(pointer))
+    }
+
+    fn split<'p>(&self, pointer: &'p str) -> Option<(&Document, &'p str)> {
+        if pointer.is_empty() || pointer.starts_with('/') {
+            return Some((self.list.first()?, pointer));
+        }
+        let (number, pointer) = pointer.split_once(':')?;
+        Some((self.list.get(number.parse::<usize>().ok()?)?, pointer))
+    }
+
+    /// Why the document of a reference is not among these.
+    pub(crate) fn unread(&self, reference: &str, at: &str) -> Option<&Unread> {
+        self.unread.get(&self.resources.uri(reference, at)?)
+    }
+}
+
+impl From<Tree> for Documents {
+    /// A document that is all there is.
+    fn from(root: Tree) -> Self {
+        let unread = |_: &str| {
+            let hint = "bundle the documents into one file first: nothing is fetched".to_owned();
+            Err(Unread { message: "leads out of the document".to_owned(), hint })
+        };
+        Self::read(root, NOWHERE, &unread)
+    }
+}
+
+/// What version of OpenAPI a document says that it is of.
+pub(crate) fn version(raw: &Value) -> Option<&str> {
+    raw.get("openapi")?.as_str()
+}
+
+fn prefix(number: usize) -> String {
+    if number == 0 { String::new() } else { format!("{number}:") }
+}

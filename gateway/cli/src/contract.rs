@@ -20,6 +20,7 @@ use proxy::fault_json;
 use serde_json::{Value, json};
 
 use crate::check::print_faults;
+use crate::drift;
 
 /// What to do with a document.
 #[derive(Debug, Args)]
@@ -51,6 +52,8 @@ enum Command {
         #[arg(long, value_name = "STATUS")]
         answer: Option<u16>,
     },
+    /// What upstreams really send that their documents do not describe, as the audit log tells it, and what would mend the documents.
+    Drift(drift::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { document, strict } => Ok(check(document, *strict)),
         Command::Explain { document, request, headers, answer } => explain(document, request, headers, *answer),
+        Command::Drift(arguments) => drift::run(arguments),
     }
 }
 
@@ -217,7 +221,7 @@ fn tell(document: &Document, verdict: &Verdict) {
     let Verdict { operation, refused, violations, notes } = verdict;
     if document.json {
         let told = |violation: &Violation| {
-            let Violation { place, keyword, message, expected } = violation;
+            let Violation { place, keyword, message, expected, .. } = violation;
             json!({ "place": place.to_string(), "rule": keyword, "message": message, "expected": expected })
         };
         let errors: Vec<Value> = violations.iter().map(told).collect();
@@ -238,7 +242,7 @@ fn tell(document: &Document, verdict: &Verdict) {
         Some(reason) if violations.is_empty() => println!("refused:   {reason}"),
         Some(_) => {
             println!("refused:   it breaks {} rules of {}", violations.len(), name(&document.file));
-            for Violation { place, keyword, message, expected } in violations {
+            for Violation { place, keyword, message, expected, .. } in violations {
                 let expected = expected.as_ref().map(|expected| format!(", expected {expected}")).unwrap_or_default();
                 println!("  {place} {message} ({keyword}{expected})");
             }

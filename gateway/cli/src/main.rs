@@ -11,6 +11,7 @@ mod check;
 mod configured;
 mod contract;
 mod demo;
+mod drift;
 mod logging;
 mod reload;
 mod run;

@@ -1,17 +1,16 @@
-//! An answer held against its operation, and what becomes of one that does not keep the contract.
+//! An answer held against its operation.
 
-use std::fmt;
-
-use exchange::{Body, JsonErrorKind};
+use exchange::Body;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::{self, BodyFault, BodySchema};
 use crate::contract::Terms;
 use crate::described::StatusKey;
+use crate::drift::{Drift, told};
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Parameter};
 use crate::request::Payload;
-use crate::violation::{Place, Violation};
+use crate::violation::Violation;
 
 /// What an answer was found to be.
 #[derive(Debug)]
@@ -25,82 +24,6 @@ pub enum AnswerCheck {
         /// How it departs from the contract.
         drift: Drift,
     },
-}
-
-/// How an answer departs from the contract: for the record, never for the caller. It holds no value of the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Drift {
-    /// The operation lists neither this status nor its class nor a default.
-    UndocumentedStatus,
-    /// The body's media type is not among those listed for the status.
-    UndocumentedMediaType,
-    /// A body where none is listed for the status.
-    UndocumentedBody,
-    /// No body where JSON is listed for the status.
-    MissingBody,
-    /// A body that says that it is JSON and is not readable as such.
-    NotJson {
-        /// The innermost value that was being read.
-        place: Place,
-        /// Why.
-        cause: JsonErrorKind,
-    },
-    /// The body breaks its schema. At most ten violations are told.
-    Invalid(Vec<Violation>),
-}
-
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UndocumentedStatus => f.write_str("undocumented status"),
-            Self::UndocumentedMediaType => f.write_str("undocumented media type"),
-            Self::UndocumentedBody => f.write_str("undocumented body"),
-            Self::MissingBody => f.write_str("missing body"),
-            Self::NotJson { place, cause } => write!(f, "{place} is not readable as JSON: {cause}"),
-            Self::Invalid(violations) => {
-                let listed: Vec<String> = violations.iter().map(Violation::to_string).collect();
-                f.write_str(&listed.join("; "))
-            }
-        }
-    }
-}
-
-/// What the configuration asks of answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerMode {
-    /// An answer that does not keep the contract does not reach the caller: our own e-services.
-    Enforce,
-    /// It does, and is recorded: others' documents, which are often wrong.
-    Report,
-    /// Nothing is looked at.
-    Off,
-}
-
-/// What becomes of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerVerdict {
-    /// It goes on.
-    Pass,
-    /// It goes on as it is, and the drift is recorded.
-    PassWithDrift,
-    /// The status goes on with a problem of ours in place of the body, and the drift is recorded.
-    ReplaceWithProblem {
-        /// The status of the answer.
-        status: StatusCode,
-    },
-    /// The caller is told 502, and the drift is recorded.
-    BadGateway,
-}
-
-/// A refusal that the document forgot must still reach the caller as that refusal; only a success that is not what the
-/// contract promises is withheld.
-pub fn verdict(mode: AnswerMode, status: StatusCode, check: &AnswerCheck) -> AnswerVerdict {
-    match (mode, check) {
-        (AnswerMode::Off, _) | (_, AnswerCheck::Conforms(_)) => AnswerVerdict::Pass,
-        (AnswerMode::Report, AnswerCheck::Drifts { .. }) => AnswerVerdict::PassWithDrift,
-        (AnswerMode::Enforce, AnswerCheck::Drifts { .. }) if status.as_u16() >= 400 => AnswerVerdict::ReplaceWithProblem { status },
-        (AnswerMode::Enforce, AnswerCheck::Drifts { .. }) => AnswerVerdict::BadGateway,
-    }
 }
 
 /// What an operation says of its answers of one status or class.
@@ -136,8 +59,8 @@ pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, terms: Terms<'
         (Payload::Nothing | Payload::Held(_), _) => (Body::Empty, Ok(())),
     };
     let found = match rule {
-        None => Some(Drift::UndocumentedStatus),
-        Some(rule) => drift(rule, listed.is_some(), &body, bodiless(method, status), read).or_else(|| {
+        None => Some(Drift::UndocumentedStatus { media: told(media.as_ref()) }),
+        Some(rule) => drift(rule, (listed.is_some(), media.as_ref()), &body, bodiless(method, status), read).or_else(|| {
             let violations = of_headers(rule, headers, terms);
             (!violations.is_empty()).then_some(Drift::Invalid(violations))
         }),
@@ -162,20 +85,26 @@ fn of_headers(rule: &AnswerRule, headers: &HeaderMap, terms: Terms<'_>) -> Vec<V
     found
 }
 
-fn drift(rule: &AnswerRule, is_listed: bool, body: &Body, bodiless: bool, read: Result<(), BodyFault>) -> Option<Drift> {
+fn drift(
+    rule: &AnswerRule,
+    (is_listed, media): (bool, Option<&MediaType<'_>>),
+    body: &Body,
+    bodiless: bool,
+    read: Result<(), BodyFault>,
+) -> Option<Drift> {
     if matches!(body, Body::Empty) {
         let json = rule.content.iter().any(|(range, schema)| range.is_json() && schema.is_some());
         return (json && !bodiless).then_some(Drift::MissingBody);
     }
     if rule.content.is_empty() {
-        return Some(Drift::UndocumentedBody);
+        return Some(Drift::UndocumentedBody { media: told(media) });
     }
     if !is_listed {
-        return Some(Drift::UndocumentedMediaType);
+        return Some(Drift::UndocumentedMediaType { media: told(media) });
     }
     match read {
         Ok(()) => None,
-        Err(BodyFault::Charset) => Some(Drift::UndocumentedMediaType),
+        Err(BodyFault::Charset) => Some(Drift::UndocumentedMediaType { media: told(media) }),
         Err(BodyFault::NotJson { place, cause }) => Some(Drift::NotJson { place, cause }),
         Err(BodyFault::Invalid(violations)) => Some(Drift::Invalid(violations)),
     }

@@ -110,6 +110,7 @@ pub(crate) struct DescribedBody {
 }
 
 pub(crate) struct DescribedAnswer {
+    pub(crate) pointer: String,
     pub(crate) status: StatusKey,
     pub(crate) headers: Vec<DescribedParameter>,
     pub(crate) content: Vec<DescribedMedia>,
@@ -330,7 +331,8 @@ impl Reader<'_, '_> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
         let headers = self.headers(&parts.headers, &child(&at, "headers"));
-        Some(DescribedAnswer { status, headers, content: self.content(raw, &at, parts.content) })
+        let content = self.content(raw, &at, parts.content);
+        Some(DescribedAnswer { pointer: at, status, headers, content })
     }
 
     fn content(&self, raw: &Value, pointer: &str, names: Vec<String>) -> Vec<DescribedMedia> {

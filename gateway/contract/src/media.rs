@@ -150,6 +150,11 @@ impl<'a> MediaType<'a> {
         parameters(self.parameters).flatten().filter(|(name, _)| !name.is_empty())
     }
 
+    /// The type without its parameters.
+    pub(crate) fn essence(&self) -> String {
+        format!("{}/{}", self.kind, self.subtype)
+    }
+
     /// Whether the message is JSON.
     pub(crate) fn is_json(&self) -> bool {
         is_json(self.subtype)

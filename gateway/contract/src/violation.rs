@@ -7,7 +7,7 @@ use std::sync::Arc;
 use exchange::Json;
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::json::{Array as _, Node as _, Object as _};
+use jsonschema::json::{Array as _, JsonNumber as _, Node as _, Object as _};
 use serde_json::Value;
 
 use crate::described::Location;
@@ -66,11 +66,13 @@ pub struct Violation {
     pub message: String,
     /// What the contract asks for there, as it writes it: a bound, a pattern, the allowed values.
     pub expected: Option<Value>,
+    /// The kind of value that came where another is asked for.
+    pub found: Option<&'static str>,
 }
 
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { place, keyword, message: message.into(), expected: None }
+        Self { place, keyword, message: message.into(), expected: None, found: None }
     }
 }
 
@@ -214,8 +216,7 @@ impl Told<'_> {
         let keyword = error.absolute_keyword_location();
         let Some(discriminator) = keyword.and_then(|keyword| self.names.discriminators.at(keyword.as_str())) else { return false };
         let location = error.instance_path().as_str();
-        let value = location.split('/').skip(1).try_fold(self.root, |value, token| value.step(&unescaped(token)));
-        let Some(value) = value.filter(|value| value.as_object().is_some()) else { return false };
+        let Some(value) = self.value(location).filter(|value| value.as_object().is_some()) else { return false };
         match discriminator.meant(value) {
             Meant::Alternative(at) => context.get(at).into_iter().flatten().for_each(|error| self.tell(error)),
             Meant::Unknown => {
@@ -227,16 +228,35 @@ impl Told<'_> {
         true
     }
 
+    /// The value at a location.
+    fn value(&self, location: &str) -> Option<Instance<'_>> {
+        location.split('/').skip(1).try_fold(self.root, |value, token| value.step(&unescaped(token)))
+    }
+
     fn push(&mut self, location: &str, member: Option<&str>, Rule { keyword, message, expected }: Rule) {
         let mut pointer = self.names.pointer(self.root, location);
         if let Some(name) = member {
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
-        let violation = Violation { place: (self.place)(pointer), keyword, message, expected };
+        let found = if keyword == "type" { self.value(location).map(kind) } else { None };
+        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found };
         // One rule may be reached in several ways.
         if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
             self.found.push(violation);
         }
+    }
+}
+
+/// What JSON Schema calls a value of this kind.
+fn kind(value: Instance<'_>) -> &'static str {
+    match () {
+        () if value.is_null() => "null",
+        () if value.as_boolean().is_some() => "boolean",
+        () if value.as_string().is_some() => "string",
+        () if value.as_array().is_some() => "array",
+        () if value.as_object().is_some() => "object",
+        () if value.as_number().is_some_and(|number| number.is_integer()) => "integer",
+        () => "number",
     }
 }
 

@@ -63,14 +63,14 @@ fn what_becomes_of_an_answer() {
     use AnswerVerdict::{BadGateway, Pass, PassWithDrift, ReplaceWithProblem};
     let drifts = |drift| AnswerCheck::Drifts { body: Body::Empty, drift };
     let invalid = || drifts(Drift::Invalid(Vec::<Violation>::new()));
-    let undocumented = || drifts(Drift::UndocumentedStatus);
+    let undocumented = || drifts(Drift::UndocumentedStatus { media: None });
     let problem = |status| ReplaceWithProblem { status };
     for (mode, status, check, expected) in [
         (Enforce, 200, AnswerCheck::Conforms(Body::Empty), Pass),
         (Enforce, 200, invalid(), BadGateway),
         (Enforce, 202, undocumented(), BadGateway),
         (Enforce, 302, undocumented(), BadGateway),
-        (Enforce, 200, drifts(Drift::UndocumentedMediaType), BadGateway),
+        (Enforce, 200, drifts(Drift::UndocumentedMediaType { media: None }), BadGateway),
         (Enforce, 404, undocumented(), problem(StatusCode::NOT_FOUND)),
         (Enforce, 404, invalid(), problem(StatusCode::NOT_FOUND)),
         (Enforce, 503, undocumented(), problem(StatusCode::SERVICE_UNAVAILABLE)),

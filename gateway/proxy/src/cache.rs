@@ -32,7 +32,7 @@ pub struct Kept {
     /// The body, read as JSON where it is.
     pub body: KeptBody,
     /// What of it broke the contract and was let pass: whoever is served it again is let pass the same.
-    pub drift: Option<String>,
+    pub drift: Option<Arc<[String]>>,
     /// The exchange that asked the upstream.
     pub origin: ExchangeId,
     /// When the answer came.

@@ -8,10 +8,10 @@ mod labels;
 mod times;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
-use exchange::Tenant;
+use exchange::{OperationIndex, OperationSpec, Tenant};
 use parking_lot::Mutex;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -225,6 +225,8 @@ impl Metrics {
             in_flight: self.in_flight.get_or_create_owned(&labels),
             idle: self.idle.get_or_create_owned(&labels),
             opened: self.opened.get_or_create_owned(&labels),
+            drifts: RareCounters::new(&self.drifts, definition),
+            deprecated: RareCounters::new(&self.deprecated, definition),
             status_answers: self.unrecorded.get_or_create_owned(&CauseLabels { cause: "status" }),
         }
     }
@@ -232,16 +234,6 @@ impl Metrics {
     /// An exchange was refused or failed. The kinds are a closed list of words: ours, and those of mappings.
     pub fn refused(&self, eservice: Option<Arc<str>>, stage: Stage, kind: Cow<'static, str>) {
         self.refusals.get_or_create(&RefusalLabels { eservice, stage: stage.name(), kind }).inc();
-    }
-
-    /// An answer came that the document does not describe.
-    pub fn drifted(&self, service: &EService, operation: usize) {
-        self.drifts.get_or_create(&operation_labels(service, operation)).inc();
-    }
-
-    /// A request used what the document calls deprecated.
-    pub fn deprecated(&self, service: &EService, operation: usize) {
-        self.deprecated.get_or_create(&operation_labels(service, operation)).inc();
     }
 
     /// What ends, and when: what was told before is forgotten.
@@ -307,9 +299,25 @@ impl Metrics {
     }
 }
 
-fn operation_labels(service: &EService, operation: usize) -> OperationLabels {
-    let definition = &service.definition;
-    OperationLabels { eservice: definition.name.clone(), operation: definition.contract.operations()[operation].id.clone() }
+/// A counter for each operation of an e-service, of what happens to few of them: one is told from its first time on.
+#[derive(Debug)]
+pub struct RareCounters {
+    family: Family<OperationLabels, Counter>,
+    operations: Box<[(OperationLabels, OnceLock<Counter>)]>,
+}
+
+impl RareCounters {
+    fn new(family: &Family<OperationLabels, Counter>, definition: &Definition) -> Self {
+        let labels = |spec: &OperationSpec| OperationLabels { eservice: definition.name.clone(), operation: spec.id.clone() };
+        let operations = definition.contract.operations().iter().map(|spec| (labels(spec), OnceLock::new())).collect();
+        Self { family: family.clone(), operations }
+    }
+
+    /// Once more.
+    pub fn count(&self, operation: OperationIndex) {
+        let (labels, counter) = &self.operations[operation];
+        counter.get_or_init(|| self.family.get_or_create_owned(labels)).inc();
+    }
 }
 
 /// How exchanges in one tenant's name ended.
@@ -339,6 +347,10 @@ pub struct ServiceMetrics {
     in_flight: Gauge,
     idle: Gauge,
     opened: Gauge,
+    /// Answers that the document does not describe.
+    pub drifts: RareCounters,
+    /// Requests that use what the document calls deprecated.
+    pub deprecated: RareCounters,
     /// Answers to `/status`.
     pub status_answers: Counter,
 }

@@ -251,7 +251,7 @@ fn holds(definition: &Definition, operation: usize) -> Holds {
     let signed = definition.modi.as_ref().is_some_and(|modi| modi.integrity);
     let cached = definition.operations[operation].cache.is_some();
     let withheld = definition.policies.as_ref().is_some_and(|policies| policies.withheld(operation).next().is_some());
-    let checked = definition.answers != contract::AnswerMode::Off && definition.contract.needs_answer_body(operation);
+    let checked = !definition.answers.is_off() && definition.contract.needs_answer_body(operation);
     let selects = definition.subject.iter().any(|selector| matches!(selector, crate::config::Selector::Body(_)));
     Holds {
         request: needs.request || signed || cached || selects || definition.contract.needs_request_body(operation),

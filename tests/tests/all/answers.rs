@@ -2,7 +2,7 @@
 
 use sandbox::Misbehaviour;
 use serde_json::{Value, json};
-use tests::{Answer, Gateway, Peer, Rest, Scene, curl, repository, search};
+use tests::{Answer, Gateway, Peer, Rest, Scene, curl, repository, search, varco};
 
 fn record(scene: &Scene, answer: &Answer) -> Value {
     scene.records(answer.header("varco-exchange").expect("an exchange"))[0].clone()
@@ -121,4 +121,52 @@ fn what_passes_keeps_its_bytes() {
     let gateway = offices(&scene, rest.address.port(), "");
     let answer = curl(&[&gateway.url("pdnd", "/u/fisso")]);
     assert_eq!((answer.status, String::from_utf8_lossy(&answer.body).as_ref()), (200, text));
+}
+
+/// Path, status, whether it is a problem of ours, what of it is kept as drift.
+const BY_STATUS: [(&str, u16, bool, &str); 4] = [
+    ("/fisso", 200, false, ""),
+    // Reported, by its class; not looked at, by its status; enforced, as all others are.
+    ("/guasto", 500, false, "500 undocumented-status text/html"),
+    ("/altrove", 302, false, ""),
+    ("/sbagliato", 502, true, "200 required - body:/nome"),
+];
+
+#[test]
+fn each_status_has_its_mode_and_drift_is_reported_with_what_would_mend_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let peer = Peer::nginx(folder.path());
+    let scene = Scene::new();
+    let gateway = offices(&scene, peer.ports[0], "    answers: { default: enforce, \"302\": off, 5XX: report }\n");
+    for (path, status, is_ours, drift) in BY_STATUS {
+        for _ in 0..2 {
+            let answer = curl(&[&gateway.url("pdnd", &format!("/u{path}"))]);
+            assert_eq!((answer.status, !answer.problem().is_empty()), (status, is_ours), "{path}");
+            let record = record(&scene, &answer);
+            let kept: Vec<&str> = record["drift"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            assert_eq!(kept.first().copied().unwrap_or_default(), drift, "{path}: {record}");
+        }
+    }
+    let report = |more: &[&str]| {
+        let output = varco(scene.path(), &[&["contract", "drift", "-c", "varco.yaml"], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let told: Value = serde_json::from_str(&report(&["--json", "--eservice", "uffici"])).expect("JSON");
+    let lines: Vec<(String, u64)> = told[0]["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|line| (format!("{} {} {}", line["operation"], line["status"], line["rule"]), line["count"].as_u64().expect("a count")))
+        .collect();
+    for wanted in ["\"GET /guasto (guasto)\" 500 \"undocumented-status\"", "\"GET /sbagliato (sbagliato)\" 200 \"required\""] {
+        assert!(lines.iter().any(|(line, count)| line == wanted && *count == 2), "{wanted}: {lines:?}");
+    }
+    let overlay: Value = serde_json::from_str(&report(&["--overlay", "--eservice", "uffici"])).expect("JSON");
+    let targets: Vec<&str> =
+        overlay["actions"].as_array().expect("actions").iter().filter_map(|action| action["target"].as_str()).collect();
+    assert!(targets.contains(&"$['paths']['/guasto']['get']['responses']"), "{overlay}");
+    assert!(targets.contains(&"$['components']['schemas']['Ufficio']['required'][?@ == 'attivo']"), "{overlay}");
+    assert!(report(&[]).contains("500 undocumented-status text/html: 2 times"), "{}", report(&[]));
+    assert!(!report(&["--since", "2999-01-01"]).contains("times"));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{AnswerMode, CompileOptions, Contract, Documents, Formats, Unknown};
+use contract::{AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Unknown};
 use document::{Fault, Key, Library, Place, Section, Tree, file_uri};
 use exchange::Tenant;
 use http::HeaderName;
@@ -76,7 +76,7 @@ pub struct Definition {
     /// The upstream of each instance, by its place among them.
     pub instance_upstreams: Vec<usize>,
     /// What happens to answers that break the contract.
-    pub answers: AnswerMode,
+    pub answers: AnswerModes,
     /// How durable its records are.
     pub durability: Durability,
     /// Who answers `/status`.
@@ -184,7 +184,9 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         section.report(fault.hint("`audit.commitments: \"file:commitments.key\"` has records commit to it"));
     }
     let limits = limits::limits(section.section("limits"));
-    let answers = section.choice("answers", &[("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)]);
+    // Our own documents are kept to; those of others are often wrong.
+    let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
+    let answers = answers(section, usual);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
     let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
     if direction == Direction::Outbound && status == Some(StatusMode::Served) {
@@ -229,10 +231,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
             || modi.as_ref().and_then(|rules| rules.evidence.as_ref()).is_some_and(|rules| rules.headers().any(|header| header == name))
             || listened.is_some_and(|listener| listener.trusted.certificate.as_ref() == Some(name))
     });
-    // Our own documents are kept to; those of others are often wrong.
-    let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
-    let answers = answers.unwrap_or(usual);
-    let hashes = hashes(&contract, &base_path, &*adapter, answers, &upstreams);
+    let hashes = hashes(&contract, &base_path, &*adapter, &answers, &upstreams);
     Some(Definition {
         place: Place::at(section.file(), key.position),
         direction,
@@ -310,6 +309,29 @@ fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<P
     let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
     let contract = Contract::compile(&documents, &options, section.faults())?;
     Some((contract, documents.files().map(PathBuf::from).collect()))
+}
+
+/// What becomes of answers: one word, or one for each status.
+fn answers(section: &Section<'_>, usual: AnswerMode) -> AnswerModes {
+    const MODES: [(&str, AnswerMode); 3] = [("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)];
+    if section.node("answers").is_none_or(|node| node.pairs().is_empty()) {
+        return AnswerModes::all(section.choice("answers", &MODES).unwrap_or(usual));
+    }
+    let mut modes = AnswerModes::all(usual);
+    for (status, word, place) in section.named_texts("answers") {
+        match MODES.iter().find(|(known, _)| *known == word) {
+            Some((_, mode)) if modes.set(&status.text, *mode) => {}
+            Some(_) => {
+                let fault = Fault::error(place, format!("`{}` is no status", status.text));
+                section.report(fault.hint("write `404`, `4XX` or `default`"));
+            }
+            None => {
+                let fault = Fault::error(place, format!("`{word}` is nothing that can become of answers"));
+                section.report(fault.hint("write `enforce`, `report` or `off`"));
+            }
+        }
+    }
+    modes
 }
 
 /// The portal that an e-service names.
@@ -392,7 +414,7 @@ fn hashes(
     contract: &Contract,
     base_path: &str,
     adapter: &dyn Adapter,
-    answers: AnswerMode,
+    answers: &AnswerModes,
     upstreams: &[Arc<UpstreamRules>],
 ) -> Vec<[u8; 32]> {
     let mut common = Context::new(&SHA256);

@@ -105,6 +105,8 @@ pub struct Configuration {
     pub siem: Option<SiemRules>,
     /// Where traces and metrics are told.
     pub otlp: Option<OtlpRules>,
+    /// The files that contracts may lead to.
+    pub library: Library,
     /// Folders that are watched.
     pub watch: WatchRules,
     /// SHA-256 over all files that were read.
@@ -245,6 +247,7 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         admin: admin::compile(&main),
         siem: siem::compile(&main, &network),
         otlp: otlp::compile(&main, &network),
+        library,
         watch: watch(&main),
         hash: files.hash(),
         installation,

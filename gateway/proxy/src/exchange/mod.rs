@@ -55,8 +55,8 @@ pub struct Exchange {
     pub attempts: AtomicU32,
     /// Bytes of the request's body.
     pub request_bytes: AtomicU64,
-    /// What of the answer broke the contract and was let pass.
-    pub drift: OnceLock<String>,
+    /// What of the answer the document does not describe: findings as records keep them.
+    pub drift: OnceLock<Arc<[String]>>,
     /// The refusal, if it was refused: the stage and the kind of the problem.
     pub refusal: OnceLock<Refusal>,
     stage: AtomicU8,

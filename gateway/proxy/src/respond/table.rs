@@ -243,7 +243,7 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
         return Problem::new(415, "unsupported-media-type", title).detail(error.to_string());
     }
     let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
-    let told = |Violation { place, keyword, message, expected }: Violation| {
+    let told = |Violation { place, keyword, message, expected, .. }: Violation| {
         let mut told = json!({ "place": place.to_string(), "rule": keyword, "message": message });
         if let (Some(expected), Some(members)) = (expected, told.as_object_mut()) {
             members.insert("expected".into(), expected);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, Payload, RequestParts, verdict};
+use ::contract::{AnswerCheck, AnswerMode, AnswerVerdict, CheckedRequest, Finding, Payload, RequestParts, verdict};
 use exchange::{Body, Call};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
@@ -36,18 +36,18 @@ pub fn contract_request(mut request: Request) -> Checked {
         let service = exchange.service().clone();
         return Checked::later(async move {
             let checked = aside(move || check(&service, call, path, payload)).await??;
-            Ok(with(request, checked))
+            Ok(with_call(request, checked))
         });
     }
     let checked = check(exchange.service(), call, path, payload);
-    checked.map(|checked| with(request, checked)).into()
+    checked.map(|checked| with_call(request, checked)).into()
 }
 
 /// A request with its call, and whether that uses what is deprecated.
-fn with(mut request: Request, (call, is_deprecated): (Box<Call>, bool)) -> Request {
+fn with_call(mut request: Request, (call, is_deprecated): (Box<Call>, bool)) -> Request {
     if is_deprecated {
         let exchange = &request.exchange;
-        exchange.worker.state.metrics.deprecated(exchange.service(), call.operation);
+        exchange.service().metrics.deprecated.count(call.operation);
     }
     request.call = Some(call);
     request
@@ -68,8 +68,7 @@ fn length(payload: &Payload) -> usize {
 /// Holds the answer against the operation. An undocumented error passes with its status and a problem of ours; a success that
 /// is not what the contract promises does not.
 pub fn contract_answer(request: Request, next: &Next) -> Answering {
-    let mode = request.exchange.service().definition.answers;
-    if mode == AnswerMode::Off {
+    if request.exchange.service().definition.answers.is_off() {
         return next.run(request);
     }
     let exchange = request.exchange.clone();
@@ -77,11 +76,15 @@ pub fn contract_answer(request: Request, next: &Next) -> Answering {
     let answering = next.run(request);
     Box::pin(async move {
         let response = answering.await?;
-        if was_asked_for(&asked, response.status) { Ok(response) } else { check_answer(&exchange, mode, response).await }
+        if was_asked_for(&asked, response.status) { Ok(response) } else { check_answer(&exchange, response).await }
     })
 }
 
-async fn check_answer(exchange: &Exchange, mode: AnswerMode, response: Response) -> Result<Response, Rejection> {
+async fn check_answer(exchange: &Exchange, response: Response) -> Result<Response, Rejection> {
+    let mode = exchange.service().definition.answers.of(response.status);
+    if mode == AnswerMode::Off {
+        return Ok(response);
+    }
     let Response { status, headers, body } = response;
     let payload = match &body {
         ResponseBody::Streamed(stream) if stream.is_end() => Payload::Nothing,
@@ -110,21 +113,15 @@ async fn check_answer(exchange: &Exchange, mode: AnswerMode, response: Response)
 }
 
 fn judge(exchange: &Exchange, mode: AnswerMode, status: StatusCode, headers: &HeaderMap, check: &AnswerCheck) -> Result<(), Rejection> {
-    let drift = match check {
-        AnswerCheck::Conforms(_) => None,
-        AnswerCheck::Drifts { drift, .. } => Some(drift.to_string()),
-    };
-    let verdict = verdict(mode, status, check);
-    if let Some(drift) = &drift {
-        let _ = exchange.drift.set(drift.clone());
-        exchange.worker.state.metrics.drifted(exchange.service(), exchange.routed().operation);
-    }
-    match verdict {
+    let AnswerCheck::Drifts { drift, .. } = check else { return Ok(()) };
+    let _ = exchange.drift.set(drift.findings(status).iter().map(Finding::to_string).collect());
+    exchange.service().metrics.drifts.count(exchange.routed().operation);
+    match verdict(mode, status, check) {
         AnswerVerdict::Pass | AnswerVerdict::PassWithDrift => Ok(()),
         AnswerVerdict::ReplaceWithProblem { status } => {
             let retry_after = number(headers, &RETRY_AFTER);
-            Err(AnswerError::Error { status: status.as_u16(), drift, retry_after }.into())
+            Err(AnswerError::Error { status: status.as_u16(), drift: Some(drift.to_string()), retry_after }.into())
         }
-        AnswerVerdict::BadGateway => Err(AnswerError::Invalid { cause: drift.unwrap_or_default() }.into()),
+        AnswerVerdict::BadGateway => Err(AnswerError::Invalid { cause: drift.to_string() }.into()),
     }
 }

@@ -172,8 +172,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.stage = exchange.refusal.get().map(|refusal| refusal.stage.name());
     record.latencies = latencies(exchange);
     record.cache = exchange.lookup.get().map(cache);
-    let drift: Vec<String> = exchange.drift.get().map(|drift| drift.chars().take(500).collect()).into_iter().collect();
-    record.drift = Strings::Owned(&drift);
+    record.drift = exchange.drift.get().map(|drift| Strings::from(&drift[..])).unwrap_or_default();
     record.direction = Some(Direction::Inbound);
     let Some(routed) = exchange.routed.get() else {
         let unrouted =

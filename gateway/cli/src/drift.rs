@@ -178,7 +178,7 @@ impl Report {
                 actions.push(action.clone());
             }
         }
-        overlay(&format!("What the upstream of {} really sends", self.name), actions)
+        overlay(&format!("What the upstream of {} really sends", self.name), &actions)
     }
 
     fn json(&self) -> Value {

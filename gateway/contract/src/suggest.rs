@@ -39,7 +39,7 @@ pub fn suggest(documents: &Documents, findings: &[(&str, &Finding)]) -> Vec<Opti
 }
 
 /// An Overlay with these actions.
-pub fn overlay(title: &str, actions: Vec<Value>) -> Value {
+pub fn overlay(title: &str, actions: &[Value]) -> Value {
     json!({ "overlay": "1.0.0", "info": { "title": title, "version": "1" }, "actions": actions })
 }
 
@@ -61,7 +61,7 @@ impl Mender<'_, '_> {
             }
             let at = child(&operation.pointer, "responses");
             let (advice, answer) = described_status(finding.status, found);
-            return told(&at, (advice, self.update(&at, answer)));
+            return told(&at, (advice, self.update(&at, &answer)));
         }
         let answer = answer(operation, finding.status)?;
         match &*finding.rule {
@@ -73,7 +73,8 @@ impl Mender<'_, '_> {
                 if answer.content.iter().any(|listed| listed.range.takes(&said)) {
                     return None;
                 }
-                let mended = (format!("list `{media}` under `content`"), self.update(&answer.pointer, json!({ "content": { media: {} } })));
+                let mended =
+                    (format!("list `{media}` under `content`"), self.update(&answer.pointer, &json!({ "content": { media: {} } })));
                 told(&answer.pointer, mended)
             }
             "missing-body" => {
@@ -101,7 +102,7 @@ impl Mender<'_, '_> {
                     return None;
                 }
                 let advice = "not every answer has this header: `required: false`".to_owned();
-                return Some((header.pointer.clone(), (advice, self.update(&header.pointer, json!({ "required": false })))));
+                return Some((header.pointer.clone(), (advice, self.update(&header.pointer, &json!({ "required": false })))));
             }
             (header.schema.iter().cloned().collect(), way)
         };
@@ -124,7 +125,7 @@ impl Mender<'_, '_> {
         let mended = match member {
             Some(member) => {
                 let target = format!("{}[?@ == {}]", self.json_path(&child(at, "required")), quoted(&member));
-                (format!("`{member}` does not always come: take it out of `required`"), self.remove(&child(at, "required"), target))
+                (format!("`{member}` does not always come: take it out of `required`"), Self::remove(&child(at, "required"), &target))
             }
             None => self.loosened(at, rule, found),
         };
@@ -133,10 +134,10 @@ impl Mender<'_, '_> {
 
     /// A schema without what a keyword of it forbids.
     fn loosened(&self, at: &str, rule: &str, found: Option<&str>) -> Mended {
-        let remove = |keyword: &str| self.remove(&child(at, keyword), self.json_path(&child(at, keyword)));
+        let remove = |keyword: &str| Self::remove(&child(at, keyword), &self.json_path(&child(at, keyword)));
         match (rule, found) {
             ("type", Some("null")) if self.version == Version::V30 => {
-                ("null comes too: `nullable: true`".into(), self.update(at, json!({ "nullable": true })))
+                ("null comes too: `nullable: true`".into(), self.update(at, &json!({ "nullable": true })))
             }
             ("type", Some(found)) if self.version != Version::V30 => {
                 let mut types = match self.source.at(at).and_then(|schema| schema.get("type")) {
@@ -144,13 +145,13 @@ impl Mender<'_, '_> {
                     other => other.into_iter().cloned().collect(),
                 };
                 types.push(found.into());
-                let actions = [remove("type"), self.update(at, json!({ "type": types }))].concat();
+                let actions = [remove("type"), self.update(at, &json!({ "type": types }))].concat();
                 (format!("{found} comes too: `type: {}`", Value::from(types)), actions)
             }
             ("type", found) => (format!("{} comes: another `type`, or none", found.unwrap_or("another")), remove("type")),
             ("additionalProperties" | "unevaluatedProperties" | "unevaluatedItems", _) => {
                 let advice = format!("more comes than is described, whose names records do not tell: describe it, or `{rule}: true`");
-                (advice, self.update(at, Map::from_iter([(rule.to_owned(), Value::Bool(true))]).into()))
+                (advice, self.update(at, &Map::from_iter([(rule.to_owned(), Value::Bool(true))]).into()))
             }
             ("enum" | "const", _) => ("other values come: list them".into(), Vec::new()),
             ("oneOf" | "anyOf" | "not" | "discriminator" | "contains" | "false" | "propertyNames" | "$ref", _) => {
@@ -160,11 +161,11 @@ impl Mender<'_, '_> {
         }
     }
 
-    fn update(&self, at: &str, value: Value) -> Vec<Value> {
+    fn update(&self, at: &str, value: &Value) -> Vec<Value> {
         if is_in_first(at) { vec![json!({ "target": self.json_path(at), "update": value })] } else { Vec::new() }
     }
 
-    fn remove(&self, at: &str, target: String) -> Vec<Value> {
+    fn remove(at: &str, target: &str) -> Vec<Value> {
         if is_in_first(at) { vec![json!({ "target": target, "remove": true })] } else { Vec::new() }
     }
 

@@ -76,7 +76,7 @@ fn what_is_suggested_describes_what_came() {
         let place = |suggestion: &Suggestion| suggestion.place.to_string().trim_start_matches("api.yaml:").to_owned();
         let told: Vec<String> = drifts.iter().zip(&suggestions).map(|(finding, one)| format!("{finding} {}", place(one))).collect();
         assert_eq!(told, expected, "{status} {body}: {suggestions:#?}");
-        let overlay = overlay("t", suggestions.into_iter().flat_map(|one| one.actions).collect());
+        let overlay = overlay("t", &suggestions.into_iter().flat_map(|one| one.actions).collect::<Vec<_>>());
         let mended = read(&applied(DOCUMENT, &overlay));
         assert_eq!(findings(&compile(&mended), status, media, etag, body), [], "{status} {body}: {overlay:#}");
         let left = suggest(&mended, &asked);

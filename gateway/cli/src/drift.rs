@@ -69,7 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         reports.push(report(&configuration, at, service, &found)?);
     }
     if arguments.overlay {
-        reports.iter().for_each(|report| println!("{:#}", report.overlay()));
+        for report in &reports {
+            println!("{:#}", report.overlay());
+        }
     } else if arguments.json {
         println!("{:#}", reports.iter().map(Report::json).collect::<Value>());
     } else {

@@ -26,7 +26,7 @@ pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
 pub use load::{Load, Seen};
 pub use mount::SmallDisk;
-pub use open::{assert_problem, assert_says_nothing_internal, open, things};
+pub use open::{assert_problem, assert_says_nothing_internal, open, things, unprotected};
 pub use peer::{Peer, repository};
 pub use rest::{Asked, Rest};
 pub use scene::{LUCIA, Scene, lookup};

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::{Answer, Gateway, Scene, repository};
@@ -40,12 +42,22 @@ impl Scene {
 /// the root of the repository; `more` is further lines, indented by four.
 pub fn open(name: &str, contract: &str, adapter: &str, more: &str) -> String {
     let root = repository();
-    let root = root.display();
-    let adapter = adapter.replace("{root}", &root.to_string());
+    let adapter = adapter.replace("{root}", &root.display().to_string());
+    let contract = root.join(contract);
+    let contract = contract.display();
     format!(
-        "  {name}:\n    direction: inbound\n    listener: pdnd\n    base_path: /{name}\n    contract: {root}/{contract}\n\
+        "  {name}:\n    direction: inbound\n    listener: pdnd\n    base_path: /{name}\n    contract: {contract}\n\
          \x20   security: [open]\n    acknowledge: [open]\n    adapter: {adapter}\n{more}"
     )
+}
+
+/// A copy of the sandbox's document that promises nobody a voucher, for an e-service that asks for none.
+pub fn unprotected(folder: &Path) -> String {
+    let document = std::fs::read_to_string(repository().join("specs/anagrafe/openapi.yaml")).expect("the document");
+    let (promise, path) = ("security:\n  - voucher: []\n", folder.join("anagrafe-aperta.yaml"));
+    assert!(document.contains(promise), "the document promises something else");
+    std::fs::write(&path, document.replace(promise, "")).expect("the folder can be written");
+    path.display().to_string()
 }
 
 /// The stub's things behind the HTTP adapter, with this `upstream` section.

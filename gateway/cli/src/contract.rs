@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use ::contract::{
-    AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Documents, Drift, Formats, Payload, RequestParts, RouteMatch,
-    Unknown, Violation,
+    Accept, AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Documents, Drift, Formats, Payload, RequestParts,
+    RouteMatch, Unknown, Violation,
 };
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -66,6 +66,9 @@ struct Document {
     /// Take formats for remarks, and not for rules.
     #[arg(long)]
     ignore_formats: bool,
+    /// Refuse requests that take nothing that is answered (406).
+    #[arg(long)]
+    enforce_accept: bool,
     /// Take a local copy for what stands at a URI; one that ends in `/` stands for a folder. References are never fetched.
     #[arg(long, value_name = "URI=PATH", value_parser = copy)]
     catalogue: Vec<(String, PathBuf)>,
@@ -94,6 +97,7 @@ impl Document {
         let tree = faults.borrow_mut().keep(Tree::read(&self.file));
         let options = CompileOptions {
             unknown_query: if self.allow_unknown_query { Unknown::Allow } else { Unknown::Refuse },
+            accept: if self.enforce_accept { Accept::Enforce } else { Accept::Ignore },
             formats: if self.ignore_formats { Formats::Ignore } else { Formats::Assert },
             ..CompileOptions::default()
         };
@@ -209,7 +213,11 @@ fn verdict(
             verdict.notes.extend(is_deprecated.then_some("it uses what the document calls deprecated"));
         }
         Err(error) => {
-            let status = if matches!(error, ContractError::UnsupportedMediaType { .. }) { 415 } else { 400 };
+            let status = match error {
+                ContractError::UnsupportedMediaType { .. } => 415,
+                ContractError::NotAcceptable { .. } => 406,
+                _ => 400,
+            };
             verdict.refused = Some(format!("{status}: {error}"));
             verdict.violations = error.violations();
         }

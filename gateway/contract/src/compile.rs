@@ -11,9 +11,11 @@ use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use serde_json::Value;
 
+use crate::accept::{Accept, Offered};
 use crate::answer::AnswerRule;
 use crate::body::BodySchema;
-use crate::contract::{Contract, Rules};
+use crate::contract::{Contract, Promise, Rules};
+use crate::credentials::Credentials;
 use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
 use crate::documents::{Documents, version};
 use crate::fields::Fields;
@@ -23,6 +25,7 @@ use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
+use crate::security::Required;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
 
@@ -33,6 +36,8 @@ pub struct CompileOptions {
     pub unknown_query: Unknown,
     /// Whether `format` is a rule.
     pub formats: Formats,
+    /// What becomes of requests that take nothing that is answered.
+    pub accept: Accept,
     /// The limits of the JSON reader.
     pub json: JsonLimits,
 }
@@ -198,6 +203,9 @@ fn hash(source: &Source<'_>, options: &CompileOptions) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(b"contract 1\n");
     context.update(&[u8::from(options.unknown_query == Unknown::Refuse), u8::from(options.formats == Formats::Assert)]);
+    if options.accept == Accept::Enforce {
+        context.update(b"accept\n");
+    }
     feed(&mut context, source.root());
     let digest = |(_, raw)| {
         let mut context = Context::new(&SHA256);
@@ -274,12 +282,24 @@ impl Compiler<'_, '_, '_> {
             StatusKey::Range(class) => class == 2,
             StatusKey::Default => true,
         };
-        let successes = operation.answers.iter().filter(success).flat_map(|answer| &answer.content);
+        let successes = operation.answers.iter().filter(success);
+        let offered = successes.clone().flat_map(|answer| &answer.content).map(|media| (&media.range, media.name.as_str()));
+        let is_always_offered = self.options.accept == Accept::Enforce && successes.clone().all(|answer| !answer.content.is_empty());
+        let offered = if is_always_offered { Offered::new(offered) } else { None };
+        let successes = successes.flat_map(|answer| &answer.content);
         Rules {
             needs_request_body: body.as_ref().is_some_and(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
             needs_answer_body: answers.iter().any(|rule| rule.content.iter().any(|(_, schema)| schema.is_some())),
             successes: successes.filter_map(|media| self.id(Variant::Answer, media.schema.as_ref())).collect(),
-            request: RequestRules { is_deprecated: operation.deprecated, parameters, body, unknown_query: self.options.unknown_query },
+            request: RequestRules {
+                is_deprecated: operation.deprecated,
+                parameters,
+                body,
+                unknown_query: self.options.unknown_query,
+                offered,
+                credentials: Credentials::new(operation.security.as_ref().map(Required::proofs).unwrap_or_default()),
+            },
+            promise: operation.security.clone().map(|Required { place, alternatives }| Promise { place, alternatives }),
             answers,
         }
     }

@@ -7,6 +7,7 @@ use exchange::{JsonLimits, OperationIndex, OperationSpec, Pointer};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
+use crate::credentials::{MissingCredentials, SecurityScheme, Shown};
 use crate::lower::SchemaId;
 use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, RequestRules};
 use crate::route::{RouteMatch, Routes};
@@ -41,6 +42,16 @@ pub(crate) struct Rules {
     pub(crate) needs_answer_body: bool,
     /// The schemas of its successes.
     pub(crate) successes: Vec<SchemaId>,
+    pub(crate) promise: Option<Promise>,
+}
+
+/// What a document promises of an operation: that nobody is let in who does not show all of one of these alternatives.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// Where it does.
+    pub place: Place,
+    /// The alternatives; an empty one is nothing at all.
+    pub alternatives: Vec<Vec<SecurityScheme>>,
 }
 
 impl Contract {
@@ -59,9 +70,20 @@ impl Contract {
         self.rules[operation].request.body.as_ref().is_some_and(|body| body.content.lists(media_type))
     }
 
-    /// The headers that the document lists as parameters of requests, each as often as an operation lists it.
+    /// The headers that the document lists as parameters of requests, or keys stand in, each as often as an operation lists it.
     pub fn request_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.rules.iter().flat_map(|rules| &rules.request.parameters).filter_map(|parameter| parameter.header.as_ref())
+        let parameters = self.rules.iter().flat_map(|rules| &rules.request.parameters).filter_map(|parameter| parameter.header.as_ref());
+        parameters.chain(self.rules.iter().flat_map(|rules| rules.request.credentials.headers()))
+    }
+
+    /// What the document promises of an operation; `None` where it says nothing of who may call.
+    pub fn promise(&self, operation: OperationIndex) -> Option<&Promise> {
+        self.rules[operation].promise.as_ref()
+    }
+
+    /// Whether a caller shows what the operation asks for, and in its form. Whether it is true is not looked at.
+    pub fn check_credentials(&self, operation: OperationIndex, shown: Shown<'_>) -> Result<(), MissingCredentials> {
+        self.rules[operation].request.credentials.check(shown)
     }
 
     /// Whether the operation's requests are to be held whole: a JSON body has a schema.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::documents::version;
 use crate::media::MediaRange;
 use crate::parameter::Style;
+use crate::security::{Required, Schemes};
 use crate::source::{Source, child};
 use crate::{read30, read31};
 
@@ -22,6 +23,8 @@ pub(crate) struct Described {
     pub(crate) body: Option<DescribedBody>,
     pub(crate) answers: Vec<DescribedAnswer>,
     pub(crate) deprecated: bool,
+    /// What callers are to show; nothing, if the document does not say.
+    pub(crate) security: Option<Required>,
 }
 
 /// Where a parameter stands.
@@ -203,7 +206,7 @@ const METHODS: [(&str, Method); 8] = [
 
 /// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
-    let reader = Reader { source, version };
+    let reader = Reader { source, version, schemes: Schemes::read(source) };
     let mut found = Vec::new();
     for (template, _, pointer) in source.members(source.root(), "", "paths") {
         if template.starts_with("x-") {
@@ -237,6 +240,7 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
 struct Reader<'r, 'a> {
     source: &'r Source<'a>,
     version: Version,
+    schemes: Schemes<'r, 'a>,
 }
 
 impl Reader<'_, '_> {
@@ -260,7 +264,9 @@ impl Reader<'_, '_> {
         let answers = self.answers(raw, &pointer);
         let deprecated = raw.get("deprecated") == Some(&Value::Bool(true));
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
-        Some(Described { pointer, template: template.to_owned(), method: method.clone(), id, parameters, body, answers, deprecated })
+        let security = self.schemes.required(raw, &pointer);
+        let template = template.to_owned();
+        Some(Described { pointer, template, method: method.clone(), id, parameters, body, answers, deprecated, security })
     }
 
     /// The pointers of the parameters that a path item or an operation lists, references followed.

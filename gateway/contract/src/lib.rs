@@ -8,11 +8,13 @@
 //! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error: a violation names its
 //! place and the rule that it breaks.
 
+mod accept;
 mod answer;
 mod body;
 mod circle;
 mod compile;
 mod contract;
+mod credentials;
 mod described;
 mod discriminator;
 mod documents;
@@ -35,15 +37,18 @@ mod request;
 mod resources;
 mod route;
 mod schemas;
+mod security;
 mod shape;
 mod source;
 mod suggest;
 mod template;
 mod violation;
 
+pub use accept::Accept;
 pub use answer::AnswerCheck;
 pub use compile::{CompileOptions, Formats, Unknown};
-pub use contract::Contract;
+pub use contract::{Contract, Promise};
+pub use credentials::{MissingCredentials, Proof, SecurityScheme, Shown};
 pub use described::Location;
 pub use documents::Documents;
 pub use drift::{Drift, Finding};

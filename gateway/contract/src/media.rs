@@ -150,6 +150,24 @@ impl<'a> MediaType<'a> {
         parameters(self.parameters).flatten().filter(|(name, _)| !name.is_empty())
     }
 
+    /// As a range of `Accept`: how closely it describes a listed type, if it does.
+    pub(crate) fn nearness(&self, listed: &MediaRange) -> Option<u8> {
+        match (self.kind, self.subtype) {
+            ("*", "*") => Some(0),
+            (kind, "*") if listed.kind.eq_ignore_ascii_case(kind) => Some(1),
+            (kind, subtype) if listed.kind.eq_ignore_ascii_case(kind) && listed.subtype.eq_ignore_ascii_case(subtype) => Some(2),
+            // What is listed as a range may turn out to be it.
+            (kind, _) if listed.is_wide() && (&*listed.kind == "*" || listed.kind.eq_ignore_ascii_case(kind)) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// As a range of `Accept`: how much it is wanted; one that cannot be read is.
+    pub(crate) fn weight(&self) -> f32 {
+        let weight = self.parameters().find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        weight.and_then(|(_, text)| text.parse().ok()).unwrap_or(1.0)
+    }
+
     /// The type without its parameters.
     pub(crate) fn essence(&self) -> String {
         format!("{}/{}", self.kind, self.subtype)

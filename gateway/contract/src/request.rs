@@ -7,9 +7,11 @@ use exchange::{Body, JsonErrorKind, Parameters};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
+use crate::accept::Offered;
 use crate::body::{self, BodyFault, BodySchema};
 use crate::compile::Unknown;
 use crate::contract::Terms;
+use crate::credentials::Credentials;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
 use crate::violation::{MOST_VIOLATIONS, Place, Violation};
@@ -68,6 +70,12 @@ pub enum ContractError {
         /// Those that it lists, separated by commas.
         listed: Arc<str>,
     },
+    /// The caller takes none of the media types that the operation answers: 406.
+    #[error("the answer would be of one of the media types {listed}")]
+    NotAcceptable {
+        /// Those, separated by commas.
+        listed: Arc<str>,
+    },
     /// The operation requires a body: 400.
     #[error("the body is required")]
     BodyMissing,
@@ -88,6 +96,7 @@ impl ContractError {
             Self::Invalid(violations) => violations.clone(),
             Self::NotJson { place, cause } => vec![Violation::new(place.clone(), "json", format!("is not readable as JSON: {cause}"))],
             Self::UnsupportedMediaType { listed } => body("content", format!("is of none of the media types {listed}")),
+            Self::NotAcceptable { listed } => body("accept", format!("is of one of the media types {listed}")),
             Self::BodyMissing => body("required", "is required".into()),
             Self::BodyNotAllowed => body("content", "is not allowed".into()),
         }
@@ -103,6 +112,10 @@ pub(crate) struct RequestRules {
     pub(crate) body: Option<BodyRule>,
     /// What becomes of query parameters that the operation does not list.
     pub(crate) unknown_query: Unknown,
+    /// What is answered, where callers have to take it.
+    pub(crate) offered: Option<Offered>,
+    /// What callers are to show.
+    pub(crate) credentials: Credentials,
 }
 
 #[derive(Debug)]
@@ -113,6 +126,9 @@ pub(crate) struct BodyRule {
 
 impl RequestRules {
     pub(crate) fn check(&self, parts: RequestParts<'_>, payload: Payload, terms: Terms<'_>) -> Result<CheckedRequest, ContractError> {
+        if let Some(offered) = self.offered.as_ref().filter(|offered| !offered.is_taken(parts.headers)) {
+            return Err(ContractError::NotAcceptable { listed: offered.listed.clone() });
+        }
         let mut found = Vec::new();
         let mut query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
             found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
@@ -144,7 +160,8 @@ impl RequestRules {
     }
 
     fn refuse_unknown(&self, query: &[Pair<'_>], found: &mut Vec<Violation>) {
-        let listed = |pair: &Pair<'_>| self.parameters.iter().any(|known| known.claims(&pair.name));
+        let is_key = |name: &str| self.credentials.query_names().any(|known| known == name);
+        let listed = |pair: &Pair<'_>| self.parameters.iter().any(|known| known.claims(&pair.name)) || is_key(&pair.name);
         if self.unknown_query == Unknown::Refuse && !query.iter().all(listed) {
             found.push(Violation::new(Place::QueryString, "unknown", "has a parameter that the operation does not list"));
         }

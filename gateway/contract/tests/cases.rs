@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use contract::{AnswerCheck, CompileOptions, Contract, Documents, Payload, RequestParts, RouteMatch, Unknown};
+use contract::{Accept, AnswerCheck, CompileOptions, Contract, Documents, Payload, RequestParts, RouteMatch, Shown, Unknown};
 use document::{Faults, Node, Tree, Unread};
 use exchange::{Body, Pointer};
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -75,7 +75,8 @@ impl Case {
     fn open(case: &Tree) -> Self {
         let faults = RefCell::new(Faults::new());
         let unknown_query = if text(&case.root, "unknown_query") == Some("allow") { Unknown::Allow } else { Unknown::Refuse };
-        let options = CompileOptions { unknown_query, ..CompileOptions::default() };
+        let accept = if text(&case.root, "accept") == Some("enforce") { Accept::Enforce } else { Accept::Ignore };
+        let options = CompileOptions { unknown_query, accept, ..CompileOptions::default() };
         let tree = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).unwrap_or_else(|fault| panic!("{fault}"));
         let documents = match case.root.get("files") {
             Some(_) => Documents::read(tree, "contract:///api.yaml", &|uri| other(case, uri)),
@@ -100,7 +101,12 @@ impl Case {
             RouteMatch::NotFound => return "404".into(),
             RouteMatch::Malformed => return "malformed".into(),
         };
-        let parts = RequestParts { query, headers: &headers(node), path };
+        let headers = headers(node);
+        if let Err(missing) = self.contract().check_credentials(operation, Shown { query, headers: &headers, has_certificate: false }) {
+            let challenges: Vec<_> = missing.challenges.iter().map(|challenge| challenge.to_str().expect("text")).collect();
+            return format!("401 [{}] {missing}", challenges.join(", "));
+        }
+        let parts = RequestParts { query, headers: &headers, path };
         match self.contract().check_request(operation, parts, payload(node)) {
             Ok(checked) => format!("ok {}", describe(&checked.body)),
             Err(error) => error.to_string(),

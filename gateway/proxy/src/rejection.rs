@@ -20,6 +20,9 @@ pub enum Rejection {
     /// The caller was not believed.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The upstream is to believe the caller, who shows nothing that it could believe.
+    #[error(transparent)]
+    Credentials(#[from] contract::MissingCredentials),
     /// The department was not believed.
     #[error(transparent)]
     Department(#[from] DepartmentError),

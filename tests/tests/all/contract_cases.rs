@@ -82,9 +82,11 @@ fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
             .to_owned();
     for (at, (_, tree)) in cases.iter().enumerate() {
         let unknown = text(&tree.root, "unknown_query").unwrap_or("refuse");
+        let accept = text(&tree.root, "accept").unwrap_or("ignore");
+        let security = text(&tree.root, "security").unwrap_or("open");
         yaml += &format!(
-            "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [open]\n    \
-             acknowledge: [open]\n    unknown_query: {unknown}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
+            "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [{security}]\n    \
+             acknowledge: [{security}]\n    unknown_query: {unknown}\n    accept: {accept}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
         );
     }
     yaml += "catalogue:\n";
@@ -129,8 +131,10 @@ fn wanted(expected: &str) -> String {
         ok if ok.starts_with("ok ") => "200".into(),
         "404" => "404 no-operation".into(),
         "malformed" => "400 bad-path".into(),
+        shown if shown.starts_with("401 ") => shown.into(),
         method if method.starts_with("405 ") => "405 method-not-allowed".into(),
         media if media.starts_with("the body should be of one of the media types") => format!("415 unsupported-media-type {media}"),
+        media if media.starts_with("the answer would be of") => format!("406 not-acceptable {media}"),
         broken => format!("400 contract-violation {broken}"),
     }
 }
@@ -139,8 +143,13 @@ fn told(answer: &Message) -> String {
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match (answer.status, &*answer.problem()) {
         (200, _) => "200".into(),
-        (status, kind @ ("contract-violation" | "unsupported-media-type")) => {
+        (status, kind @ ("contract-violation" | "unsupported-media-type" | "not-acceptable")) => {
             format!("{status} {kind} {}", json["detail"].as_str().unwrap_or_default())
+        }
+        (401, "credentials-missing") => {
+            let challenges: Vec<&str> =
+                answer.head.lines().filter_map(|line| line.strip_prefix("www-authenticate:")).map(str::trim).collect();
+            format!("401 [{}] {}", challenges.join(", "), json["detail"].as_str().unwrap_or_default())
         }
         (status, kind) => format!("{status} {kind}"),
     }

@@ -38,6 +38,7 @@ mod outbound;
 mod own_upstreams;
 mod policy;
 mod portals;
+mod promised;
 mod proxied;
 mod quotas;
 mod random_departures;

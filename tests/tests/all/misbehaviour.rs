@@ -8,6 +8,7 @@ use sandbox::Misbehaviour;
 use serde_json::json;
 use tests::{
     Answer, Gateway, LUCIA, Reply, Scene, Stub, assert_problem, assert_says_nothing_internal, curl, eventually, lookup, open, things,
+    unprotected,
 };
 
 const UPSTREAM: &str =
@@ -28,7 +29,7 @@ impl Town {
             "{{ soap: {{ wsdl: {{root}}/specs/anagrafe/legacy.wsdl, url: \"{}\", mapping: {{root}}/adapters/anagrafe/mapping.yaml }} }}",
             scene.sandbox.department.url()
         );
-        let anagrafe = open("anagrafe", "specs/anagrafe/openapi.yaml", &adapter, &format!("{UPSTREAM}{more}"));
+        let anagrafe = open("anagrafe", &unprotected(scene.path()), &adapter, &format!("{UPSTREAM}{more}"));
         let gateway = scene.gateway_of(2, &[anagrafe, things("cose", &healthy.url(), "{}", "")]);
         Self { scene, gateway, healthy }
     }
@@ -124,8 +125,7 @@ fn a_busy_department_says_when_to_come_back() {
         "{{ soap: {{ wsdl: {{root}}/specs/anagrafe/legacy.wsdl, url: \"{}\", mapping: {{root}}/adapters/anagrafe/mapping.yaml }} }}",
         busy.url()
     );
-    let gateway =
-        scene.gateway_of(1, &[open("anagrafe", "specs/anagrafe/openapi.yaml", &adapter, ""), things("cose", &busy.url(), "{}", "")]);
+    let gateway = scene.gateway_of(1, &[open("anagrafe", &unprotected(scene.path()), &adapter, ""), things("cose", &busy.url(), "{}", "")]);
     for (path, statuses, kind) in
         [("/anagrafe/cittadini/FNTLCU85C52X999H", [503, 503], "upstream-busy"), ("/cose/cosa", [429, 503], "upstream-refused")]
     {

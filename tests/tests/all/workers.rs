@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tests::{Connection, Gateway, LUCIA, Scene, Site, Witness, curl, lookup, open, things};
+use tests::{Connection, Gateway, LUCIA, Scene, Site, Witness, curl, lookup, open, things, unprotected};
 
 const GET: &[u8] = b"GET /c/v1/cose HTTP/1.1\r\nhost: h\r\n\r\n";
 
@@ -71,7 +71,7 @@ fn a_large_answer_of_a_soap_department_holds_nobody_else_up() {
         "{{ soap: {{ wsdl: {{root}}/specs/anagrafe/legacy.wsdl, url: \"{}\", mapping: {{root}}/adapters/anagrafe/mapping.yaml }} }}",
         department.url()
     );
-    let anagrafe = open("anagrafe", "specs/anagrafe/openapi.yaml", &soap, "");
+    let anagrafe = open("anagrafe", &unprotected(scene.path()), &soap, "");
     let gateway = scene.gateway_of(1, &[anagrafe, things("cose", &witness.url(), "{}", "    answers: off\n")]);
     let large = post("/anagrafe/residenze/ricerca", &lookup("1", LUCIA).to_string());
     let small = b"GET /cose/cosa HTTP/1.1\r\nhost: h\r\n\r\n";

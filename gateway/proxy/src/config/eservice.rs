@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Unknown};
+use contract::{Accept, AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Unknown};
 use document::{Fault, Key, Library, Place, Section, Tree, file_uri};
 use exchange::Tenant;
 use http::HeaderName;
@@ -17,6 +17,7 @@ use super::adapter::{Adapted, Standing};
 use super::cors::Cors;
 use super::modi::{EvidenceRules, EvidenceSource, ModiRules, Patterns};
 use super::operation::{self, OperationRules};
+use super::promised::Asked;
 use super::selector::{ChannelSource, Selector, TextSource};
 use super::upstream::{InstanceUrl, Upstreams};
 use super::{Departments, LimitRules, Scope, files, inbound, limits};
@@ -223,6 +224,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     };
     let contract = contract?;
     let listened = scope.listeners.iter().find(|known| Some(&known.name) == listener.as_ref());
+    if let Some(security) = &security {
+        let has_certificate = match direction {
+            Direction::Inbound => listened.is_some_and(|listener| listener.requires_certificates),
+            Direction::Outbound => upstreams.iter().all(|upstream| upstream.shows_certificate()),
+        };
+        super::promised::compare(section, &contract, &Asked { security, has_certificate, shown: modi_headers(modi.as_ref()) });
+    }
     let told: Vec<&HeaderName> = case.iter().chain(channel.iter().filter_map(ChannelSource::told)).filter_map(TextSource::header).collect();
     let unusual_headers = super::headers::unusual(section, &contract, |name| {
         identity_headers.contains(name)
@@ -304,7 +312,8 @@ fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<P
         return None;
     }
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
-    let options = CompileOptions { unknown_query, formats, ..CompileOptions::default() };
+    let accept = section.choice("accept", &[("ignore", Accept::Ignore), ("enforce", Accept::Enforce)]).unwrap_or_default();
+    let options = CompileOptions { unknown_query, formats, accept, ..CompileOptions::default() };
     let library = library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
     let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
     let contract = Contract::compile(&documents, &options, section.faults())?;
@@ -358,6 +367,13 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
     let is_whole = section.faults().borrow().len() == before;
     let (instances, own) = instances.into_iter().unzip();
     Access { security: is_whole.then_some(Security::Department(departments)), instances, own }
+}
+
+/// The headers with tokens of ours that a provider is shown (pdnd-modi §2.3, §2.4).
+fn modi_headers(modi: Option<&ModiRules>) -> Vec<HeaderName> {
+    let signature = modi.filter(|rules| rules.integrity).map(|_| HeaderName::from_static("agid-jwt-signature"));
+    let evidence = modi.and_then(|rules| rules.evidence.as_ref()).map(|_| HeaderName::from_static("agid-jwt-trackingevidence"));
+    signature.into_iter().chain(evidence).collect()
 }
 
 /// A department that is known by its certificate has to be asked for one, by us or by a proxy before us.

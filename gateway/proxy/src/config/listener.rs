@@ -22,6 +22,8 @@ pub struct ListenerRules {
     pub admits: [u8; 32],
     /// Whether callers are asked for certificates.
     pub asks_certificates: bool,
+    /// Whether none is let in without one.
+    pub requires_certificates: bool,
     /// Whose connections begin with a PROXY header, and have to.
     pub proxy_protocol: Nets,
     /// Whose word for others is believed.
@@ -99,11 +101,13 @@ pub(super) fn compile(key: &Key, section: &Section<'_>) -> Option<ListenerRules>
     let addresses = if has_tls && tls.is_none() { Vec::new() } else { addresses };
     let clients = section.node("client_certificates");
     let asks_certificates = clients.is_some_and(|clients| clients.get("mode").and_then(Node::as_str) != Some("off"));
+    let requires_certificates = asks_certificates && clients.and_then(|clients| clients.get("mode")?.as_str()) != Some("optional");
     Some(ListenerRules {
         name: key.text.as_str().into(),
         addresses,
         admits,
         asks_certificates,
+        requires_certificates,
         proxy_protocol,
         trusted,
         tls,

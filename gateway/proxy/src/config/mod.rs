@@ -22,6 +22,7 @@ mod network;
 mod operation;
 mod otlp;
 mod portal;
+mod promised;
 mod proxies;
 mod secret;
 mod selector;

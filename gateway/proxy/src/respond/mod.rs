@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use adapter_api::AdapterError;
 use bytes::Bytes;
-use contract::ContractError;
+use contract::{ContractError, MissingCredentials};
 use exchange::{Dialect, Problem};
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -141,6 +141,9 @@ fn add_headers(headers: &mut HeaderMap, rejection: &Rejection) {
         }
         Rejection::Department(DepartmentError::KeyMissing | DepartmentError::KeyDuplicate | DepartmentError::KeyUnknown) => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey header=\"X-Api-Key\""));
+        }
+        Rejection::Credentials(MissingCredentials { challenges, .. }) => {
+            headers.extend(challenges.iter().map(|challenge| (WWW_AUTHENTICATE, challenge.clone())));
         }
         Rejection::Admit(AdmitError::Rate { measure, .. } | AdmitError::Quota { measure, .. }) => {
             headers.insert(RETRY_AFTER, seconds(measure.retry_after));

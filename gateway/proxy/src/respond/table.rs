@@ -23,6 +23,9 @@ pub fn problem(rejection: &Rejection, italian: bool) -> Problem {
         Rejection::Contract(error) => return contract(error, italian),
         Rejection::Route(error) => (route(error), Some(error.to_string())),
         Rejection::Trust(error) => (trust(error), Some(error.to_string())),
+        Rejection::Credentials(error) => {
+            ((401, "credentials-missing", "who calls is not told", "credenziali del chiamante mancanti"), Some(error.to_string()))
+        }
         Rejection::Department(error) => (department(*error), Some(error.to_string())),
         Rejection::Portal(error) => (portal(error), portal_detail(error)),
         Rejection::Evidence(error) => (evidence(error), Some(error.to_string())),
@@ -241,6 +244,11 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
     if let ContractError::UnsupportedMediaType { .. } = error {
         let title = if italian { "tipo di contenuto non ammesso" } else { "media type not accepted" };
         return Problem::new(415, "unsupported-media-type", title).detail(error.to_string());
+    }
+    if let ContractError::NotAcceptable { listed } = error {
+        let title = if italian { "nessun formato accettato dal chiamante" } else { "nothing that the caller takes" };
+        let available: Vec<&str> = listed.split(", ").collect();
+        return Problem::new(406, "not-acceptable", title).detail(error.to_string()).with("available", available);
     }
     let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
     let told = |Violation { place, keyword, message, expected, .. }: Violation| {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use contract::Shown;
 use http::header::AUTHORIZATION;
 use trust::{Presented, Scheme, TrustError, Voucher, bearer};
 
@@ -13,6 +14,7 @@ use crate::config::Security;
 use crate::exchange::{Authenticated, Exchange, Stage};
 use crate::keys::{Issuer, VoucherMemory};
 use crate::message::Request;
+use crate::origin::Certificate;
 use crate::rejection::Rejection;
 use crate::service::EService;
 
@@ -28,9 +30,15 @@ pub fn authenticate(mut request: Request) -> Checked {
             Ok(request).into()
         }
         Security::Upstream => {
-            exchange.pass(Stage::Authenticate);
+            exchange.enter(Stage::Authenticate);
+            let shown = Shown {
+                query: request.uri.query(),
+                headers: &request.headers,
+                has_certificate: matches!(exchange.origin.certificate, Certificate::Shown(_)),
+            };
+            let checked = exchange.service().definition.contract.check_credentials(exchange.routed().operation, shown);
             let _ = exchange.caller.set(nobody(exchange));
-            Ok(request).into()
+            checked.map(|()| request).map_err(Rejection::from).into()
         }
         Security::Department(departments) => {
             exchange.enter(Stage::Authenticate);

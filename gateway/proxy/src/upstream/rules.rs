@@ -71,6 +71,13 @@ pub struct UpstreamRules {
     pub breaker: BreakerRules,
 }
 
+impl UpstreamRules {
+    /// Whether the upstream is shown a certificate of ours.
+    pub fn shows_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.tls.config.client_auth_cert_resolver.has_certs())
+    }
+}
+
 #[cfg(test)]
 impl UpstreamRules {
     /// An upstream that is never asked.

@@ -1,0 +1,109 @@
+//! The Security Scheme Objects of a document, and what its operations require of them.
+
+use std::collections::HashMap;
+
+use document::Place;
+use http::HeaderName;
+use serde_json::Value;
+
+use crate::credentials::{Proof, SecurityScheme};
+use crate::described::Location;
+use crate::source::{Source, child};
+
+/// The security schemes of a document, by their names.
+pub(crate) struct Schemes<'s, 'a> {
+    source: &'s Source<'a>,
+    list: HashMap<String, SecurityScheme>,
+}
+
+/// What an operation requires: all schemes of one of the alternatives. None of them: nothing is required.
+#[derive(Clone, Debug)]
+pub(crate) struct Required {
+    /// Where the document says so.
+    pub(crate) place: Place,
+    pub(crate) alternatives: Vec<Vec<SecurityScheme>>,
+}
+
+impl Required {
+    /// What callers are to show.
+    pub(crate) fn proofs(&self) -> Vec<Vec<Proof>> {
+        let proofs = |all: &Vec<SecurityScheme>| all.iter().map(|scheme| scheme.proof.clone()).collect();
+        self.alternatives.iter().map(proofs).collect()
+    }
+}
+
+impl<'s, 'a> Schemes<'s, 'a> {
+    /// Reads them; what cannot be read is a fault.
+    pub(crate) fn read(source: &'s Source<'a>) -> Self {
+        let components = source.root().get("components").unwrap_or(&Value::Null);
+        let mut list = HashMap::new();
+        for (name, _, pointer) in source.members(components, "/components", "securitySchemes") {
+            let Some((at, raw)) = source.follow(&pointer).filter(|_| !name.starts_with("x-")) else { continue };
+            match proof(raw) {
+                Ok(proof) => {
+                    list.insert(name.to_owned(), SecurityScheme { name: name.into(), proof });
+                }
+                Err(reason) => source.error(&at, format!("not readable as a security scheme: {reason}")),
+            }
+        }
+        Self { source, list }
+    }
+
+    /// What an operation requires: what it says itself, or else the document.
+    pub(crate) fn required(&self, operation: &Value, pointer: &str) -> Option<Required> {
+        let (raw, at) = match operation.get("security") {
+            Some(raw) => (raw, child(pointer, "security")),
+            None => (self.source.root().get("security")?, "/security".to_owned()),
+        };
+        let Value::Array(alternatives) = raw else {
+            self.source.error(&at, "`security` should be a list");
+            return None;
+        };
+        let alternatives = alternatives.iter().enumerate().filter_map(|(n, raw)| self.alternative(raw, &format!("{at}/{n}")));
+        Some(Required { alternatives: alternatives.collect(), place: self.source.place(&at) })
+    }
+
+    fn alternative(&self, raw: &Value, at: &str) -> Option<Vec<SecurityScheme>> {
+        let Value::Object(members) = raw else {
+            self.source.error(at, "a security requirement should be a mapping");
+            return None;
+        };
+        let scheme = |name: &String| {
+            let known = self.list.get(name).cloned();
+            let is_told = self.source.at(&child("/components/securitySchemes", name)).is_some();
+            if known.is_none() && !is_told {
+                let hint = "describe it under `components/securitySchemes`";
+                self.source.error_with_hint(&child(at, name), format!("there is no security scheme `{name}`"), hint);
+            }
+            known
+        };
+        members.keys().map(scheme).collect()
+    }
+}
+
+/// What a Security Scheme Object asks for.
+fn proof(raw: &Value) -> Result<Proof, String> {
+    let text = |name: &str| raw.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` is missing"));
+    match text("type")? {
+        "http" => Ok(match text("scheme")?.to_ascii_lowercase().as_str() {
+            "bearer" => Proof::Bearer,
+            "basic" => Proof::Basic,
+            other if !other.is_empty() && other.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
+                Proof::Http(other.into())
+            }
+            other => return Err(format!("`{other}` is no scheme of `Authorization`")),
+        }),
+        "oauth2" | "openIdConnect" => Ok(Proof::Bearer),
+        "mutualTLS" => Ok(Proof::Certificate),
+        "apiKey" => {
+            let name = text("name")?;
+            match text("in")? {
+                "header" => HeaderName::try_from(name).map(Proof::Header).map_err(|_| format!("`{name}` cannot be the name of a header")),
+                "query" => Ok(Proof::Named(Location::Query, name.into())),
+                "cookie" => Ok(Proof::Named(Location::Cookie, name.into())),
+                other => Err(format!("a key stands in `header`, `query` or `cookie`, and not in `{other}`")),
+            }
+        }
+        other => Err(format!("`{other}` is no type of a security scheme: `http`, `apiKey`, `oauth2`, `openIdConnect` and `mutualTLS` are")),
+    }
+}

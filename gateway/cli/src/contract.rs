@@ -57,6 +57,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Document {
     /// The OpenAPI document, in YAML or JSON.
     file: PathBuf,

@@ -34,6 +34,8 @@ use crate::source::{Source, child};
 pub struct CompileOptions {
     /// What becomes of query parameters that an operation does not list.
     pub unknown_query: Unknown,
+    /// What becomes of query parameters that stand more often than an operation lists them.
+    pub repeated_query: Repeated,
     /// Whether `format` is a rule.
     pub formats: Formats,
     /// What becomes of requests that take nothing that is answered.
@@ -59,6 +61,16 @@ pub enum Unknown {
     #[default]
     Refuse,
     /// It passes unread.
+    Allow,
+}
+
+/// What becomes of a parameter of one value that stands several times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeated {
+    /// It is refused: two readers would take different ones.
+    #[default]
+    Refuse,
+    /// It passes where each of them is valid.
     Allow,
 }
 
@@ -205,6 +217,9 @@ fn hash(source: &Source<'_>, options: &CompileOptions) -> [u8; 32] {
     context.update(&[u8::from(options.unknown_query == Unknown::Refuse), u8::from(options.formats == Formats::Assert)]);
     if options.accept == Accept::Enforce {
         context.update(b"accept\n");
+    }
+    if options.repeated_query == Repeated::Allow {
+        context.update(b"repeated\n");
     }
     feed(&mut context, source.root());
     let digest = |(_, raw)| {
@@ -371,6 +386,7 @@ impl Compiler<'_, '_, '_> {
             header,
             required: parts.required,
             deprecated: parts.deprecated,
+            repeats: self.options.repeated_query == Repeated::Allow,
             schema: id.and_then(|id| self.schemas.get(variant, id)),
             default: self.default(described),
         })

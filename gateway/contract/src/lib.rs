@@ -46,7 +46,7 @@ mod violation;
 
 pub use accept::Accept;
 pub use answer::AnswerCheck;
-pub use compile::{CompileOptions, Formats, Unknown};
+pub use compile::{CompileOptions, Formats, Repeated, Unknown};
 pub use contract::{Contract, Promise};
 pub use credentials::{MissingCredentials, Proof, SecurityScheme, Shown};
 pub use described::Location;

@@ -9,6 +9,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 const NOT_IN_PATHS: AsciiSet =
     CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'|').add(b'[').add(b']').add(b'{').add(b'}');
 
+/// What ends a text, or a line of it, for some readers: what they would see is another path.
+const CUTTING: [char; 3] = ['\0', '\r', '\n'];
+
 /// Characters that mean nothing in a path as such, and may in a segment (RFC 3986 §3.3).
 const DELIMITERS: &[u8] = b"!$&'()*+,;=:@";
 
@@ -68,7 +71,7 @@ fn unescape(text: &str, unescaped: impl Fn(u8) -> bool) -> Option<String> {
 }
 
 /// Whether nobody who decodes a segment, once or twice, walks along it: no dot segment, with a slash of whatever kind beside it or with
-/// parameters behind it, as some servers read `..;x`, and no control character.
+/// parameters behind it, as some servers read `..;x`, and nothing that ends a text for somebody.
 fn is_one_segment(segment: &str) -> bool {
     // Most segments have nothing to decode and nothing to walk with.
     if !segment.bytes().any(|byte| matches!(byte, b'%' | b';' | b'.' | b'\\') || byte.is_ascii_control()) {
@@ -77,7 +80,7 @@ fn is_one_segment(segment: &str) -> bool {
     let mut text = Cow::Borrowed(segment);
     for _ in 0..3 {
         let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
-        if text.split(['/', '\\']).any(is_dots) || text.chars().any(char::is_control) {
+        if text.split(['/', '\\']).any(is_dots) || text.contains(CUTTING) {
             return false;
         }
         if !text.contains('%') {

@@ -171,10 +171,12 @@ impl RequestRules {
         let held = match payload {
             Payload::Held(bytes) if !bytes.is_empty() => Some(bytes),
             Payload::Streaming => None,
-            Payload::Nothing | Payload::Held(_) => {
-                let required = self.body.as_ref().is_some_and(|rule| rule.required);
-                return if required { Err(ContractError::BodyMissing) } else { Ok(Body::Empty) };
-            }
+            Payload::Nothing | Payload::Held(_) if !self.body.as_ref().is_some_and(|rule| rule.required) => return Ok(Body::Empty),
+            // Of no bytes at all a form may be made, a text and a file, but no JSON.
+            Payload::Nothing | Payload::Held(_) => match MediaType::of(headers) {
+                Some(media) if !media.is_json() => Some(Bytes::new()),
+                _ => return Err(ContractError::BodyMissing),
+            },
         };
         let Some(rule) = &self.body else { return Err(ContractError::BodyNotAllowed) };
         let unsupported = || ContractError::UnsupportedMediaType { listed: rule.content.listed.clone() };

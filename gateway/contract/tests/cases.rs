@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use contract::{Accept, AnswerCheck, CompileOptions, Contract, Documents, Payload, RequestParts, RouteMatch, Shown, Unknown};
+use contract::{Accept, AnswerCheck, CompileOptions, Contract, Documents, Payload, Repeated, RequestParts, RouteMatch, Shown, Unknown};
 use document::{Faults, Node, Tree, Unread};
 use exchange::{Body, Pointer};
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -75,8 +75,9 @@ impl Case {
     fn open(case: &Tree) -> Self {
         let faults = RefCell::new(Faults::new());
         let unknown_query = if text(&case.root, "unknown_query") == Some("allow") { Unknown::Allow } else { Unknown::Refuse };
+        let repeated_query = if text(&case.root, "repeated_query") == Some("allow") { Repeated::Allow } else { Repeated::Refuse };
         let accept = if text(&case.root, "accept") == Some("enforce") { Accept::Enforce } else { Accept::Ignore };
-        let options = CompileOptions { unknown_query, accept, ..CompileOptions::default() };
+        let options = CompileOptions { unknown_query, repeated_query, accept, ..CompileOptions::default() };
         let tree = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).unwrap_or_else(|fault| panic!("{fault}"));
         let documents = match case.root.get("files") {
             Some(_) => Documents::read(tree, "contract:///api.yaml", &|uri| other(case, uri)),

@@ -133,7 +133,7 @@ pub enum RouteError {
     #[error("the connection stays with HTTP: no other protocol can be checked and recorded")]
     Upgrade,
     /// The path cannot be decoded, or holds dot segments.
-    #[error("the path cannot be decoded")]
+    #[error("the path is none, or could be taken for another")]
     BadPath,
 }
 

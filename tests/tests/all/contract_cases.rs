@@ -82,11 +82,12 @@ fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
             .to_owned();
     for (at, (_, tree)) in cases.iter().enumerate() {
         let unknown = text(&tree.root, "unknown_query").unwrap_or("refuse");
+        let repeated = text(&tree.root, "repeated_query").unwrap_or("refuse");
         let accept = text(&tree.root, "accept").unwrap_or("ignore");
         let security = text(&tree.root, "security").unwrap_or("open");
         yaml += &format!(
             "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [{security}]\n    \
-             acknowledge: [{security}]\n    unknown_query: {unknown}\n    accept: {accept}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
+             acknowledge: [{security}]\n    unknown_query: {unknown}\n    repeated_query: {repeated}\n    accept: {accept}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
         );
     }
     yaml += "catalogue:\n";

@@ -38,6 +38,8 @@ pub(crate) struct Parameter {
     pub(crate) header: Option<HeaderName>,
     pub(crate) required: bool,
     pub(crate) deprecated: bool,
+    /// Whether one that is one value may stand several times in a query.
+    pub(crate) repeats: bool,
     pub(crate) schema: Option<Arc<Schema>>,
     /// What it is where it is left out, each of its texts.
     pub(crate) default: Box<[Box<str>]>,
@@ -75,9 +77,23 @@ impl Parameter {
         self.location == Location::Query && self.written.claims(name)
     }
 
+    /// Whether it stands more than once, and is no list written so.
+    fn is_repeated(&self, given: &Given<'_>) -> bool {
+        let is_alone = |syntax: &Syntax| !(self.written.explode && syntax.shape() == Shape::List);
+        self.written.syntaxes.iter().all(is_alone) && given.query.iter().filter(|pair| *pair.name == *self.written.name).count() > 1
+    }
+
     /// Adds what is wrong with this parameter to what was found before. Tells whether it is there.
     pub(crate) fn check(&self, given: &Given<'_>, found: &mut Vec<Violation>) -> bool {
         if found.len() >= MOST_VIOLATIONS {
+            return true;
+        }
+        if self.repeats && self.location == Location::Query && self.is_repeated(given) {
+            // Whichever of them a reader takes, it is valid.
+            let own = given.query.iter().filter(|pair| *pair.name == *self.written.name);
+            own.for_each(|pair| {
+                self.check(&Given { query: std::slice::from_ref(pair), ..*given }, found);
+            });
             return true;
         }
         let (mut wrong, mut is_there) = (Vec::new(), false);
@@ -86,7 +102,7 @@ impl Parameter {
                 // It may be there as something else.
                 Ok(Found::Absent) => continue,
                 Ok(Found::Empty) => return true,
-                Ok(Found::Pieces(pieces)) => self.valid(syntax, &pieces, given),
+                Ok(Found::Pieces(pieces)) => self.valid_list(syntax, &pieces, given),
                 Err(broken) => Err(vec![self.broken(broken)]),
             };
             is_there = true;
@@ -127,6 +143,15 @@ impl Parameter {
             Location::Query => self.written.in_query(syntax, given.query),
             Location::Header => self.in_headers(syntax, given),
             Location::Cookie => self.in_cookies(syntax, given.headers),
+        }
+    }
+
+    /// Nothing is a list of nothing for some, and for others a list of one empty text: both are written so.
+    fn valid_list(&self, syntax: Syntax, pieces: &Pieces<'_>, given: &Given<'_>) -> Result<(), Vec<Violation>> {
+        let valid = self.valid(syntax, pieces, given);
+        match (&valid, pieces) {
+            (Err(_), Pieces::Many(items)) if items.is_empty() => self.valid(syntax, &Pieces::Many(vec!["".into()]), given).or(valid),
+            _ => valid,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{Accept, AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Unknown};
+use contract::{Accept, AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Repeated, Unknown};
 use document::{Fault, Key, Library, Place, Section, Tree, file_uri};
 use exchange::Tenant;
 use http::HeaderName;
@@ -313,7 +313,8 @@ fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<P
     }
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
     let accept = section.choice("accept", &[("ignore", Accept::Ignore), ("enforce", Accept::Enforce)]).unwrap_or_default();
-    let options = CompileOptions { unknown_query, formats, accept, ..CompileOptions::default() };
+    let repeated_query = section.choice("repeated_query", &[("refuse", Repeated::Refuse), ("allow", Repeated::Allow)]).unwrap_or_default();
+    let options = CompileOptions { unknown_query, repeated_query, formats, accept, ..CompileOptions::default() };
     let library = library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
     let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
     let contract = Contract::compile(&documents, &options, section.faults())?;

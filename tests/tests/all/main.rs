@@ -48,6 +48,7 @@ mod reload;
 mod requests;
 mod rest_upstream;
 mod routing;
+mod schemathesis;
 mod secrets;
 mod shutdown;
 mod siem;

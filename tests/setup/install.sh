@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust, and nothing that is there already: Debian packages by apt-get, PyPI packages
-# into .work/venv. Run again, it takes a second.
+# into .work/venv, npm packages into .work/node. Run again, it takes a second.
 #
 #   install.sh --build   only what compiling needs (a C compiler and make, for the cryptographic library and the allocator)
 #   install.sh           that, and the software which the end-to-end tests talk to
@@ -47,6 +47,8 @@ if [ "$what" != --build ]; then
     wants rsyslog rsyslogd
     [ -e /usr/lib/*/rsyslog/lmnsd_gtls.so ] || missing+=(rsyslog-gnutls)
     wants openjdk-17-jdk-headless javac java
+    wants nodejs node
+    wants npm npm
     [ -e /usr/share/java/jaxws-rt.jar ] || missing+=(libjaxws-java)
     # ensurepip is what Debian splits off from Python: without it `python3 -m venv` makes no pip.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
@@ -114,6 +116,17 @@ python() {
     printf '%s' "$wanted" > "$stamp"
 }
 
+# A reader of OpenAPI in JavaScript, as its lock file names it and all that it needs, outside the tree of sources.
+node_packages() {
+    local folder=.work/node from=tests/peers/differential
+    if [ -d "$folder/node_modules" ] && cmp -s "$from/package-lock.json" "$folder/package-lock.json"; then return; fi
+    say "npm packages into $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$from/package.json" "$from/package-lock.json" "$folder"
+    (cd "$folder" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+}
+
 # The official test suite of JSON Schema, which the sources of the Python package carry; it is read where it is unpacked.
 json_schema_suite() {
     local folder=.work/json-schema-suite pin
@@ -133,5 +146,6 @@ case "$what" in
     --bench) python tests/setup/requirements.txt tests/setup/requirements-bench.txt ;;
 esac
 json_schema_suite
+node_packages
 
 say "ready"

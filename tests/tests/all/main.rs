@@ -20,6 +20,7 @@ mod crash;
 mod departures;
 mod departures_h2;
 mod deploying;
+mod differential;
 mod evidence;
 mod failing_disk;
 mod first_exchange;

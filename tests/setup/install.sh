@@ -145,7 +145,9 @@ case "$what" in
     tests) python tests/setup/requirements.txt ;;
     --bench) python tests/setup/requirements.txt tests/setup/requirements-bench.txt ;;
 esac
-json_schema_suite
-node_packages
+if [ "$what" != --build ]; then
+    json_schema_suite
+    node_packages
+fi
 
 say "ready"

@@ -70,6 +70,18 @@ impl Json for Arena {
     }
 }
 
+impl<'a> Instance<'a> {
+    /// The text, of a value that is one.
+    pub(crate) fn as_text(&self) -> Option<&'a str> {
+        match *self {
+            Self::Value(node) => node.as_str(),
+            Self::Name(text) => Some(text),
+            Self::Decoded(Decoded::Text(text)) => Some(text),
+            Self::Decoded(_) => None,
+        }
+    }
+}
+
 impl<'a> Node<'a, Arena> for Instance<'a> {
     type Object = Members<'a>;
     type Array = List<'a>;

@@ -42,6 +42,7 @@ mod shape;
 mod source;
 mod suggest;
 mod template;
+mod text;
 mod violation;
 
 pub use accept::Accept;

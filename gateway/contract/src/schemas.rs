@@ -13,6 +13,7 @@ use crate::instance::{Arena, Validator};
 use crate::lower::{Lowering, SchemaId, Variant, local, uri};
 use crate::resources::ResourceId;
 use crate::source::Source;
+use crate::text::{self, TEXT, Text};
 
 /// A schema compiled.
 #[derive(Debug)]
@@ -57,6 +58,13 @@ impl Schemas {
     }
 }
 
+/// A schema as it is compiled.
+fn merged(schema: &Value) -> Value {
+    let mut merged = schema.clone();
+    text::merge(&mut merged);
+    merged
+}
+
 fn compile(
     source: &Source<'_>,
     lowering: &Lowering<'_, '_>,
@@ -69,7 +77,7 @@ fn compile(
     }
     let mut documents: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
     for (id, definition) in lowering.definitions.iter().enumerate() {
-        documents.entry(definition.resource).or_default().insert(format!("s{id}"), definition.schema(variant).clone());
+        documents.entry(definition.resource).or_default().insert(format!("s{id}"), merged(definition.schema(variant)));
     }
     let document = |definitions| json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": Value::Object(definitions)});
     let documents: Vec<(String, Value)> = documents.into_iter().map(|(resource, schemas)| (uri(resource), document(schemas))).collect();
@@ -86,6 +94,7 @@ fn compile(
         .with_registry(&registry)
         .offline()
         .with_pattern_options(PatternOptions::regex())
+        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
         .should_validate_formats(formats == Formats::Assert);
     let options = FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has));
     for &id in wanted {

@@ -14,6 +14,7 @@ use crate::described::Location;
 use crate::discriminator::{Discriminators, Meant};
 use crate::instance::Instance;
 use crate::schemas::Schema;
+use crate::text;
 
 /// How many violations are reported of one message.
 pub(crate) const MOST_VIOLATIONS: usize = 10;
@@ -293,7 +294,10 @@ pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
         K::ContentEncoding { content_encoding } => Rule::new("contentEncoding", format!("is not encoded as {content_encoding}")),
         K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
         K::ContentMediaType { content_media_type } => Rule::new("contentMediaType", format!("does not hold {content_media_type}")),
-        K::Custom { .. } => Rule::new("custom", "breaks a rule of the contract"),
+        K::Custom { message, .. } => match text::told(message) {
+            Some((keyword, asked)) => of_text(keyword, asked),
+            None => Rule::new("custom", "breaks a rule of the contract"),
+        },
         K::Enum { options } => Rule::new("enum", one_of(options)).asks((**options).clone()),
         K::ExclusiveMaximum { limit } => Rule::new("exclusiveMaximum", format!("is not less than {limit}")).asks(limit.clone()),
         K::ExclusiveMinimum { limit } => Rule::new("exclusiveMinimum", format!("is not greater than {limit}")).asks(limit.clone()),
@@ -333,6 +337,18 @@ pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
         ),
         K::UniqueItems => Rule::new("uniqueItems", "has the same item twice"),
         K::Referencing(_) => Rule::new("$ref", "cannot be held against the contract"),
+    }
+}
+
+/// A rule that [`text`] merged, in the words that it has by itself.
+fn of_text(keyword: &str, asked: Value) -> Rule {
+    use ValidationErrorKind as K;
+    let limit = asked.as_u64().unwrap_or_default();
+    match keyword {
+        "maxLength" => rule(&K::MaxLength { limit }),
+        "minLength" => rule(&K::MinLength { limit }),
+        "pattern" => rule(&K::Pattern { pattern: asked.as_str().unwrap_or_default().to_owned() }),
+        _ => Rule::new("type", "is not string").asks(asked),
     }
 }
 

@@ -71,13 +71,21 @@ impl Json for Arena {
 }
 
 impl<'a> Instance<'a> {
-    /// The text, of a value that is one.
-    pub(crate) fn as_text(&self) -> Option<&'a str> {
+    /// The text in UTF-8, of a value that is one.
+    pub(crate) fn as_bytes(&self) -> Option<&'a [u8]> {
         match *self {
-            Self::Value(node) => node.as_str(),
-            Self::Name(text) => Some(text),
-            Self::Decoded(Decoded::Text(text)) => Some(text),
+            Self::Value(node) => node.as_bytes(),
+            Self::Name(text) => Some(text.as_bytes()),
+            Self::Decoded(Decoded::Text(text)) => Some(text.as_bytes()),
             Self::Decoded(_) => None,
+        }
+    }
+
+    /// The names of its members in UTF-8, of an object.
+    pub(crate) fn names(self) -> Option<Names<'a>> {
+        match self.as_object()? {
+            Members::Arena(node) => Some(Names::Arena(node.members())),
+            Members::Decoded(members) => Some(Names::Decoded(members.iter())),
         }
     }
 }
@@ -148,8 +156,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
         if let Self::Decoded(Decoded::File { bytes }) = *self {
             return Some(*bytes as u64);
         }
-        // Every character has one byte that does not continue another (RFC 3629 §3), so counting those is counting characters.
-        self.as_string().map(|text| text.bytes().filter(|byte| byte & 0xc0 != 0x80).count() as u64)
+        self.as_bytes().map(characters)
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
@@ -185,6 +192,11 @@ fn json_type(node: ArenaNode<'_>) -> JsonType {
         Kind::Array => JsonType::Array,
         Kind::Object => JsonType::Object,
     }
+}
+
+/// How many characters a text in UTF-8 has: each has one byte that does not continue another (RFC 3629 §3).
+pub(crate) fn characters(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
 }
 
 /// An object.
@@ -224,6 +236,23 @@ impl<'a> Object<'a, Arena> for Members<'a> {
         match *self {
             Self::Arena(node) => MemberPairs::Arena(node.members()),
             Self::Decoded(members) => MemberPairs::Decoded(members.iter()),
+        }
+    }
+}
+
+/// The names of an object's members, in order.
+pub(crate) enum Names<'a> {
+    Arena(ArenaMembers<'a>),
+    Decoded(std::slice::Iter<'a, Pair<'a>>),
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self {
+            Self::Arena(members) => members.next().map(|(name, _)| name.as_bytes().unwrap_or_default()),
+            Self::Decoded(members) => members.next().map(|(name, _)| name.as_bytes()),
         }
     }
 }

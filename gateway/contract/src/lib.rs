@@ -34,6 +34,7 @@ mod read30;
 mod read31;
 mod readers;
 mod request;
+mod required;
 mod resources;
 mod route;
 mod schemas;

@@ -10,7 +10,9 @@ use crate::circle::Circles;
 use crate::compile::Formats;
 use crate::formats::FORMATS;
 use crate::instance::{Arena, Validator};
-use crate::lower::{Lowering, SchemaId, Variant, local, uri};
+use crate::keywords::each_in;
+use crate::lower::{Lowering, SchemaId, Variant, local, named, uri};
+use crate::required::Required;
 use crate::resources::ResourceId;
 use crate::source::Source;
 use crate::text::{self, TEXT, Text};
@@ -58,11 +60,29 @@ impl Schemas {
     }
 }
 
-/// A schema as it is compiled.
-fn merged(schema: &Value) -> Value {
-    let mut merged = schema.clone();
+/// A schema as it is compiled: what it says of texts is one keyword, and schemas that say nothing else stand where they are referred to, so
+/// that nobody has to go there.
+fn merged(lowering: &Lowering<'_, '_>, variant: Variant, id: SchemaId) -> Value {
+    let mut merged = lowering.definitions[id].schema(variant).clone();
+    put_in_place(lowering, variant, &mut merged);
     text::merge(&mut merged);
     merged
+}
+
+fn put_in_place(lowering: &Lowering<'_, '_>, variant: Variant, schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    let target = members.get("$ref").filter(|_| members.len() == 1).and_then(Value::as_str).and_then(named);
+    if let Some(target) = target.map(|id| lowering.definitions[id].schema(variant)).filter(|target| is_of_texts(target)) {
+        *schema = target.clone();
+        return;
+    }
+    each_in(members, &mut |inner| put_in_place(lowering, variant, inner));
+}
+
+/// Whether a schema says nothing but what texts are.
+fn is_of_texts(schema: &Value) -> bool {
+    let is_of_texts = |keyword: &String| matches!(keyword.as_str(), "type" | "minLength" | "maxLength" | "pattern" | "format");
+    schema.as_object().is_some_and(|members| members.keys().all(is_of_texts))
 }
 
 fn compile(
@@ -77,7 +97,7 @@ fn compile(
     }
     let mut documents: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
     for (id, definition) in lowering.definitions.iter().enumerate() {
-        documents.entry(definition.resource).or_default().insert(format!("s{id}"), merged(definition.schema(variant)));
+        documents.entry(definition.resource).or_default().insert(format!("s{id}"), merged(lowering, variant, id));
     }
     let document = |definitions| json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": Value::Object(definitions)});
     let documents: Vec<(String, Value)> = documents.into_iter().map(|(resource, schemas)| (uri(resource), document(schemas))).collect();
@@ -95,6 +115,7 @@ fn compile(
         .offline()
         .with_pattern_options(PatternOptions::regex())
         .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
+        .with_keyword("required", |_, names, _| Ok(Box::new(Required::read(names))))
         .should_validate_formats(formats == Formats::Assert);
     let options = FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has));
     for &id in wanted {

@@ -10,8 +10,8 @@ use jsonschema::{JsonType, Keyword, ValidationError};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use serde_json::{Map, Value, json};
 
-use crate::instance::{Arena, Instance};
-use crate::keywords::{MANY, NAMED, ONE};
+use crate::instance::{Arena, Instance, characters};
+use crate::keywords::each_in;
 
 /// The keyword that stands for those that were merged.
 pub(crate) const TEXT: &str = "text";
@@ -19,14 +19,7 @@ pub(crate) const TEXT: &str = "text";
 /// Merges what is said of texts, in a lowered schema and in all that are in it.
 pub(crate) fn merge(schema: &mut Value) {
     let Value::Object(members) = schema else { return };
-    for (keyword, value) in members.iter_mut() {
-        match value {
-            value if ONE.contains(&keyword.as_str()) => merge(value),
-            Value::Array(items) if MANY.contains(&keyword.as_str()) => items.iter_mut().for_each(merge),
-            Value::Object(named) if NAMED.contains(&keyword.as_str()) => named.values_mut().for_each(merge),
-            _ => {}
-        }
-    }
+    each_in(members, &mut merge);
     let is_bound = |value: Option<&Value>| value.is_some_and(Value::is_u64);
     let is_merged = |keyword: &str| match keyword {
         "type" => members.get(keyword).is_some_and(|kind| kind == "string"),
@@ -63,23 +56,23 @@ impl Text {
     }
 
     /// A text has no more characters than bytes, and no fewer than a quarter of them: few have to be counted.
-    fn is_long_enough(&self, text: &str) -> bool {
+    fn is_long_enough(&self, text: &[u8]) -> bool {
         let bytes = text.len() as u64;
-        bytes.div_ceil(4) >= self.least || (bytes >= self.least && text.chars().count() as u64 >= self.least)
+        bytes.div_ceil(4) >= self.least || (bytes >= self.least && characters(text) >= self.least)
     }
 
-    fn is_short_enough(&self, text: &str) -> bool {
+    fn is_short_enough(&self, text: &[u8]) -> bool {
         let bytes = text.len() as u64;
-        bytes <= self.most || (bytes.div_ceil(4) <= self.most && text.chars().count() as u64 <= self.most)
+        bytes <= self.most || (bytes.div_ceil(4) <= self.most && characters(text) <= self.most)
     }
 }
 
 impl<'i> Keyword<'i, Arena> for Text {
     fn is_valid(&self, instance: Instance<'i>) -> bool {
-        if let Some(text) = instance.as_text() {
+        if let Some(text) = instance.as_bytes() {
             return self.is_short_enough(text)
                 && self.is_long_enough(text)
-                && self.pattern.as_ref().is_none_or(|(_, pattern)| pattern.is_match(text.as_bytes()));
+                && self.pattern.as_ref().is_none_or(|(_, pattern)| pattern.is_match(text));
         }
         match instance.string_length() {
             // A file: its bytes are counted.
@@ -103,8 +96,8 @@ impl<'i> Keyword<'i, Arena> for Text {
             if length > self.most {
                 breaks("maxLength", &self.most);
             }
-            if let (Some((pattern, simple)), Some(text)) = (&self.pattern, instance.as_text())
-                && !simple.is_match(text.as_bytes())
+            if let (Some((pattern, simple)), Some(text)) = (&self.pattern, instance.as_bytes())
+                && !simple.is_match(text)
             {
                 breaks("pattern", pattern);
             }
@@ -131,8 +124,8 @@ pub(crate) struct Simple(Box<[Step]>);
 
 #[derive(Debug)]
 struct Step {
-    /// A bit for each character of ASCII.
-    set: u128,
+    /// A bit for each byte; only those of ASCII are set.
+    set: [u64; 4],
     least: u32,
     most: u32,
 }
@@ -172,8 +165,17 @@ impl Simple {
 }
 
 impl Step {
+    fn new(set: u128, least: u32, most: u32) -> Self {
+        Self { set: [set as u64, (set >> 64) as u64, 0, 0], least, most }
+    }
+
+    /// Whether two steps have a character in common.
+    fn meets(&self, other: &Self) -> bool {
+        self.set.iter().zip(&other.set).any(|(own, other)| own & other != 0)
+    }
+
     fn has(&self, byte: u8) -> bool {
-        byte < 128 && self.set >> byte & 1 == 1
+        self.set[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 }
 
@@ -182,17 +184,17 @@ fn step(part: &Hir, steps: &mut Vec<Step>) -> Option<()> {
     match part.kind() {
         HirKind::Literal(literal) => {
             for &byte in &literal.0 {
-                steps.push(Step { set: bit(byte)?, least: 1, most: 1 });
+                steps.push(Step::new(bit(byte)?, 1, 1));
             }
         }
-        HirKind::Class(class) => steps.push(Step { set: set(class)?, least: 1, most: 1 }),
+        HirKind::Class(class) => steps.push(Step::new(set(class)?, 1, 1)),
         HirKind::Repetition(repetition) => {
             let set = match repetition.sub.kind() {
                 HirKind::Class(class) => set(class)?,
                 HirKind::Literal(literal) if literal.0.len() == 1 => bit(literal.0[0])?,
                 _ => return None,
             };
-            steps.push(Step { set, least: repetition.min, most: repetition.max.unwrap_or(u32::MAX) });
+            steps.push(Step::new(set, repetition.min, repetition.max.unwrap_or(u32::MAX)));
         }
         HirKind::Capture(capture) => match capture.sub.kind() {
             HirKind::Concat(parts) => parts.iter().try_for_each(|part| step(part, steps))?,
@@ -219,14 +221,10 @@ fn set(class: &Class) -> Option<u128> {
 /// Whether where one step ends is decided by the next character: what may go on has no character in common with what may follow.
 fn is_decided(steps: &[Step]) -> bool {
     steps.iter().enumerate().all(|(at, step)| {
-        let mut following = 0;
-        for next in &steps[at + 1..] {
-            following |= next.set;
-            if next.least > 0 {
-                break;
-            }
-        }
-        step.least == step.most || step.set & following == 0
+        let following = &steps[at + 1..];
+        // What has to be there ends what may follow.
+        let last = following.iter().position(|next| next.least > 0).map_or(following.len(), |last| last + 1);
+        step.least == step.most || following[..last].iter().all(|next| !next.meets(step))
     })
 }
 

@@ -207,7 +207,11 @@ impl Told<'_> {
         let location = error.instance_path().as_str();
         match error.kind() {
             K::OneOfNotValid { context } | K::AnyOf { context } if self.tell_meant(error, context) => {}
-            K::Required { property: Value::String(name) } => self.push(location, Some(name), rule(error.kind())),
+            K::Required { property: Value::String(name) } => self.push(location, Some(name), required()),
+            K::Custom { message, .. } => match message.split_once(' ') {
+                Some(("required", name)) => self.push(location, Some(name), required()),
+                _ => self.push(location, None, rule(error.kind())),
+            },
             kind => self.push(location, None, rule(kind)),
         }
     }
@@ -224,7 +228,7 @@ impl Told<'_> {
                 let allowed = discriminator.allowed();
                 self.push(location, Some(&discriminator.property), Rule::new("discriminator", one_of(&allowed)).asks(allowed));
             }
-            Meant::Untold => self.push(location, Some(&discriminator.property), Rule::new("required", "is required")),
+            Meant::Untold => self.push(location, Some(&discriminator.property), required()),
         }
         true
     }
@@ -325,7 +329,7 @@ pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
         K::OneOfNotValid { context } => Rule::new("oneOf", format!("matches none of the {} alternatives", context.len())),
         K::Pattern { pattern } => Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern.as_str()),
         K::PropertyNames { .. } => Rule::new("propertyNames", "has a member whose name is not allowed"),
-        K::Required { .. } => Rule::new("required", "is required"),
+        K::Required { .. } => required(),
         K::Type { kind } => Rule::new("type", format!("is not {}", types(kind))).asks(types(kind)),
         K::UnevaluatedItems { unexpected } => Rule::new(
             "unevaluatedItems",
@@ -338,6 +342,10 @@ pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
         K::UniqueItems => Rule::new("uniqueItems", "has the same item twice"),
         K::Referencing(_) => Rule::new("$ref", "cannot be held against the contract"),
     }
+}
+
+fn required() -> Rule {
+    Rule::new("required", "is required")
 }
 
 /// A rule that [`text`] merged, in the words that it has by itself.

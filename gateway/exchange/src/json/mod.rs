@@ -138,6 +138,16 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The same in UTF-8: whoever looks at bytes only is spared a look at where characters end.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        let entry = self.entry();
+        match (entry.kind, entry.escaped) {
+            (Kind::String, true) => self.index.unescaped.as_bytes().get(entry.extra as usize..(entry.extra + entry.length) as usize),
+            (Kind::String, false) => self.index.text.0.as_bytes().get(entry.start as usize + 1..entry.end as usize - 1),
+            _ => None,
+        }
+    }
+
     /// The text of a number, as it came.
     pub fn number(self) -> Option<&'a str> {
         (self.kind() == Kind::Number).then(|| self.raw())
@@ -177,7 +187,7 @@ impl<'a> Node<'a> {
 
     /// The member of this name.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
-        self.members().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
+        self.members().find(|(key, _)| key.as_bytes() == Some(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// The values that a pointer selects, in document order. A step that finds nothing selects nothing.

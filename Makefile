@@ -39,6 +39,7 @@ release: ## builds the binary to install, laid out by a profile of its own excha
 bench: ## measures the gateway beside nginx, HAProxy and Envoy; writes tests/bench/RESULTS.md
 	@tests/setup/install.sh --bench
 	@python3 tests/bench/bench.py $(BENCH)
+	@python3 tests/bench/validators.py
 
 # The targets need nightly's sanitizer flags, which RUSTC_BOOTSTRAP=1 unlocks on a stable toolchain.
 FUZZ_SECONDS ?= 600

@@ -72,6 +72,7 @@ impl Json for Arena {
 
 impl<'a> Instance<'a> {
     /// The text in UTF-8, of a value that is one.
+    #[inline]
     pub(crate) fn as_bytes(&self) -> Option<&'a [u8]> {
         match *self {
             Self::Value(node) => node.as_bytes(),

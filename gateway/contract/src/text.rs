@@ -37,7 +37,8 @@ pub(crate) fn merge(schema: &mut Value) {
 
 /// The rules of one schema.
 pub(crate) struct Text {
-    is_text: bool,
+    /// Whether nothing else than a text is allowed.
+    only: bool,
     least: u64,
     most: u64,
     pattern: Option<(Box<str>, Simple)>,
@@ -48,7 +49,7 @@ impl Text {
     pub(crate) fn read(merged: &Value) -> Self {
         let pattern = merged.get("pattern").and_then(Value::as_str);
         Self {
-            is_text: merged.get("type").is_some(),
+            only: merged.get("type").is_some(),
             least: merged.get("minLength").and_then(Value::as_u64).unwrap_or(0),
             most: merged.get("maxLength").and_then(Value::as_u64).unwrap_or(u64::MAX),
             pattern: pattern.and_then(|pattern| Some((pattern.into(), Simple::read(pattern)?))),
@@ -77,7 +78,7 @@ impl<'i> Keyword<'i, Arena> for Text {
         match instance.string_length() {
             // A file: its bytes are counted.
             Some(length) => (self.least..=self.most).contains(&length),
-            None => !self.is_text,
+            None => !self.only,
         }
     }
 
@@ -101,7 +102,7 @@ impl<'i> Keyword<'i, Arena> for Text {
             {
                 breaks("pattern", pattern);
             }
-        } else if self.is_text {
+        } else if self.only {
             breaks("type", &"string");
         }
         Box::new(broken.into_iter())
@@ -151,16 +152,18 @@ impl Simple {
     }
 
     fn is_match(&self, text: &[u8]) -> bool {
-        let mut rest = text;
+        let mut at = 0_usize;
         for step in &self.0 {
-            let most = rest.len().min(step.most as usize);
-            let taken = rest[..most].iter().take_while(|byte| step.has(**byte)).count();
-            if taken < step.least as usize {
+            let most = text.len().min(at.saturating_add(step.most as usize));
+            let end = at.saturating_add(step.least as usize);
+            while at < most && text.get(at).is_some_and(|byte| step.has(*byte)) {
+                at += 1;
+            }
+            if at < end {
                 return false;
             }
-            rest = &rest[taken..];
         }
-        rest.is_empty()
+        at == text.len()
     }
 }
 

@@ -107,11 +107,13 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    #[inline]
     fn entry(self) -> &'a Entry {
         &self.index.entries[self.at as usize]
     }
 
     /// What this value is.
+    #[inline]
     pub fn kind(self) -> Kind {
         self.entry().kind
     }
@@ -139,6 +141,7 @@ impl<'a> Node<'a> {
     }
 
     /// The same in UTF-8: whoever looks at bytes only is spared a look at where characters end.
+    #[inline]
     pub fn as_bytes(self) -> Option<&'a [u8]> {
         let entry = self.entry();
         match (entry.kind, entry.escaped) {

@@ -52,6 +52,11 @@ enum Command {
         #[arg(long, value_name = "STATUS")]
         answer: Option<u16>,
     },
+    /// Hold a document against the Italian guidelines: the rules whose breach PDND does not let pass, offline.
+    Lint {
+        #[command(flatten)]
+        document: Document,
+    },
     /// What upstreams really send that their documents do not describe, as the audit log tells it, and what would mend the documents.
     Drift(drift::Arguments),
 }
@@ -88,24 +93,28 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { document, strict } => Ok(check(document, *strict)),
         Command::Explain { document, request, headers, answer } => explain(document, request, headers, *answer),
+        Command::Lint { document } => Ok(lint(document)),
         Command::Drift(arguments) => drift::run(arguments),
     }
 }
 
 impl Document {
+    fn read(&self, faults: &RefCell<Faults>) -> Option<Documents> {
+        let tree = faults.borrow_mut().keep(Tree::read(&self.file))?;
+        let library = Library::default().with_folder(Path::new("")).with_folder(self.file.parent().unwrap_or(Path::new("")));
+        let library = self.catalogue.iter().fold(library, |library, (uri, path)| library.with_copy(uri, path));
+        Some(Documents::read(tree, &file_uri(&self.file), &|uri| library.read(uri)))
+    }
+
     fn compile(&self) -> (Option<Contract>, Vec<Fault>) {
         let faults = RefCell::new(Faults::new());
-        let tree = faults.borrow_mut().keep(Tree::read(&self.file));
         let options = CompileOptions {
             unknown_query: if self.allow_unknown_query { Unknown::Allow } else { Unknown::Refuse },
             accept: if self.enforce_accept { Accept::Enforce } else { Accept::Ignore },
             formats: if self.ignore_formats { Formats::Ignore } else { Formats::Assert },
             ..CompileOptions::default()
         };
-        let library = Library::default().with_folder(Path::new("")).with_folder(self.file.parent().unwrap_or(Path::new("")));
-        let library = self.catalogue.iter().fold(library, |library, (uri, path)| library.with_copy(uri, path));
-        let documents = tree.map(|tree| Documents::read(tree, &file_uri(&self.file), &|uri| library.read(uri)));
-        let contract = documents.and_then(|documents| Contract::compile(&documents, &options, &faults));
+        let contract = self.read(&faults).and_then(|documents| Contract::compile(&documents, &options, &faults));
         (contract, faults.into_inner().sorted())
     }
 }
@@ -127,6 +136,24 @@ fn check(document: &Document, strict: bool) -> ExitCode {
         }
     }
     if operations.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn lint(document: &Document) -> ExitCode {
+    let faults = RefCell::new(Faults::new());
+    let mut found = document.read(&faults).map(|documents| ::contract::lint(&documents)).unwrap_or_default();
+    found.extend(faults.into_inner().sorted());
+    let errors = found.iter().filter(|fault| fault.severity == Severity::Error).count();
+    if document.json {
+        let faults: Vec<_> = found.iter().map(fault_json).collect();
+        println!("{:#}", json!({ "conforms": errors == 0, "faults": faults }));
+    } else {
+        print_faults(&found);
+        match errors {
+            0 => println!("{}: it keeps the guidelines' rules", document.file.display()),
+            _ => println!("{}: {errors} breaches", document.file.display()),
+        }
+    }
+    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What became of a message.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use document::{Node, Tree};
 use serde_json::Value;
-use tests::{Connection, Gateway, Message, Site, Witness, repository};
+use tests::{Connection, Gateway, Message, Rest, Site, Witness, repository};
 
 #[test]
 fn every_case_is_the_same_over_http() {
@@ -34,6 +34,64 @@ fn every_case_is_the_same_over_http() {
     }
     assert!(wrong.is_empty(), "{} of {count} differ\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 380, "only {count} cases were sent");
+}
+
+/// What upstreams answer: what keeps the contract passes, an error that does not stays that error, a success that does not is 502, and the
+/// record says what was found.
+#[test]
+fn every_answer_is_judged_the_same_over_http() {
+    let (site, rest) = (Site::new(), Rest::start(""));
+    let cases = cases(&site);
+    let yaml = configuration(&cases, &format!("http://{}", rest.address)).replace("answers: off", "answers: enforce");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (at, (file, tree)) in cases.iter().enumerate() {
+        // The upstream says what its bodies are, and sends them whole.
+        let is_sendable = |answer: &&Node| text(answer, "body") != Some("(streaming)") && text(answer, "type") != Some("none");
+        for answer in items(&tree.root, "answers").iter().filter(is_sendable) {
+            let status: u16 = text(answer, "status").and_then(|status| status.parse().ok()).expect("a status");
+            let body = text(answer, "body");
+            let media = match (text(answer, "type"), body) {
+                (None, None) => String::new(),
+                (media, _) => format!("content-type: {}\r\n", media.unwrap_or("application/json")),
+            };
+            let more: String = items(answer, "headers").iter().filter_map(Node::as_str).map(|line| format!("{line}\r\n")).collect();
+            rest.answer(status, &format!("{media}{more}"), body.unwrap_or_default());
+            let request = request_for(tree, text(answer, "operation").expect("an operation"));
+            let got = send(&gateway, at, &request);
+            count += 1;
+            let keeps = text(answer, "expected").is_some_and(|expected| expected.starts_with("ok "));
+            let wanted = if keeps || status >= 400 { status } else { 502 };
+            let is_ours = matches!(&*got.problem(), "upstream-refused" | "bad-upstream-answer");
+            // Of these statuses HTTP itself lets no body through.
+            let is_bodiless = matches!(status, 204 | 205 | 304) && body.is_some();
+            if !is_bodiless && (got.status != wanted || is_ours == keeps) {
+                wrong.push(format!("{file}:{}: expected {wanted}, found {} {}", answer.position.line, got.status, got.problem()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count > 25, "only {count} answers");
+}
+
+/// A request for an operation that keeps the contract: one of the case's own, or none but method and path.
+fn request_for(case: &Tree, operation: &str) -> Node {
+    let document = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).expect("readable");
+    let paths = document.root.get("paths").expect("paths").pairs();
+    let found = paths.iter().find_map(|(path, item)| {
+        let own = item.pairs().iter().find(|(_, operation_)| text(operation_, "operationId") == Some(operation))?;
+        Some(format!("{} {}", own.0.text.to_uppercase(), path.text))
+    });
+    let send = found.expect("an operation of the document");
+    let is_good = |request: &&Node| {
+        text(request, "send") == Some(&*send)
+            && text(request, "expected").is_some_and(|expected| expected.starts_with("ok "))
+            && text(request, "body") != Some("(streaming)")
+    };
+    match items(&case.root, "requests").iter().find(is_good) {
+        Some(request) => request.clone(),
+        None => Tree::parse("request.yaml", &format!("send: {send}")).expect("readable").root,
+    }
 }
 
 /// The files whose documents are sound, each document written beside the configuration.

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use document::{Faults, Severity};
 use exchange::{JsonLimits, OperationSpec};
 use http::Method;
@@ -16,18 +15,21 @@ use crate::answer::AnswerRule;
 use crate::body::BodySchema;
 use crate::contract::{Contract, Promise, Rules};
 use crate::credentials::Credentials;
-use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey, Version};
-use crate::documents::{Documents, version};
+use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey};
+use crate::digest::hash;
+use crate::documents::Documents;
 use crate::fields::Fields;
-use crate::lower::{Lowering, SchemaId, Variant, is_known_dialect};
+use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
 use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
 use crate::security::Required;
+use crate::servers;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
+use crate::version::{Version, refuse_other_dialects, refuse_other_versions};
 
 /// What a document is compiled with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,36 +110,12 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         specs,
         rules,
         routes,
+        base_paths: servers::base_paths(source),
         names: lowering.names,
         shapes,
         limits: options.json,
         hash: hash(source, options),
     })
-}
-
-/// Schemas of 3.1 may be written in another dialect of JSON Schema, which would be read with other rules.
-fn refuse_other_dialects(source: &Source<'_>, version: Version) {
-    for (at, raw) in source.documents().filter(|_| version == Version::V31) {
-        let dialect = raw.get("jsonSchemaDialect").and_then(Value::as_str);
-        if let Some(dialect) = dialect.filter(|dialect| !is_known_dialect(dialect)) {
-            let message = format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12");
-            source.error(&child(&at, "jsonSchemaDialect"), message);
-        }
-    }
-}
-
-/// What one version of OpenAPI says, another says otherwise: `nullable`, `exclusiveMinimum`, what stands beside references.
-fn refuse_other_versions(source: &Source<'_>) {
-    let line = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>().join(".");
-    let own = version(source.root()).map(line);
-    for (at, raw) in source.documents() {
-        let other = version(raw).map(line);
-        if let Some(other) = other.filter(|other| Some(other) != own.as_ref()) {
-            let message =
-                format!("this document is of OpenAPI {other}, and a document of {} leads to it", own.as_deref().unwrap_or_default());
-            source.error_with_hint(&child(&at, "openapi"), message, "write both for one version");
-        }
-    }
 }
 
 /// Schemas by the pointers at which operations name them, and what they are asked for.
@@ -208,57 +186,6 @@ fn routes(source: &Source<'_>, described: &[Described]) -> Routes {
         at += path.len();
     }
     routes
-}
-
-/// SHA-256 over the documents with their keys in order, and over what they were compiled with. References say which of them is which.
-fn hash(source: &Source<'_>, options: &CompileOptions) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    context.update(b"contract 1\n");
-    context.update(&[u8::from(options.unknown_query == Unknown::Refuse), u8::from(options.formats == Formats::Assert)]);
-    if options.accept == Accept::Enforce {
-        context.update(b"accept\n");
-    }
-    if options.repeated_query == Repeated::Allow {
-        context.update(b"repeated\n");
-    }
-    feed(&mut context, source.root());
-    let digest = |(_, raw)| {
-        let mut context = Context::new(&SHA256);
-        feed(&mut context, raw);
-        context.finish().as_ref().to_vec()
-    };
-    let mut others: Vec<Vec<u8>> = source.documents().skip(1).map(digest).collect();
-    others.sort_unstable();
-    context.update(&others.concat());
-    let mut hash = [0; 32];
-    hash.copy_from_slice(context.finish().as_ref());
-    hash
-}
-
-fn feed(context: &mut Context, value: &Value) {
-    match value {
-        Value::Array(items) => {
-            context.update(b"[");
-            for item in items {
-                feed(context, item);
-                context.update(b",");
-            }
-            context.update(b"]");
-        }
-        Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by_key(|(name, _)| *name);
-            context.update(b"{");
-            for (name, value) in sorted {
-                context.update(Value::from(name.as_str()).to_string().as_bytes());
-                context.update(b":");
-                feed(context, value);
-                context.update(b",");
-            }
-            context.update(b"}");
-        }
-        scalar => context.update(scalar.to_string().as_bytes()),
-    }
 }
 
 pub(crate) struct Compiler<'c, 's, 'a> {

@@ -19,6 +19,7 @@ pub struct Contract {
     pub(crate) specs: Vec<OperationSpec>,
     pub(crate) rules: Vec<Rules>,
     pub(crate) routes: Routes,
+    pub(crate) base_paths: Vec<String>,
     pub(crate) names: Names,
     pub(crate) shapes: Shapes,
     pub(crate) limits: JsonLimits,
@@ -58,6 +59,12 @@ impl Contract {
     /// The operations, in the order of the document; their positions are the indices that all else speaks of.
     pub fn operations(&self) -> &[OperationSpec] {
         &self.specs
+    }
+
+    /// The paths under which the document says that its operations are: those of its servers, without a slash at the end; none where it
+    /// lists no servers.
+    pub fn base_paths(&self) -> &[String] {
+        &self.base_paths
     }
 
     /// The operation of a method and a path below the e-service's base path, as received (percent-encoded).

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 
-use crate::documents::version;
 use crate::media::MediaRange;
 use crate::parameter::Style;
+use crate::read31;
 use crate::security::{Required, Schemes};
 use crate::source::{Source, child};
-use crate::{read30, read31};
+use crate::version::Version;
 
 /// An operation as described.
 pub(crate) struct Described {
@@ -125,71 +125,6 @@ pub(crate) struct DescribedMedia {
     /// The pointer of its schema.
     pub(crate) schema: Option<String>,
     pub(crate) encodings: Vec<DescribedEncoding>,
-}
-
-/// The versions of OpenAPI that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
-    V30,
-    V31,
-}
-
-/// Each function reads one object without the references and schemas in it: those are followed in the same way in every
-/// version. The error is in words.
-impl Version {
-    pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
-        match version(source.root()) {
-            Some(version) if version.starts_with("3.0.") => Some(Self::V30),
-            Some(version) if version.starts_with("3.1.") => Some(Self::V31),
-            Some(version) => {
-                source.error("/openapi", format!("OpenAPI {} is not supported: 3.0 and 3.1 are", version.escape_debug()));
-                None
-            }
-            None if source.root().get("swagger").is_some() => {
-                source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0 or 3.1");
-                None
-            }
-            None => {
-                source.error("", "this is no OpenAPI document: `openapi` with its version is missing");
-                None
-            }
-        }
-    }
-
-    fn operation_id(self, raw: &Value) -> Result<Option<String>, String> {
-        match self {
-            Self::V30 => read30::operation_id(raw),
-            Self::V31 => read31::operation_id(raw),
-        }
-    }
-
-    fn parameter(self, raw: &Value) -> Result<ParameterParts, String> {
-        match self {
-            Self::V30 => read30::parameter(raw),
-            Self::V31 => read31::parameter(raw),
-        }
-    }
-
-    fn body(self, raw: &Value) -> Result<BodyParts, String> {
-        match self {
-            Self::V30 => read30::body(raw),
-            Self::V31 => read31::body(raw),
-        }
-    }
-
-    fn status(self, key: &str) -> Option<StatusKey> {
-        match self {
-            Self::V30 => read30::status(key),
-            Self::V31 => read31::status(key),
-        }
-    }
-
-    fn answer(self, raw: &Value) -> Result<AnswerParts, String> {
-        match self {
-            Self::V30 => read30::answer(raw),
-            Self::V31 => read31::answer(raw),
-        }
-    }
 }
 
 /// The methods that a Path Item Object can hold.

@@ -14,12 +14,13 @@ use serde_json::Value;
 use crate::answer::AnswerCheck;
 use crate::compile::CompileOptions;
 use crate::contract::Contract;
-use crate::described::{self, Described, DescribedAnswer, DescribedMedia, Location, StatusKey, Version};
+use crate::described::{self, Described, DescribedAnswer, DescribedMedia, Location, StatusKey};
 use crate::documents::Documents;
 use crate::drift::Drift;
 use crate::media::MediaRange;
 use crate::request::{Payload, RequestParts};
 use crate::source::{Source, child};
+use crate::version::Version;
 use crate::violation::{Place, Violation};
 
 /// Every breach, each with its place and, in brackets, the name of its rule; before them what the compiler finds.

@@ -10,13 +10,13 @@ use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
 use crate::compile::Formats;
-use crate::described::Version;
 use crate::discriminator::Discriminator;
 use crate::formats;
-use crate::keywords::{BESIDE, MANY, NAMED, ONE};
+use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
 use crate::resources::ResourceId;
 use crate::source::{Source, child};
+use crate::version::Version;
 use crate::violation::{self, Names};
 
 /// How deep schemas may nest without a reference between.
@@ -93,7 +93,7 @@ impl Definition {
 
 /// Lowers schemas; what is asked for is queued, so that circles end.
 pub(crate) struct Lowering<'s, 'a> {
-    source: &'s Source<'a>,
+    pub(crate) source: &'s Source<'a>,
     version: Version,
     formats: Formats,
     pub(crate) definitions: Vec<Definition>,
@@ -106,9 +106,9 @@ pub(crate) struct Lowering<'s, 'a> {
     marks: bool,
     variant: Variant,
     /// The definition being lowered, and the length of its pointer.
-    current: (SchemaId, usize),
-    refers: BTreeSet<SchemaId>,
-    beside: Vec<SchemaId>,
+    pub(crate) current: (SchemaId, usize),
+    pub(crate) refers: BTreeSet<SchemaId>,
+    pub(crate) beside: Vec<SchemaId>,
 }
 
 impl<'s, 'a> Lowering<'s, 'a> {
@@ -135,7 +135,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         Some(self.name(pointer))
     }
 
-    fn name(&mut self, pointer: String) -> SchemaId {
+    pub(crate) fn name(&mut self, pointer: String) -> SchemaId {
         let next = self.definitions.len();
         let id = *self.ids.entry(pointer.clone()).or_insert(next);
         if id == next {
@@ -327,42 +327,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    fn reference(&mut self, reference: &str, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
-        let Some(target) = self.source.target(reference, at) else { return };
-        // A circle of references without a schema in it is told here, where it can be; a validator would go round in it.
-        if self.source.follow_schema(&target).is_none() {
-            return;
-        }
-        let id = self.name(target);
-        self.refer(id, siblings, at, lowered);
-    }
-
-    /// A reference that is decided only when a value is held against it: by the outermost schema on the way to it that has the anchor
-    /// (JSON Schema 2020-12 §8.2.3.2). Where the schema that it names to begin with has none that is dynamic, it is a plain one.
-    fn dynamic_reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {
-        let Some(resource) = self.source.dynamic_anchor(reference, at) else {
-            return self.reference(reference, true, at, lowered);
-        };
-        let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
-        for pointer in self.source.dynamic_anchors(&name) {
-            let id = self.name(pointer);
-            self.refers.insert(id);
-            self.beside.push(id);
-        }
-        lowered.insert("$dynamicRef".into(), format!("{}#{name}", uri(resource)).into());
-    }
-
-    fn refer(&mut self, id: SchemaId, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
-        self.refers.insert(id);
-        let within = at.get(self.current.1..).unwrap_or_default();
-        if siblings || within.split('/').any(|token| BESIDE.contains(&token)) {
-            self.beside.push(id);
-        }
-        let resource = self.definitions[id].resource;
-        let is_here = self.definitions.get(self.current.0).is_some_and(|current| current.resource == resource);
-        lowered.insert("$ref".into(), if is_here { local(id) } else { format!("{}{}", uri(resource), local(id)) }.into());
-    }
-
     fn warn_of_siblings(&self, members: &Map<String, Value>, at: &str) {
         let constrains = |name: &&String| {
             name.as_str() == "nullable" || [&ONE[..], &MANY, &NAMED, &PLAIN].iter().any(|list| list.contains(&name.as_str()))
@@ -414,19 +378,4 @@ impl<'s, 'a> Lowering<'s, 'a> {
 pub(crate) fn is_known_dialect(dialect: &str) -> bool {
     const KNOWN: [&str; 2] = ["https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema"];
     KNOWN.contains(&dialect.trim_end_matches('#'))
-}
-
-/// What the definitions of a resource are compiled under.
-pub(crate) fn uri(resource: ResourceId) -> String {
-    format!("urn:contract:{resource}")
-}
-
-/// How definitions of one resource refer to each other.
-pub(crate) fn local(id: SchemaId) -> String {
-    format!("#/$defs/s{id}")
-}
-
-/// The definition that a reference made by [`local`] names.
-pub(crate) fn named(reference: &str) -> Option<SchemaId> {
-    reference.rsplit_once("#/$defs/s")?.1.parse().ok()
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use document::Faults;
 use serde_json::{Map, Value, json};
 
-use crate::described::{self, Described, DescribedAnswer, StatusKey, Version};
+use crate::described::{self, Described, DescribedAnswer, StatusKey};
 use crate::documents::Documents;
 use crate::drift::{Finding, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS};
 use crate::media::MediaType;
 use crate::source::{Source, child};
+use crate::version::Version;
 
 /// What a finding asks of the document.
 #[derive(Debug)]

@@ -115,3 +115,26 @@ fn credentials_that_the_upstream_believes_pass_to_it() {
     assert_eq!(curl(&["-H", "Authorization: Bearer del-fruitore", &url]).status, 200);
     assert_eq!(rest.asked()[0].headers.get("authorization").map(String::as_str), Some("Bearer del-fruitore"));
 }
+
+#[test]
+fn a_document_that_says_that_it_is_elsewhere_is_warned_about() {
+    let scene = Scene::new();
+    let servers = "servers: [{ url: 'https://{ente}.example/{versione}/', variables: { ente: { default: a }, versione: { default: v1, enum: [v1, v2] } } }]\n";
+    std::fs::write(scene.path().join("cose.yaml"), document("[]") + servers).expect("written");
+    for (base_path, warned) in [("/v1", false), ("/v2/", false), ("/v3", true), ("/", true)] {
+        let yaml = format!(
+            "{}listeners:\n  web: {{ address: \"127.0.0.1:0\" }}\neservices:\n  cose:\n    direction: inbound\n    listener: web\n    base_path: {base_path}\n\
+             \x20   contract: cose.yaml\n    security: [open]\n    acknowledge: [open]\n    adapter: {{ http: {{ url: \"http://127.0.0.1:1\" }} }}\n",
+            scene.head()
+        );
+        std::fs::write(scene.path().join("varco.yaml"), yaml).expect("written");
+        let output = varco(scene.path(), &["check", "-c", "varco.yaml"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert_eq!(
+            said.contains("says that its operations are under `/v1/`, `/v2/`, and they are served under"),
+            warned,
+            "{base_path}: {said}"
+        );
+    }
+}

@@ -6,7 +6,8 @@ use std::cell::Cell;
 use serde_json::{Map, Value};
 
 use super::decoded::Decoded;
-use crate::lower::{Lowering, Variant, named};
+use crate::lower::{Lowering, Variant};
+use crate::references::named;
 
 /// How deep alternatives are followed, and members of members.
 const DEEPEST: usize = 32;

@@ -224,6 +224,9 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     };
     let contract = contract?;
     let listened = scope.listeners.iter().find(|known| Some(&known.name) == listener.as_ref());
+    if direction == Direction::Inbound {
+        compare_paths(section, &contract, &base_path);
+    }
     if let Some(security) = &security {
         let has_certificate = match direction {
             Direction::Inbound => listened.is_some_and(|listener| listener.requires_certificates),
@@ -319,6 +322,18 @@ fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<P
     let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
     let contract = Contract::compile(&documents, &options, section.faults())?;
     Some((contract, documents.files().map(PathBuf::from).collect()))
+}
+
+/// Callers who follow the document have to find what it describes.
+fn compare_paths(section: &Section<'_>, contract: &Contract, base_path: &str) {
+    let paths = contract.base_paths();
+    if !paths.is_empty() && !paths.iter().any(|path| path == base_path) {
+        let told: Vec<String> = paths.iter().map(|path| format!("`{path}/`")).collect();
+        let message =
+            format!("the document says that its operations are under {}, and they are served under `{base_path}/`", told.join(", "));
+        let hint = "mend the document's `servers`, or `base_path`";
+        section.report(Fault::warning(section.place("base_path"), message).hint(hint));
+    }
 }
 
 /// What becomes of answers: one word, or one for each status.

@@ -1,0 +1,99 @@
+//! The versions of OpenAPI, and what a document may not mix.
+
+use serde_json::Value;
+
+use crate::described::{AnswerParts, BodyParts, ParameterParts, StatusKey};
+use crate::documents::version;
+use crate::lower::is_known_dialect;
+use crate::source::{Source, child};
+use crate::{read30, read31};
+
+/// The versions of OpenAPI that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V30,
+    V31,
+}
+
+/// Each function reads one object without the references and schemas in it: those are followed in the same way in every
+/// version. The error is in words.
+impl Version {
+    pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
+        match version(source.root()) {
+            Some(version) if version.starts_with("3.0.") => Some(Self::V30),
+            Some(version) if version.starts_with("3.1.") => Some(Self::V31),
+            Some(version) => {
+                source.error("/openapi", format!("OpenAPI {} is not supported: 3.0 and 3.1 are", version.escape_debug()));
+                None
+            }
+            None if source.root().get("swagger").is_some() => {
+                source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0 or 3.1");
+                None
+            }
+            None => {
+                source.error("", "this is no OpenAPI document: `openapi` with its version is missing");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn operation_id(self, raw: &Value) -> Result<Option<String>, String> {
+        match self {
+            Self::V30 => read30::operation_id(raw),
+            Self::V31 => read31::operation_id(raw),
+        }
+    }
+
+    pub(crate) fn parameter(self, raw: &Value) -> Result<ParameterParts, String> {
+        match self {
+            Self::V30 => read30::parameter(raw),
+            Self::V31 => read31::parameter(raw),
+        }
+    }
+
+    pub(crate) fn body(self, raw: &Value) -> Result<BodyParts, String> {
+        match self {
+            Self::V30 => read30::body(raw),
+            Self::V31 => read31::body(raw),
+        }
+    }
+
+    pub(crate) fn status(self, key: &str) -> Option<StatusKey> {
+        match self {
+            Self::V30 => read30::status(key),
+            Self::V31 => read31::status(key),
+        }
+    }
+
+    pub(crate) fn answer(self, raw: &Value) -> Result<AnswerParts, String> {
+        match self {
+            Self::V30 => read30::answer(raw),
+            Self::V31 => read31::answer(raw),
+        }
+    }
+}
+
+/// Schemas of 3.1 may be written in another dialect of JSON Schema, which would be read with other rules.
+pub(crate) fn refuse_other_dialects(source: &Source<'_>, version: Version) {
+    for (at, raw) in source.documents().filter(|_| version == Version::V31) {
+        let dialect = raw.get("jsonSchemaDialect").and_then(Value::as_str);
+        if let Some(dialect) = dialect.filter(|dialect| !is_known_dialect(dialect)) {
+            let message = format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12");
+            source.error(&child(&at, "jsonSchemaDialect"), message);
+        }
+    }
+}
+
+/// What one version of OpenAPI says, another says otherwise: `nullable`, `exclusiveMinimum`, what stands beside references.
+pub(crate) fn refuse_other_versions(source: &Source<'_>) {
+    let line = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>().join(".");
+    let own = version(source.root()).map(line);
+    for (at, raw) in source.documents() {
+        let other = version(raw).map(line);
+        if let Some(other) = other.filter(|other| Some(other) != own.as_ref()) {
+            let message =
+                format!("this document is of OpenAPI {other}, and a document of {} leads to it", own.as_deref().unwrap_or_default());
+            source.error_with_hint(&child(&at, "openapi"), message, "write both for one version");
+        }
+    }
+}

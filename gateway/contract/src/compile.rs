@@ -42,6 +42,8 @@ pub struct CompileOptions {
     pub formats: Formats,
     /// What becomes of requests that take nothing that is answered.
     pub accept: Accept,
+    /// Whether callers are told the values of theirs that break rules.
+    pub tell_values: bool,
     /// The limits of the JSON reader.
     pub json: JsonLimits,
 }
@@ -95,6 +97,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats);
+    lowering.names.tells_values = options.tell_values;
     let asked = ask(&described, &mut lowering);
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();

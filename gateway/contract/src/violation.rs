@@ -69,11 +69,13 @@ pub struct Violation {
     pub expected: Option<Value>,
     /// The kind of value that came where another is asked for.
     pub found: Option<&'static str>,
+    /// The scalar that came, cut short, where the e-service lets its callers be told (`tell_values`): for them, and for nobody's records.
+    pub received: Option<String>,
 }
 
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { place, keyword, message: message.into(), expected: None, found: None }
+        Self { place, keyword, message: message.into(), expected: None, found: None, received: None }
     }
 }
 
@@ -89,6 +91,8 @@ impl fmt::Display for Violation {
 pub(crate) struct Names {
     members: HashSet<Box<str>>,
     pub(crate) discriminators: Discriminators,
+    /// Whether callers may be told their own values.
+    pub(crate) tells_values: bool,
 }
 
 impl Names {
@@ -244,12 +248,30 @@ impl Told<'_> {
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
         let found = if keyword == "type" { self.value(location).map(kind) } else { None };
-        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found };
+        // What is missing was not received.
+        let is_told = self.names.tells_values && member.is_none();
+        let received = if is_told { self.value(location).and_then(scalar) } else { None };
+        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received };
         // One rule may be reached in several ways.
         if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
             self.found.push(violation);
         }
     }
+}
+
+/// The most characters of a value that are told.
+const MOST_TOLD: usize = 100;
+
+/// A scalar as text, cut short.
+fn scalar(value: Instance<'_>) -> Option<String> {
+    let text = match (value.as_string(), value.as_number(), value.as_boolean()) {
+        (Some(text), ..) => text.chars().take(MOST_TOLD).collect(),
+        (_, Some(number), _) => number.as_str().chars().take(MOST_TOLD).collect(),
+        (.., Some(boolean)) => boolean.to_string(),
+        _ if value.is_null() => "null".to_owned(),
+        _ => return None,
+    };
+    Some(text)
 }
 
 /// What JSON Schema calls a value of this kind.

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
-use contract::{AnswerCheck, AnswerMode, AnswerVerdict, CompileOptions, Contract, Drift, Violation, verdict};
+use contract::{AnswerCheck, AnswerMode, AnswerVerdict, CompileOptions, Contract, Drift, Payload, RequestParts, Violation, verdict};
 use document::{Faults, Tree};
 use exchange::Body;
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 const DOCUMENT: &str = r#"
 openapi: 3.0.3
@@ -81,5 +82,24 @@ fn what_becomes_of_an_answer() {
     ] {
         let status = StatusCode::from_u16(status).expect("a status");
         assert_eq!(verdict(mode, status, &check), expected, "{mode:?} {status} {check:?}");
+    }
+}
+
+#[test]
+fn values_are_told_back_only_where_the_e_service_lets_them() {
+    let document = DOCUMENT.replace("schema: {type: object}}}}\n      responses: {\"204\"", "schema: {type: object, required: [z], properties: {n: {type: integer}, s: {type: string, maxLength: 3}, l: {type: array, maxItems: 0}}}}}}\n      responses: {\"204\"");
+    assert_ne!(document, DOCUMENT);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    for tell_values in [false, true] {
+        let contract = compile(&document, CompileOptions { tell_values, ..CompileOptions::default() });
+        let parts = RequestParts { query: None, headers: &headers, path: vec![("x".into(), "y".into())] };
+        let body = Payload::Held(r#"{"n":"sette","s":"RSSMRA","l":[1]}"#.into());
+        let error = contract.check_request(2, parts, body).expect_err("it breaks rules");
+        let mut received: Vec<_> = error.violations().into_iter().map(|one| (one.place.to_string(), one.received)).collect();
+        received.sort();
+        let told = |text: &str| tell_values.then(|| text.to_owned());
+        let expected = [("body:/l", None), ("body:/n", told("sette")), ("body:/s", told("RSSMRA")), ("body:/z", None)];
+        assert_eq!(received, expected.map(|(place, received)| (place.to_owned(), received)));
+        assert!(!error.to_string().contains("RSSMRA"), "what is logged never holds it");
     }
 }

@@ -317,7 +317,8 @@ fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<P
     let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
     let accept = section.choice("accept", &[("ignore", Accept::Ignore), ("enforce", Accept::Enforce)]).unwrap_or_default();
     let repeated_query = section.choice("repeated_query", &[("refuse", Repeated::Refuse), ("allow", Repeated::Allow)]).unwrap_or_default();
-    let options = CompileOptions { unknown_query, repeated_query, formats, accept, ..CompileOptions::default() };
+    let tell_values = section.flag("tell_values").unwrap_or(false);
+    let options = CompileOptions { tell_values, unknown_query, repeated_query, formats, accept, ..CompileOptions::default() };
     let library = library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
     let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
     let contract = Contract::compile(&documents, &options, section.faults())?;

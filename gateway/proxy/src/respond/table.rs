@@ -251,10 +251,13 @@ fn contract(error: &ContractError, italian: bool) -> Problem {
         return Problem::new(406, "not-acceptable", title).detail(error.to_string()).with("available", available);
     }
     let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
-    let told = |Violation { place, keyword, message, expected, .. }: Violation| {
+    let told = |Violation { place, keyword, message, expected, received, .. }: Violation| {
         let mut told = json!({ "place": place.to_string(), "rule": keyword, "message": message });
         if let (Some(expected), Some(members)) = (expected, told.as_object_mut()) {
             members.insert("expected".into(), expected);
+        }
+        if let (Some(received), Some(members)) = (received, told.as_object_mut()) {
+            members.insert("received".into(), received.into());
         }
         told
     };

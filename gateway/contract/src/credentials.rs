@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::described::Location;
-use crate::parameter::pairs;
+use crate::parameter::{cookies, pairs};
 
 /// A Security Scheme Object (OpenAPI 3.0.4 §4.7.27).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +136,9 @@ impl Proof {
             Self::Basic => credentials(shown.headers, "basic").is_some_and(is_name_and_password),
             Self::Http(scheme) => credentials(shown.headers, scheme).is_some_and(|text| !text.is_empty()),
             Self::Header(name) => only(shown.headers.get_all(name).iter().map(HeaderValue::as_bytes)).is_some_and(|key| !key.is_empty()),
-            Self::Named(Location::Cookie, name) => only(cookies(shown.headers, name)).is_some_and(|key| !key.is_empty()),
+            Self::Named(Location::Cookie, name) => {
+                only(cookies(shown.headers).filter(|(own, _)| *own == name.as_bytes())).is_some_and(|(_, key)| !key.is_empty())
+            }
             Self::Named(_, name) => {
                 let pairs = pairs(shown.query.unwrap_or_default()).unwrap_or_default();
                 only(pairs.iter().filter(|pair| *pair.name == **name)).is_some_and(|pair| !pair.value.is_empty())
@@ -156,7 +158,7 @@ fn only<T>(mut of: impl Iterator<Item = T>) -> Option<T> {
 fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
     let value = only(headers.get_all(AUTHORIZATION).iter())?.to_str().ok()?;
     let (said, rest) = value.trim().split_once(' ')?;
-    said.eq_ignore_ascii_case(scheme).then(|| rest.trim_start())
+    said.eq_ignore_ascii_case(scheme).then(|| rest.trim_start_matches(' '))
 }
 
 /// RFC 6750 §2.1, `b64token`.
@@ -167,14 +169,5 @@ fn is_token(text: &str) -> bool {
 
 /// RFC 7617 §2.
 fn is_name_and_password(text: &str) -> bool {
-    STANDARD.decode(text).is_ok_and(|pair| pair.contains(&b':'))
-}
-
-fn cookies<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let name = name.to_owned();
-    lines.flat_map(|line| line.split(';')).filter_map(move |pair| {
-        let (own, value) = pair.trim().split_once('=')?;
-        (own == name).then_some(value)
-    })
+    STANDARD.decode(text).is_ok_and(|pair| pair.contains(&b':') && !pair.iter().any(u8::is_ascii_control))
 }

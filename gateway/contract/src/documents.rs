@@ -14,9 +14,6 @@ const MOST_FILES: usize = 1_000;
 /// Where a document stands that was given without a place. Nothing is ever fetched from there.
 const NOWHERE: &str = "contract:///document";
 
-/// What stands in place of schemas and says nothing of what they name.
-const NO_REFERENCES: [&str; 5] = ["example", "examples", "default", "enum", "const"];
-
 /// An OpenAPI document with every document that its references lead to, whether by their files or by the URIs that they are known by.
 ///
 /// A place in them is named by a JSON pointer; one that is not in the first has the document's number and a colon before it.
@@ -89,7 +86,8 @@ impl Documents {
                             let pointer = at.iter().skip(1).fold(at[0].clone(), |pointer, token| child(&pointer, token));
                             wanted.extend(self.resources.uri(reference, &pointer));
                         }
-                        Value::Array(_) | Value::Object(_) if !NO_REFERENCES.contains(&name.as_str()) => {
+                        // What is no reference, in an example, leads to a file that is read in vain.
+                        Value::Array(_) | Value::Object(_) => {
                             at.push(name.clone());
                             self.gather(value, at, wanted);
                             at.pop();

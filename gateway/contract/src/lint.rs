@@ -99,7 +99,8 @@ fn servers(lint: &Lint<'_, '_>, rule: &str) {
             lint.tell(rule, &at, "this server is not described", "say which one it is: `description`");
         }
         let is_sandbox = server.get("x-sandbox") == Some(&Value::Bool(true));
-        if !text("url").starts_with("https://") && !is_sandbox {
+        let is_secure = text("url").get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if !is_secure && !is_sandbox {
             lint.tell(
                 rule,
                 &child(&at, "url"),
@@ -112,11 +113,11 @@ fn servers(lint: &Lint<'_, '_>, rule: &str) {
 
 fn info_version(lint: &Lint<'_, '_>, rule: &str) {
     let version = lint.source.at("/info/version").and_then(Value::as_str).unwrap_or_default();
-    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let (core, more) = version.split_at(version.find(['-', '+']).unwrap_or(version.len()));
     let numbers: Vec<&str> = core.split('.').collect();
     let is_number =
         |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
-    if numbers.len() != 3 || !numbers.iter().all(is_number) {
+    if numbers.len() != 3 || !numbers.iter().all(is_number) || more.len() == 1 {
         lint.tell(rule, "/info/version", "the version is no semantic one", "such as `1.4.0` (semver.org)");
     }
 }
@@ -335,7 +336,17 @@ fn walk(value: &Value, at: &str, each: &mut dyn FnMut(&Value, &str)) {
         Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| walk(item, &format!("{at}/{n}"), each)),
         Value::Object(members) => {
             each(value, at);
-            let inner = members.iter().filter(|(name, _)| !matches!(name.as_str(), "example" | "examples" | "default" | "enum" | "const"));
+            // Where names are anybody's, they say nothing.
+            let around = at.rsplit('/').next().unwrap_or_default();
+            let is_named = matches!(
+                around,
+                "properties" | "patternProperties" | "responses" | "schemas" | "$defs" | "definitions" | "headers" | "parameters"
+            );
+            let is_passed = |name: &str| {
+                let is_value = matches!(name, "example" | "examples" | "default" | "enum" | "const" | "dependentRequired");
+                (is_value || name.starts_with("x-")) && !is_named
+            };
+            let inner = members.iter().filter(|(name, _)| !is_passed(name));
             inner.for_each(|(name, value)| walk(value, &child(at, name), each));
         }
         _ => {}

@@ -155,7 +155,15 @@ impl<'a> MediaType<'a> {
         match (self.kind, self.subtype) {
             ("*", "*") => Some(0),
             (kind, "*") if listed.kind.eq_ignore_ascii_case(kind) => Some(1),
-            (kind, subtype) if listed.kind.eq_ignore_ascii_case(kind) && listed.subtype.eq_ignore_ascii_case(subtype) => Some(2),
+            (kind, subtype) if listed.kind.eq_ignore_ascii_case(kind) && listed.subtype.eq_ignore_ascii_case(subtype) => {
+                // One with parameters is of what has them only.
+                let mut asked =
+                    self.parameters().filter(|(name, _)| !name.eq_ignore_ascii_case("q") && !name.eq_ignore_ascii_case("charset"));
+                let has = |(name, value): (&str, Cow<'_, str>)| {
+                    listed.parameters.iter().any(|(own, said)| own.eq_ignore_ascii_case(name) && **said == *value)
+                };
+                asked.all(has).then_some(2 + u8::from(!listed.parameters.is_empty()))
+            }
             // What is listed as a range may turn out to be it.
             (kind, _) if listed.is_wide() && (&*listed.kind == "*" || listed.kind.eq_ignore_ascii_case(kind)) => Some(2),
             _ => None,
@@ -165,7 +173,7 @@ impl<'a> MediaType<'a> {
     /// As a range of `Accept`: how much it is wanted; one that cannot be read is.
     pub(crate) fn weight(&self) -> f32 {
         let weight = self.parameters().find(|(name, _)| name.eq_ignore_ascii_case("q"));
-        weight.and_then(|(_, text)| text.parse().ok()).unwrap_or(1.0)
+        weight.and_then(|(_, text)| text.parse().ok()).filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(1.0)
     }
 
     /// The type without its parameters.

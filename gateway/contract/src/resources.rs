@@ -78,7 +78,7 @@ impl Resources {
                     match name.as_str() {
                         "schema" => self.schema(value, &at, document),
                         "schemas" if pointer.ends_with("/components") => self.named(value, &at, document),
-                        "example" | "examples" | "default" => {}
+                        "example" | "examples" => {}
                         _ if is_top && !is_openapi && is_schema(value) => self.schema(value, &at, document),
                         _ => self.walk(value, &at, document),
                     }

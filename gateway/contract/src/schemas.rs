@@ -24,9 +24,14 @@ pub(crate) struct Schema {
     pub(crate) validator: Validator,
     /// See [`Circles::growth`].
     pub(crate) growth: u32,
+    /// See [`Circles::ways`].
+    pub(crate) ways: u64,
 }
 
 type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
+
+/// In how many ways one value may be held against a schema: beyond, a single one would take seconds.
+const MOST_WAYS: u64 = 1 << 20;
 
 /// Compiled schemas by name and variant.
 pub(crate) struct Schemas(Compiled);
@@ -123,9 +128,18 @@ fn compile(
         if validators.contains_key(&(variant, id)) {
             continue;
         }
+        if circles.ways(id) > MOST_WAYS {
+            let message = format!("one value may be held against the parts of this schema in more than {MOST_WAYS} ways");
+            source.error_with_hint(
+                &lowering.definitions[id].pointer,
+                message,
+                "branches that refer to the same schemas multiply: write them once",
+            );
+            continue;
+        }
         match options.build(&json!({"$ref": format!("{}{}", uri(lowering.definitions[id].resource), local(id))})) {
             Ok(validator) => {
-                validators.insert((variant, id), Arc::new(Schema { validator, growth: circles.growth(id) }));
+                validators.insert((variant, id), Arc::new(Schema { validator, growth: circles.growth(id), ways: circles.ways(id) }));
             }
             Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
         }

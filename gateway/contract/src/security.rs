@@ -38,7 +38,7 @@ impl<'s, 'a> Schemes<'s, 'a> {
         let components = source.root().get("components").unwrap_or(&Value::Null);
         let mut list = HashMap::new();
         for (name, _, pointer) in source.members(components, "/components", "securitySchemes") {
-            let Some((at, raw)) = source.follow(&pointer).filter(|_| !name.starts_with("x-")) else { continue };
+            let Some((at, raw)) = source.follow(&pointer) else { continue };
             match proof(raw) {
                 Ok(proof) => {
                     list.insert(name.to_owned(), SecurityScheme { name: name.into(), proof });

@@ -2,7 +2,7 @@
 //! Overlay that would make it so (OpenAPI Overlay 1.0.0 §4.4).
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use document::Faults;
 use serde_json::{Map, Value, json};
@@ -31,12 +31,17 @@ pub fn suggest(documents: &Documents, findings: &[(&str, &Finding)]) -> Vec<Opti
     let source = Source::new(documents, &faults);
     let Some(version) = Version::of(&source) else { return findings.iter().map(|_| None).collect() };
     let described = described::operations(&source, version);
-    let mender = Mender { source: &source, version };
-    let suggestion = |(id, finding): &(&str, &Finding)| {
-        let operation = described.iter().find(|operation| *operation.id == **id)?;
-        mender.suggestion(operation, finding)
-    };
-    findings.iter().map(suggestion).collect()
+    let mender = Mender { source: &source, version, found: RefCell::default() };
+    let operation = |id: &str| described.iter().find(|operation| *operation.id == *id);
+    // One schema is changed once, whatever comes against it.
+    for (id, finding) in findings.iter().filter(|(_, finding)| &*finding.rule == "type") {
+        if let (Some(operation), Some(found)) = (operation(id), finding.found.as_deref())
+            && let Some(at) = mender.place_of(operation, finding)
+        {
+            mender.found.borrow_mut().entry(at).or_default().insert(found.to_owned());
+        }
+    }
+    findings.iter().map(|(id, finding)| mender.suggestion(operation(id)?, finding)).collect()
 }
 
 /// An Overlay with these actions.
@@ -47,12 +52,20 @@ pub fn overlay(title: &str, actions: &[Value]) -> Value {
 struct Mender<'m, 'a> {
     source: &'m Source<'a>,
     version: Version,
+    /// The types that came against each schema.
+    found: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// Advice and actions.
 type Mended = (String, Vec<Value>);
 
 impl Mender<'_, '_> {
+    /// The schema that a finding of a wrong type is about.
+    fn place_of(&self, operation: &Described, finding: &Finding) -> Option<String> {
+        let answer = answer(operation, finding.status)?;
+        self.broken(answer, &finding.rule, finding.found.as_deref(), finding.place.as_deref()?).map(|(at, _)| at)
+    }
+
     fn suggestion(&self, operation: &Described, finding: &Finding) -> Option<Suggestion> {
         let found = finding.found.as_deref();
         let told = |at: &str, (advice, actions): Mended| Some(Suggestion { place: self.source.place(at), advice, actions });
@@ -145,7 +158,11 @@ impl Mender<'_, '_> {
                     Some(Value::Array(types)) => types.clone(),
                     other => other.into_iter().cloned().collect(),
                 };
-                types.push(found.into());
+                let all = self.found.borrow();
+                match all.get(at) {
+                    Some(all) => types.extend(all.iter().map(|found| found.as_str().into())),
+                    None => types.push(found.into()),
+                }
                 let actions = [remove("type"), self.update(at, &json!({ "type": types }))].concat();
                 (format!("{found} comes too: `type: {}`", Value::from(types)), actions)
             }
@@ -247,5 +264,10 @@ fn is_in_first(pointer: &str) -> bool {
 }
 
 fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+    let escaped = name.chars().map(|symbol| match symbol {
+        '\\' | '\'' => format!("\\{symbol}"),
+        symbol if symbol.is_control() => format!("\\u{:04x}", u32::from(symbol)),
+        symbol => symbol.to_string(),
+    });
+    format!("'{}'", escaped.collect::<String>())
 }

@@ -179,7 +179,7 @@ fn cost(schema: &Schema, value: Instance<'_>, bytes: usize) -> Cost {
     // A value has two characters at least, with the comma after it.
     let values = bytes as u64 / 2;
     let growth = u64::from(schema.growth).saturating_pow(nesting(value));
-    match growth.saturating_mul(values) {
+    match growth.saturating_mul(values).saturating_mul(schema.ways) {
         0..=MOST_ERRORS => Cost::All,
         _ if growth == 1 => Cost::First,
         _ => Cost::None,

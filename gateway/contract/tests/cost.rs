@@ -42,3 +42,37 @@ fn deep_alternatives() {
     assert_eq!(told(2, "\"x\""), ["body matches none of the 3 alternatives"]);
     assert_eq!(told(30, "\"x\""), ["body does not match its schema, and is nested too deep to say where"]);
 }
+
+/// A document whose schemas refer twice each to the next: no circle, and twice as many ways at each level.
+fn doubling(levels: usize) -> String {
+    let name = |level: usize| format!("\"#/components/schemas/S{level}\"");
+    let level = |at: usize| format!("    S{at}: {{allOf: [{{$ref: {0}}}, {{$ref: {0}}}]}}\n", name(at + 1));
+    let schemas: String = (0..levels).map(level).collect();
+    format!(
+        "openapi: 3.0.3\ninfo: {{title: t, version: '1'}}\npaths:\n  /p: {{post: {{requestBody: {{content: {{application/json: {{schema: {{type: array, items: {{$ref: {}}}}}}}}}}}, \
+         responses: {{\"204\": {{description: d}}}}}}}}\ncomponents:\n  schemas:\n{schemas}    S{levels}: {{type: string}}\n",
+        name(0)
+    )
+}
+
+#[test]
+fn ways_that_double() {
+    let compile = |levels: usize| {
+        let faults = RefCell::new(Faults::new());
+        let tree = Tree::parse("api.yaml", &doubling(levels)).expect("readable");
+        let contract = Contract::compile(&tree.into(), &CompileOptions::default(), &faults);
+        contract.ok_or_else(|| faults.into_inner().sorted()[0].message.clone())
+    };
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let told = |levels: usize, body: &str| {
+        let parts = RequestParts { query: None, headers: &headers, path: Vec::new() };
+        match compile(levels).expect("sound").check_request(0, parts, Payload::Held(body.to_owned().into())) {
+            Err(ContractError::Invalid(violations)) => violations.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // All of a few, and one of what would be too many to find.
+    assert_eq!(told(3, "[1,2,3]"), 3);
+    assert_eq!(told(12, &format!("[{}1]", "1,".repeat(1000))), 1);
+    assert!(compile(40).expect_err("it has no end").contains("in more than 1048576 ways"));
+}

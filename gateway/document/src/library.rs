@@ -61,7 +61,7 @@ impl Library {
             return Err(Unread { message, hint: format!("nothing is fetched: name a local copy of {uri} under `catalogue`") });
         };
         // What the catalogue names is meant by whoever wrote it; a document may be anybody's.
-        let is_within = self.folders.iter().any(|folder| path.starts_with(folder)) || !uri.starts_with("file:");
+        let is_within = self.folders.iter().any(|folder| is_below(&path, folder)) || !uri.starts_with("file:");
         if !is_within {
             let hint = "a document leads to files beside it, or below the folder of the configuration".to_owned();
             return Err(Unread { message: format!("leads to `{}`, which is out of reach", shown(&path).display()), hint });
@@ -84,6 +84,12 @@ impl Library {
         let path = percent_decode_str(uri.strip_prefix("file://")?).decode_utf8().ok()?;
         Some(tidy(Path::new(&*path)))
     }
+}
+
+/// Whether a file lies below a folder, as its path says and as its links do.
+fn is_below(path: &Path, folder: &Path) -> bool {
+    let led = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.starts_with(folder) && led(path).starts_with(led(folder))
 }
 
 /// The URI of a local file.
@@ -117,6 +123,8 @@ mod tests {
         for name in ["specs/a b.yaml", "specs/comuni/c.yaml", "copie/d.yaml", "altrove/segreti.yaml"] {
             std::fs::write(path(name), "x: 1").expect("a folder can be written to");
         }
+        std::os::unix::fs::symlink(path("altrove/segreti.yaml"), path("specs/fuori.yaml")).expect("a link");
+        std::os::unix::fs::symlink(path("specs/comuni"), path("specs/dentro")).expect("a link");
         let library = Library::default()
             .with_folder(&path("specs"))
             .with_copy("https://ente.example/d.yaml", &path("copie/d.yaml"))
@@ -126,11 +134,18 @@ mod tests {
         assert!(here.read(&file_uri(Path::new("Cargo.toml"))).expect_err("no YAML").message.contains("Cargo.toml:"));
         let at = |name: &str| file_uri(&path(name));
         let told = |uri: &str| library.read(uri).map(|_| ()).map_err(|unread| unread.message);
-        for uri in [&at("specs/a b.yaml"), &at("specs/comuni/c.yaml"), "https://ente.example/d.yaml", "https://ente.example/v1/d.yaml"] {
+        for uri in [
+            &at("specs/a b.yaml"),
+            &at("specs/comuni/c.yaml"),
+            &at("specs/dentro/c.yaml"),
+            "https://ente.example/d.yaml",
+            "https://ente.example/v1/d.yaml",
+        ] {
             assert_eq!(told(uri), Ok(()), "{uri}");
         }
         for (uri, expected) in [
             (at("altrove/segreti.yaml"), "out of reach"),
+            (at("specs/fuori.yaml"), "out of reach"),
             (at("specs") + "/../altrove/segreti.yaml", "out of reach"),
             (at("specs") + "/%2e%2e/altrove/segreti.yaml", "out of reach"),
             (at("specs/manca.yaml"), "cannot read the file"),

@@ -37,7 +37,7 @@ impl Parameter {
     /// Exploded members of an object are cookies of their own.
     pub(super) fn in_cookies<'r>(&self, syntax: Syntax, headers: &'r HeaderMap) -> Result<Found<'r>, Broken> {
         let Written { name: own_name, explode, plan, .. } = &self.written;
-        let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';')).filter_map(cookie);
+        let pairs = cookies(headers);
         let is_member = |name: &[u8]| plan.members.iter().any(|(known, _)| known.as_bytes() == name);
         let is_exploded = syntax.shape() == Shape::Record && *explode;
         let mut own = Vec::new();
@@ -76,6 +76,11 @@ impl Parameter {
             _ => Err(REPEATED),
         }
     }
+}
+
+/// The cookies of a request, each line looked at on its own, whatever stands beside in it.
+pub(crate) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';')).filter_map(cookie)
 }
 
 /// Name and value of a cookie, without the white space around them and the quotation marks that a value may stand in (RFC 6265 §4.1.1).

@@ -10,7 +10,7 @@ use crate::drift::{Drift, told};
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Parameter};
 use crate::request::Payload;
-use crate::violation::Violation;
+use crate::violation::{MOST_VIOLATIONS, Violation};
 
 /// What an answer was found to be.
 #[derive(Debug)]
@@ -34,12 +34,6 @@ pub(crate) struct AnswerRule {
     pub(crate) content: Content<Option<BodySchema>>,
 }
 
-/// The rule for a status: its own, its class's, the default (OpenAPI 3.0.3 §4.7.16).
-fn rule(rules: &[AnswerRule], status: u16) -> Option<&AnswerRule> {
-    let find = |key| rules.iter().find(|rule| rule.status == key);
-    find(StatusKey::Code(status)).or_else(|| find(StatusKey::Range(status / 100))).or_else(|| find(StatusKey::Default))
-}
-
 pub(crate) struct Answered<'a> {
     pub(crate) method: &'a Method,
     pub(crate) status: StatusCode,
@@ -50,7 +44,7 @@ pub(crate) struct Answered<'a> {
 pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, terms: Terms<'_>) -> AnswerCheck {
     let Answered { method, status, headers, payload } = answered;
     let media = MediaType::of(headers);
-    let rule = rule(rules, status.as_u16());
+    let rule = StatusKey::closest(rules, status.as_u16(), |rule| rule.status);
     let listed = media.as_ref().and_then(|media| rule?.content.closest(media));
     let (body, read) = match (payload, &media) {
         (Payload::Streaming, _) => (Body::Streamed, Ok(())),
@@ -60,15 +54,22 @@ pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, terms: Terms<'
     };
     let found = match rule {
         None => Some(Drift::UndocumentedStatus { media: told(media.as_ref()) }),
-        Some(rule) => drift(rule, (listed.is_some(), media.as_ref()), &body, bodiless(method, status), read).or_else(|| {
-            let violations = of_headers(rule, headers, terms);
-            (!violations.is_empty()).then_some(Drift::Invalid(violations))
-        }),
+        Some(rule) => match drift(rule, (listed.is_some(), media.as_ref()), &body, bodiless(method, status), read) {
+            // What is wrong with the headers is told with what is wrong in the body.
+            None => invalid(of_headers(rule, headers, terms)),
+            Some(Drift::Invalid(violations)) => invalid(of_headers(rule, headers, terms).into_iter().chain(violations).collect()),
+            other => other,
+        },
     };
     match found {
         None => AnswerCheck::Conforms(body),
         Some(drift) => AnswerCheck::Drifts { body, drift },
     }
+}
+
+fn invalid(mut violations: Vec<Violation>) -> Option<Drift> {
+    violations.truncate(MOST_VIOLATIONS);
+    (!violations.is_empty()).then_some(Drift::Invalid(violations))
 }
 
 /// RFC 9110 §6.4.1: these have no body whatever the document says.

@@ -60,13 +60,14 @@ pub(crate) fn read(rule: Option<&BodySchema>, media: &MediaType<'_>, bytes: Byte
     if !media.is_utf8() {
         return (Body::Bytes(bytes), Err(BodyFault::Charset));
     }
-    let Terms { names, limits } = terms;
-    match Json::read(bytes.clone(), limits) {
+    match Json::read(bytes.clone(), terms.limits) {
         Ok(json) => {
-            let checked = rule.map_or(Ok(()), |rule| check_body(&rule.schema, &json, names).map_err(BodyFault::Invalid));
+            let checked = rule.map_or(Ok(()), |rule| check_body(&rule.schema, &json, terms).map_err(BodyFault::Invalid));
             (Body::Json(json), checked)
         }
-        Err(error) => (Body::Bytes(bytes), Err(BodyFault::NotJson { place: Place::Body(names.mask(&error.pointer)), cause: error.kind })),
+        Err(error) => {
+            (Body::Bytes(bytes), Err(BodyFault::NotJson { place: Place::Body(terms.names.mask(&error.pointer)), cause: error.kind }))
+        }
     }
 }
 
@@ -116,7 +117,7 @@ impl BodySchema {
     }
 
     fn holds(&self, value: &Decoded<'_>, terms: Terms<'_>) -> Result<(), BodyFault> {
-        check(&self.schema, Instance::of(value), value.bytes(), terms.names, &Place::Body).map_err(BodyFault::Invalid)
+        check(&self.schema, Instance::of(value), value.bytes(), terms, &Place::Body).map_err(BodyFault::Invalid)
     }
 }
 

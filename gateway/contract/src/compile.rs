@@ -97,7 +97,6 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats);
-    lowering.names.tells_values = options.tell_values;
     let asked = ask(&described, &mut lowering);
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();
@@ -117,6 +116,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         names: lowering.names,
         shapes,
         limits: options.json,
+        tells_values: options.tell_values,
         hash: hash(source, options),
     })
 }
@@ -316,7 +316,7 @@ impl Compiler<'_, '_, '_> {
             header,
             required: parts.required,
             deprecated: parts.deprecated,
-            repeats: self.options.repeated_query == Repeated::Allow,
+            repeats: parts.location == Location::Query && self.options.repeated_query == Repeated::Allow,
             schema: id.and_then(|id| self.schemas.get(variant, id)),
             default: self.default(described),
         })

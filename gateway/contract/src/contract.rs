@@ -23,6 +23,7 @@ pub struct Contract {
     pub(crate) names: Names,
     pub(crate) shapes: Shapes,
     pub(crate) limits: JsonLimits,
+    pub(crate) tells_values: bool,
     pub(crate) hash: [u8; 32],
     pub(crate) status: Option<OperationIndex>,
 }
@@ -32,6 +33,8 @@ pub struct Contract {
 pub(crate) struct Terms<'c> {
     pub(crate) names: &'c Names,
     pub(crate) limits: &'c JsonLimits,
+    /// Whether callers may be told their own values.
+    pub(crate) tells_values: bool,
 }
 
 /// What one operation asks.
@@ -104,7 +107,7 @@ impl Contract {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { names: &self.names, limits: &self.limits }
+        Terms { names: &self.names, limits: &self.limits, tells_values: self.tells_values }
     }
 
     /// Holds a request against its operation.

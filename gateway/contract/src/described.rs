@@ -100,6 +100,14 @@ pub(crate) enum StatusKey {
     Default,
 }
 
+impl StatusKey {
+    /// What a list says of a status: of its own, of its class, of all others (OpenAPI 3.0.3 §4.7.16).
+    pub(crate) fn closest<T>(list: &[T], status: u16, key: impl Fn(&T) -> Self) -> Option<&T> {
+        let find = |wanted| list.iter().find(|one| key(one) == wanted);
+        find(Self::Code(status)).or_else(|| find(Self::Range(status / 100))).or_else(|| find(Self::Default))
+    }
+}
+
 pub(crate) struct DescribedParameter {
     pub(crate) pointer: String,
     pub(crate) parts: ParameterParts,

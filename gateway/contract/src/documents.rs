@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use document::{Place, Tree, Unread};
+use document::{Node, Place, Tree, Unread};
 use serde_json::Value;
 
 use crate::resources::Resources;
-use crate::source::child;
+use crate::source::step;
 
 /// More files than this no contract is made of.
 const MOST_FILES: usize = 1_000;
@@ -22,6 +22,8 @@ pub struct Documents {
     pub(crate) resources: Resources,
     /// Those that could not be read, and why.
     unread: HashMap<String, Unread>,
+    /// Whether the first is of OpenAPI 3.0, in which schemas do not name themselves and nothing counts beside a reference.
+    pub(crate) is_30: bool,
 }
 
 struct Document {
@@ -36,19 +38,19 @@ impl Documents {
     /// Reads all that a document leads to. `uri` is the document's own, which relative references begin from; `read` is asked for each other
     /// document once, by its absolute URI without a fragment.
     pub fn read(root: Tree, uri: &str, read: Read<'_>) -> Self {
-        let names_schemas = version(&root.root.to_json()).is_some_and(|version| !version.starts_with("3.0."));
-        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new() };
-        documents.add(root, uri, names_schemas);
+        let is_30 = root.root.get("openapi").and_then(Node::as_str).is_none_or(|version| version.starts_with("3.0."));
+        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new(), is_30 };
+        documents.add(root, uri);
         let mut next = 0;
         while let Some(document) = documents.list.get(next) {
             let mut wanted = Vec::new();
-            documents.gather(&document.raw, &mut vec![prefix(next)], &mut wanted);
+            documents.gather(&document.raw, &mut prefix(next), &mut wanted);
             for uri in wanted {
                 if documents.resources.knows(&uri) || documents.unread.contains_key(&uri) {
                     continue;
                 }
                 match read(&uri) {
-                    Ok(tree) if documents.list.len() < MOST_FILES => documents.add(tree, &uri, names_schemas),
+                    Ok(tree) if documents.list.len() < MOST_FILES => documents.add(tree, &uri),
                     Ok(_) => {
                         let hint = "bundle them into one".to_owned();
                         documents.unread.insert(uri, Unread { message: format!("leads to more than {MOST_FILES} documents"), hint });
@@ -63,37 +65,32 @@ impl Documents {
         documents
     }
 
-    fn add(&mut self, tree: Tree, uri: &str, names_schemas: bool) {
+    fn add(&mut self, tree: Tree, uri: &str) {
         let raw = tree.root.to_json();
-        self.resources.add_document(&raw, &prefix(self.list.len()), uri, names_schemas);
+        self.resources.add_document(&raw, &prefix(self.list.len()), uri, !self.is_30);
         self.list.push(Document { tree, raw });
     }
 
-    /// The documents that references lead to which stand below a place, its tokens joined.
-    fn gather(&self, value: &Value, at: &mut Vec<String>, wanted: &mut Vec<String>) {
+    /// The documents that references lead to which stand at a place or below it. What is no reference, in an example, has a file read in vain.
+    fn gather(&self, value: &Value, at: &mut String, wanted: &mut Vec<String>) {
+        let length = at.len();
         match value {
             Value::Array(items) => {
                 for (n, item) in items.iter().enumerate() {
-                    at.push(n.to_string());
+                    step(at, &n.to_string());
                     self.gather(item, at, wanted);
-                    at.pop();
+                    at.truncate(length);
                 }
             }
             Value::Object(members) => {
+                let references = ["$ref", "$dynamicRef"].iter().filter_map(|name| members.get(*name)?.as_str());
+                wanted.extend(
+                    references.filter(|reference| !reference.starts_with('#')).filter_map(|reference| self.resources.uri(reference, at)),
+                );
                 for (name, value) in members {
-                    match value {
-                        Value::String(reference) if matches!(name.as_str(), "$ref" | "$dynamicRef") && !reference.starts_with('#') => {
-                            let pointer = at.iter().skip(1).fold(at[0].clone(), |pointer, token| child(&pointer, token));
-                            wanted.extend(self.resources.uri(reference, &pointer));
-                        }
-                        // What is no reference, in an example, leads to a file that is read in vain.
-                        Value::Array(_) | Value::Object(_) => {
-                            at.push(name.clone());
-                            self.gather(value, at, wanted);
-                            at.pop();
-                        }
-                        _ => {}
-                    }
+                    step(at, name);
+                    self.gather(value, at, wanted);
+                    at.truncate(length);
                 }
             }
             _ => {}
@@ -149,11 +146,6 @@ impl From<Tree> for Documents {
         };
         Self::read(root, NOWHERE, &unread)
     }
-}
-
-/// What version of OpenAPI a document says that it is of.
-pub(crate) fn version(raw: &Value) -> Option<&str> {
-    raw.get("openapi")?.as_str()
 }
 
 fn prefix(number: usize) -> String {

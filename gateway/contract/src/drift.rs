@@ -55,8 +55,8 @@ impl Drift {
             Self::UndocumentedStatus { media } => vec![one(UNDOCUMENTED_STATUS, media.as_deref(), None)],
             Self::UndocumentedMediaType { media } => vec![one(UNDOCUMENTED_MEDIA_TYPE, media.as_deref(), None)],
             Self::UndocumentedBody { media } => vec![one(UNDOCUMENTED_BODY, media.as_deref(), None)],
-            Self::MissingBody => vec![one("missing-body", None, None)],
-            Self::NotJson { place, .. } => vec![one("not-json", None, Some(place))],
+            Self::MissingBody => vec![one(MISSING_BODY, None, None)],
+            Self::NotJson { place, .. } => vec![one(NOT_JSON, None, Some(place))],
             Self::Invalid(violations) => {
                 violations.iter().map(|violation| one(violation.keyword, violation.found, Some(&violation.place))).collect()
             }
@@ -80,6 +80,8 @@ impl fmt::Display for Drift {
     }
 }
 
+pub(crate) const MISSING_BODY: &str = "missing-body";
+pub(crate) const NOT_JSON: &str = "not-json";
 pub(crate) const UNDOCUMENTED_STATUS: &str = "undocumented-status";
 pub(crate) const UNDOCUMENTED_MEDIA_TYPE: &str = "undocumented-media-type";
 pub(crate) const UNDOCUMENTED_BODY: &str = "undocumented-body";

@@ -15,9 +15,10 @@ use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
 use crate::resources::ResourceId;
+use crate::rule;
 use crate::source::{Source, child};
 use crate::version::Version;
-use crate::violation::{self, Names};
+use crate::violation::Names;
 
 /// How deep schemas may nest without a reference between.
 pub(crate) const DEEPEST: usize = 128;
@@ -200,7 +201,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             let keyword = at.rsplit('/').next().unwrap_or_default();
             let reason = match keyword {
                 "type" => "names no type of JSON Schema".into(),
-                _ => violation::rule(error.kind()).message,
+                _ => rule::of(error.kind()).message,
             };
             self.source.error(&at, format!("not a valid schema: `{keyword}` {reason}"));
         }

@@ -20,37 +20,34 @@ pub enum AnswerMode {
 /// The same for each status: its own mode, its class's, that of all others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerModes {
-    others: AnswerMode,
+    /// That of all others is always among them.
     listed: Vec<(StatusKey, AnswerMode)>,
 }
 
 impl AnswerModes {
     /// One mode for every status.
     pub fn all(mode: AnswerMode) -> Self {
-        Self { others: mode, listed: Vec::new() }
+        Self { listed: vec![(StatusKey::Default, mode)] }
     }
 
     /// Sets the mode of what a document would write as `404`, `4XX` or `default`; not, if it is none of these.
     #[must_use]
     pub fn set(&mut self, status: &str, mode: AnswerMode) -> bool {
-        match read30::status(status) {
-            Some(StatusKey::Default) => self.others = mode,
-            Some(key) => self.listed.push((key, mode)),
-            None => return false,
-        }
-        true
+        let key = read30::status(status);
+        // What was said before of the same is no more.
+        self.listed.retain(|(listed, _)| Some(*listed) != key);
+        self.listed.extend(key.map(|key| (key, mode)));
+        key.is_some()
     }
 
     /// The mode of a status.
     pub fn of(&self, status: StatusCode) -> AnswerMode {
-        let status = status.as_u16();
-        let find = |key| self.listed.iter().find(|(listed, _)| *listed == key);
-        find(StatusKey::Code(status)).or_else(|| find(StatusKey::Range(status / 100))).map_or(self.others, |(_, mode)| *mode)
+        StatusKey::closest(&self.listed, status.as_u16(), |(key, _)| *key).map_or(AnswerMode::Enforce, |(_, mode)| *mode)
     }
 
     /// Whether no answer is looked at.
     pub fn is_off(&self) -> bool {
-        self.listed.iter().map(|(_, mode)| mode).chain([&self.others]).all(|mode| *mode == AnswerMode::Off)
+        self.listed.iter().all(|(_, mode)| *mode == AnswerMode::Off)
     }
 }
 

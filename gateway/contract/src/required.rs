@@ -4,6 +4,7 @@ use jsonschema::{Keyword, ValidationError};
 use serde_json::Value;
 
 use crate::instance::{Arena, Instance};
+use crate::own::{REQUIRED, broken};
 
 /// The members that an object has to have.
 pub(crate) struct Required(Box<[Box<str>]>);
@@ -40,7 +41,7 @@ impl<'i> Keyword<'i, Arena> for Required {
     }
 
     fn iter_errors(&self, instance: Instance<'i>) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let missing: Vec<_> = self.missing(instance).map(|name| ValidationError::custom(format!("required {name}"))).collect();
+        let missing: Vec<_> = self.missing(instance).map(|name| broken(REQUIRED, &name)).collect();
         Box::new(missing.into_iter())
     }
 }

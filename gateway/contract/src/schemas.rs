@@ -12,6 +12,7 @@ use crate::formats::FORMATS;
 use crate::instance::{Arena, Validator};
 use crate::keywords::each_in;
 use crate::lower::{Lowering, SchemaId, Variant};
+use crate::own::REQUIRED;
 use crate::references::{local, named, uri};
 use crate::required::Required;
 use crate::resources::ResourceId;
@@ -121,7 +122,7 @@ fn compile(
         .offline()
         .with_pattern_options(PatternOptions::regex())
         .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
-        .with_keyword("required", |_, names, _| Ok(Box::new(Required::read(names))))
+        .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Required::read(names))))
         .should_validate_formats(formats == Formats::Assert);
     let options = FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has));
     for &id in wanted {

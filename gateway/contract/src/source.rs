@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use document::{Fault, Faults, Place};
 use serde_json::Value;
 
-use crate::documents::{Documents, version};
+use crate::documents::Documents;
 use crate::resources::{ResourceId, Target};
 
 /// References that lead to references: more than this in a row is a circle or as good as one.
@@ -15,14 +15,11 @@ const MOST_HOPS: usize = 32;
 pub(crate) struct Source<'a> {
     documents: &'a Documents,
     faults: &'a RefCell<Faults>,
-    /// Whether nothing beside a reference counts, as in OpenAPI 3.0.
-    is_30: bool,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(documents: &'a Documents, faults: &'a RefCell<Faults>) -> Self {
-        let is_30 = version(documents.root()).is_none_or(|version| version.starts_with("3.0."));
-        Self { documents, faults, is_30 }
+        Self { documents, faults }
     }
 
     /// The first document.
@@ -88,7 +85,7 @@ impl<'a> Source<'a> {
         let mut at = pointer.to_owned();
         for _ in 0..MOST_HOPS {
             let value = self.at(&at)?;
-            let is_alone = self.is_30 || value.as_object().is_some_and(|members| members.len() == 1);
+            let is_alone = self.documents.is_30 || value.as_object().is_some_and(|members| members.len() == 1);
             let Some(reference) = value.get("$ref").and_then(Value::as_str).filter(|_| is_alone) else { return Some(at) };
             at = self.target(reference, &at)?;
         }
@@ -153,5 +150,18 @@ impl<'a> Source<'a> {
 
 /// The pointer of a member.
 pub(crate) fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    let mut at = String::with_capacity(pointer.len() + name.len() + 1);
+    at.push_str(pointer);
+    step(&mut at, name);
+    at
+}
+
+/// Makes a pointer one of a member (RFC 6901 §3).
+pub(crate) fn step(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    if name.contains(['~', '/']) {
+        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(name);
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::described::{self, Described, DescribedAnswer, StatusKey};
 use crate::documents::Documents;
-use crate::drift::{Finding, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS};
+use crate::drift::{Finding, MISSING_BODY, NOT_JSON, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS};
 use crate::media::MediaType;
 use crate::source::{Source, child};
 use crate::version::Version;
@@ -31,17 +31,21 @@ pub fn suggest(documents: &Documents, findings: &[(&str, &Finding)]) -> Vec<Opti
     let source = Source::new(documents, &faults);
     let Some(version) = Version::of(&source) else { return findings.iter().map(|_| None).collect() };
     let described = described::operations(&source, version);
-    let mender = Mender { source: &source, version, found: RefCell::default() };
     let operation = |id: &str| described.iter().find(|operation| *operation.id == *id);
+    let locator = Locator { source: &source };
+    let located: Vec<Option<Located>> =
+        findings.iter().map(|(id, finding)| locator.locate(answer(operation(id)?, finding.status)?, finding)).collect();
     // One schema is changed once, whatever comes against it.
-    for (id, finding) in findings.iter().filter(|(_, finding)| &*finding.rule == "type") {
-        if let (Some(operation), Some(found)) = (operation(id), finding.found.as_deref())
-            && let Some(at) = mender.place_of(operation, finding)
-        {
-            mender.found.borrow_mut().entry(at).or_default().insert(found.to_owned());
+    let mut types: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (located, (_, finding)) in located.iter().zip(findings).filter(|(_, (_, finding))| &*finding.rule == "type") {
+        if let (Some(located), Some(found)) = (located, finding.found.as_deref()) {
+            types.entry(&located.at).or_default().insert(found);
         }
     }
-    findings.iter().map(|(id, finding)| mender.suggestion(operation(id)?, finding)).collect()
+    let mender = Mender { source: &source, version, types };
+    let suggestion =
+        |((id, finding), located): (&(&str, &Finding), &Option<Located>)| mender.suggestion(operation(id)?, finding, located.as_ref());
+    findings.iter().zip(&located).map(suggestion).collect()
 }
 
 /// An Overlay with these actions.
@@ -49,101 +53,69 @@ pub fn overlay(title: &str, actions: &[Value]) -> Value {
     json!({ "overlay": "1.0.0", "info": { "title": title, "version": "1" }, "actions": actions })
 }
 
-struct Mender<'m, 'a> {
-    source: &'m Source<'a>,
-    version: Version,
-    /// The types that came against each schema.
-    found: RefCell<BTreeMap<String, BTreeSet<String>>>,
+/// What a finding is about.
+struct Located {
+    /// The schema or the header that forbids what came.
+    at: String,
+    /// The member that is missing.
+    member: Option<String>,
+    /// Whether it is a header that is missing as a whole.
+    is_header: bool,
 }
 
 /// Advice and actions.
 type Mended = (String, Vec<Value>);
 
-impl Mender<'_, '_> {
-    /// The schema that a finding of a wrong type is about.
-    fn place_of(&self, operation: &Described, finding: &Finding) -> Option<String> {
-        let answer = answer(operation, finding.status)?;
-        self.broken(answer, &finding.rule, finding.found.as_deref(), finding.place.as_deref()?).map(|(at, _)| at)
-    }
+struct Mender<'m, 'a> {
+    source: &'m Source<'a>,
+    version: Version,
+    /// The types that came against each schema.
+    types: BTreeMap<&'m str, BTreeSet<&'m str>>,
+}
 
-    fn suggestion(&self, operation: &Described, finding: &Finding) -> Option<Suggestion> {
+impl Mender<'_, '_> {
+    fn suggestion(&self, operation: &Described, finding: &Finding, located: Option<&Located>) -> Option<Suggestion> {
         let found = finding.found.as_deref();
         let told = |at: &str, (advice, actions): Mended| Some(Suggestion { place: self.source.place(at), advice, actions });
-        if &*finding.rule == UNDOCUMENTED_STATUS {
-            if answer(operation, finding.status).is_some() {
-                return None;
-            }
+        let only = |advice: &str| (advice.to_owned(), Vec::new());
+        let Some(answer) = answer(operation, finding.status) else {
             let at = child(&operation.pointer, "responses");
             let (advice, answer) = described_status(finding.status, found);
             return told(&at, (advice, self.update(&at, &answer)));
-        }
-        let answer = answer(operation, finding.status)?;
+        };
         match &*finding.rule {
+            // It is described by now.
+            UNDOCUMENTED_STATUS => None,
             UNDOCUMENTED_MEDIA_TYPE | UNDOCUMENTED_BODY => {
-                let Some(media) = found else {
-                    return told(&answer.pointer, ("the body has no media type, or none that can be read".into(), Vec::new()));
-                };
+                let Some(media) = found else { return told(&answer.pointer, only("the body has no media type, or none that can be read")) };
                 let said = MediaType::parse(media)?;
                 if answer.content.iter().any(|listed| listed.range.takes(&said)) {
                     return None;
                 }
-                let mended =
-                    (format!("list `{media}` under `content`"), self.update(&answer.pointer, &json!({ "content": { media: {} } })));
-                told(&answer.pointer, mended)
+                let actions = self.update(&answer.pointer, &json!({ "content": { media: {} } }));
+                told(&answer.pointer, (format!("list `{media}` under `content`"), actions))
             }
-            "missing-body" => {
-                told(&answer.pointer, ("no body comes, and a document cannot say that one may be missing".into(), Vec::new()))
+            MISSING_BODY => told(&answer.pointer, only("no body comes, and a document cannot say that one may be missing")),
+            NOT_JSON => told(&answer.pointer, only("what comes is not readable as JSON: another media type, or the upstream's fault")),
+            rule => {
+                let located = located?;
+                told(&located.at, self.mended(located, rule, found))
             }
-            "not-json" => told(
-                &answer.pointer,
-                ("what comes is not readable as JSON: another media type, or the upstream's fault".into(), Vec::new()),
-            ),
-            rule => self.broken(answer, rule, found, finding.place.as_deref()?).and_then(|(at, mended)| told(&at, mended)),
         }
     }
 
-    /// What would mend a rule that a body or a header breaks, and where.
-    fn broken(&self, answer: &DescribedAnswer, rule: &str, found: Option<&str>, place: &str) -> Option<(String, Mended)> {
-        let (roots, way) = if let Some(place) = place.strip_prefix("body") {
-            let schemas = answer.content.iter().filter_map(|media| media.schema.clone()).collect();
-            (schemas, place.trim_start_matches(':'))
-        } else {
-            let place = place.strip_prefix("header.")?;
-            let (name, way) = place.split_at(place.find('/').unwrap_or(place.len()));
-            let header = answer.headers.iter().find(|header| header.parts.name.eq_ignore_ascii_case(name))?;
-            if rule == "required" && way.is_empty() {
-                if !header.parts.required {
-                    return None;
-                }
-                let advice = "not every answer has this header: `required: false`".to_owned();
-                return Some((header.pointer.clone(), (advice, self.update(&header.pointer, &json!({ "required": false })))));
+    fn mended(&self, Located { at, member, is_header }: &Located, rule: &str, found: Option<&str>) -> Mended {
+        match member {
+            _ if *is_header => {
+                ("not every answer has this header: `required: false`".into(), self.update(at, &json!({ "required": false })))
             }
-            (header.schema.iter().cloned().collect(), way)
-        };
-        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
-        // What is missing is missing from the value around it.
-        let member = if rule == "required" { tokens.pop() } else { None };
-        let schemas = tokens.iter().fold(self.alternatives(roots), |schemas, token| self.down(&schemas, token));
-        let asks = |at: &&String| {
-            let schema = self.source.at(at);
-            if found == Some("null") && schema.is_some_and(|schema| schema.get("nullable") == Some(&Value::Bool(true))) {
-                return false;
-            }
-            schema.and_then(|schema| schema.get(rule)).is_some_and(|keyword| match (&member, found) {
-                (Some(member), _) => holds(keyword, member),
-                (None, Some(found)) => !holds(keyword, found),
-                (None, None) => *keyword != Value::Bool(true),
-            })
-        };
-        let at = schemas.iter().find(asks)?;
-        let mended = match member {
             Some(member) => {
-                let target = format!("{}[?@ == {}]", self.json_path(&child(at, "required")), quoted(&member));
-                (format!("`{member}` does not always come: take it out of `required`"), Self::remove(&child(at, "required"), &target))
+                let required = child(at, "required");
+                let target = format!("{}[?@ == {}]", self.json_path(&required), quoted(member));
+                (format!("`{member}` does not always come: take it out of `required`"), Self::remove(&required, &target))
             }
             None => self.loosened(at, rule, found),
-        };
-        Some((at.clone(), mended))
+        }
     }
 
     /// A schema without what a keyword of it forbids.
@@ -158,11 +130,7 @@ impl Mender<'_, '_> {
                     Some(Value::Array(types)) => types.clone(),
                     other => other.into_iter().cloned().collect(),
                 };
-                let all = self.found.borrow();
-                match all.get(at) {
-                    Some(all) => types.extend(all.iter().map(|found| found.as_str().into())),
-                    None => types.push(found.into()),
-                }
+                types.extend(self.types.get(at).into_iter().flatten().map(|found| Value::from(*found)));
                 let actions = [remove("type"), self.update(at, &json!({ "type": types }))].concat();
                 (format!("{found} comes too: `type: {}`", Value::from(types)), actions)
             }
@@ -197,6 +165,36 @@ impl Mender<'_, '_> {
             at = format!("{at}/{token}");
         }
         path
+    }
+}
+
+/// Finds what in a document forbids what came.
+struct Locator<'m, 'a> {
+    source: &'m Source<'a>,
+}
+
+impl Locator<'_, '_> {
+    /// What a finding is about that names a place in a body or a header; `None` where nothing forbids it any more.
+    fn locate(&self, answer: &DescribedAnswer, Finding { rule, found, place, .. }: &Finding) -> Option<Located> {
+        let place = place.as_deref()?;
+        let (roots, way) = if let Some(place) = place.strip_prefix("body") {
+            (answer.content.iter().filter_map(|media| media.schema.clone()).collect(), place.trim_start_matches(':'))
+        } else {
+            let place = place.strip_prefix("header.")?;
+            let (name, way) = place.split_at(place.find('/').unwrap_or(place.len()));
+            let header = answer.headers.iter().find(|header| header.parts.name.eq_ignore_ascii_case(name))?;
+            if &**rule == "required" && way.is_empty() {
+                return header.parts.required.then(|| Located { at: header.pointer.clone(), member: None, is_header: true });
+            }
+            (header.schema.iter().cloned().collect(), way)
+        };
+        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+        // What is missing is missing from the value around it.
+        let member = if &**rule == "required" { tokens.pop() } else { None };
+        let schemas = tokens.iter().fold(self.alternatives(roots), |schemas, token| self.down(&schemas, token));
+        let asks = |at: &String| self.source.at(at).is_some_and(|schema| forbids(schema, rule, member.as_deref(), found.as_deref()));
+        let at = schemas.into_iter().find(asks)?;
+        Some(Located { at, member, is_header: false })
     }
 
     /// The schemas of the same value, references followed.
@@ -236,10 +234,20 @@ impl Mender<'_, '_> {
     }
 }
 
-/// The answer that is described for a status: its own, its class's, the default.
+/// Whether a schema still says what is broken.
+fn forbids(schema: &Value, rule: &str, member: Option<&str>, found: Option<&str>) -> bool {
+    if found == Some("null") && schema.get("nullable") == Some(&Value::Bool(true)) {
+        return false;
+    }
+    schema.get(rule).is_some_and(|keyword| match (member, found) {
+        (Some(member), _) => holds(keyword, member),
+        (None, Some(found)) => !holds(keyword, found),
+        (None, None) => *keyword != Value::Bool(true),
+    })
+}
+
 fn answer(operation: &Described, status: u16) -> Option<&DescribedAnswer> {
-    let find = |key| operation.answers.iter().find(|answer| answer.status == key);
-    find(StatusKey::Code(status)).or_else(|| find(StatusKey::Range(status / 100))).or_else(|| find(StatusKey::Default))
+    StatusKey::closest(&operation.answers, status, |answer| answer.status)
 }
 
 /// The answer of a status that is not described yet, as advice and as a member of `responses`.

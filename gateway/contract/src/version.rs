@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::described::{AnswerParts, BodyParts, ParameterParts, StatusKey};
-use crate::documents::version;
 use crate::lower::is_known_dialect;
 use crate::source::{Source, child};
 use crate::{read30, read31};
@@ -13,6 +12,11 @@ use crate::{read30, read31};
 pub(crate) enum Version {
     V30,
     V31,
+}
+
+/// What version of OpenAPI a document says that it is of.
+fn version(raw: &Value) -> Option<&str> {
+    raw.get("openapi")?.as_str()
 }
 
 /// Each function reads one object without the references and schemas in it: those are followed in the same way in every

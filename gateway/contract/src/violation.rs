@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use exchange::Json;
 use jsonschema::ValidationError;
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::json::{Array as _, JsonNumber as _, Node as _, Object as _};
 use serde_json::Value;
 
+use crate::contract::Terms;
 use crate::described::Location;
 use crate::discriminator::{Discriminators, Meant};
 use crate::instance::Instance;
+use crate::own;
+use crate::rule::{self, Rule};
 use crate::schemas::Schema;
-use crate::text;
 
 /// How many violations are reported of one message.
 pub(crate) const MOST_VIOLATIONS: usize = 10;
@@ -91,8 +93,6 @@ impl fmt::Display for Violation {
 pub(crate) struct Names {
     members: HashSet<Box<str>>,
     pub(crate) discriminators: Discriminators,
-    /// Whether callers may be told their own values.
-    pub(crate) tells_values: bool,
 }
 
 impl Names {
@@ -144,8 +144,8 @@ fn push(pointer: &mut String, token: &str) {
 }
 
 /// Holds a body against its schema.
-pub(crate) fn check_body(schema: &Schema, body: &Json, names: &Names) -> Result<(), Vec<Violation>> {
-    check(schema, Instance::Value(body.root()), body.bytes().len(), names, &Place::Body)
+pub(crate) fn check_body(schema: &Schema, body: &Json, terms: Terms<'_>) -> Result<(), Vec<Violation>> {
+    check(schema, Instance::Value(body.root()), body.bytes().len(), terms, &Place::Body)
 }
 
 /// Holds a value, made of so many bytes, against its schema; `place` says where one is that stands at a pointer into it.
@@ -153,13 +153,13 @@ pub(crate) fn check(
     schema: &Schema,
     value: Instance<'_>,
     bytes: usize,
-    names: &Names,
+    terms: Terms<'_>,
     place: &dyn Fn(String) -> Place,
 ) -> Result<(), Vec<Violation>> {
     if schema.validator.is_valid(value) {
         return Ok(());
     }
-    let mut told = Told { root: value, names, place, found: Vec::new() };
+    let mut told = Told { root: value, terms, place, found: Vec::new() };
     match cost(schema, value, bytes) {
         Cost::All => schema.validator.iter_errors(value).take(MOST_LOOKED_AT).for_each(|error| told.tell(&error)),
         Cost::First => schema.validator.validate(value).err().iter().for_each(|error| told.tell(error)),
@@ -196,7 +196,7 @@ fn nesting(value: Instance<'_>) -> u32 {
 /// The violations told so far of a value.
 struct Told<'b> {
     root: Instance<'b>,
-    names: &'b Names,
+    terms: Terms<'b>,
     place: &'b dyn Fn(String) -> Place,
     found: Vec<Violation>,
 }
@@ -211,28 +211,29 @@ impl Told<'_> {
         let location = error.instance_path().as_str();
         match error.kind() {
             K::OneOfNotValid { context } | K::AnyOf { context } if self.tell_meant(error, context) => {}
-            K::Required { property: Value::String(name) } => self.push(location, Some(name), required()),
-            K::Custom { message, .. } => match message.split_once(' ') {
-                Some(("required", name)) => self.push(location, Some(name), required()),
-                _ => self.push(location, None, rule(error.kind())),
+            K::Required { property: Value::String(name) } => self.push(location, Some(name), rule::required()),
+            K::Custom { message, .. } => match own::told(message) {
+                Some((own::REQUIRED, name)) => self.push(location, Some(name), rule::required()),
+                Some((keyword, asked)) => self.push(location, None, rule::of_text(keyword, asked)),
+                None => self.push(location, None, rule::of(error.kind())),
             },
-            kind => self.push(location, None, rule(kind)),
+            kind => self.push(location, None, rule::of(kind)),
         }
     }
 
     /// Of alternatives that a discriminator tells apart, only what is wrong with the one that was meant.
     fn tell_meant(&mut self, error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) -> bool {
         let keyword = error.absolute_keyword_location();
-        let Some(discriminator) = keyword.and_then(|keyword| self.names.discriminators.at(keyword.as_str())) else { return false };
+        let Some(discriminator) = keyword.and_then(|keyword| self.terms.names.discriminators.at(keyword.as_str())) else { return false };
         let location = error.instance_path().as_str();
         let Some(value) = self.value(location).filter(|value| value.as_object().is_some()) else { return false };
         match discriminator.meant(value) {
             Meant::Alternative(at) => context.get(at).into_iter().flatten().for_each(|error| self.tell(error)),
             Meant::Unknown => {
                 let allowed = discriminator.allowed();
-                self.push(location, Some(&discriminator.property), Rule::new("discriminator", one_of(&allowed)).asks(allowed));
+                self.push(location, Some(&discriminator.property), Rule::new("discriminator", rule::one_of(&allowed)).asks(allowed));
             }
-            Meant::Untold => self.push(location, Some(&discriminator.property), required()),
+            Meant::Untold => self.push(location, Some(&discriminator.property), rule::required()),
         }
         true
     }
@@ -243,13 +244,13 @@ impl Told<'_> {
     }
 
     fn push(&mut self, location: &str, member: Option<&str>, Rule { keyword, message, expected }: Rule) {
-        let mut pointer = self.names.pointer(self.root, location);
+        let mut pointer = self.terms.names.pointer(self.root, location);
         if let Some(name) = member {
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
         let found = if keyword == "type" { self.value(location).map(kind) } else { None };
         // What is missing was not received.
-        let is_told = self.names.tells_values && member.is_none();
+        let is_told = self.terms.tells_values && member.is_none();
         let received = if is_told { self.value(location).and_then(scalar) } else { None };
         let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received };
         // One rule may be reached in several ways.
@@ -284,121 +285,5 @@ fn kind(value: Instance<'_>) -> &'static str {
         () if value.as_object().is_some() => "object",
         () if value.as_number().is_some_and(|number| number.is_integer()) => "integer",
         () => "number",
-    }
-}
-
-/// A rule in words, and what it asks for.
-pub(crate) struct Rule {
-    keyword: &'static str,
-    pub(crate) message: String,
-    expected: Option<Value>,
-}
-
-impl Rule {
-    fn new(keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { keyword, message: message.into(), expected: None }
-    }
-
-    fn asks(self, expected: impl Into<Value>) -> Self {
-        Self { expected: Some(expected.into()), ..self }
-    }
-}
-
-/// The rule in words. What stands in them comes from the contract; the names that the sender chose are only counted.
-pub(crate) fn rule(kind: &ValidationErrorKind) -> Rule {
-    use ValidationErrorKind as K;
-    match kind {
-        K::AdditionalItems { limit } => Rule::new("additionalItems", format!("has more than {limit} items")).asks(*limit as u64),
-        K::AdditionalProperties { unexpected } => Rule::new(
-            "additionalProperties",
-            format!("has {}", counted(unexpected.len() as u64, "member that is not allowed", "members that are not allowed")),
-        ),
-        K::AnyOf { context } => Rule::new("anyOf", format!("matches none of the {} alternatives", context.len())),
-        K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => Rule::new("pattern", "cannot be held against the pattern"),
-        K::Constant { expected_value } => Rule::new("const", "is not the one allowed value").asks((**expected_value).clone()),
-        K::Contains => Rule::new("contains", "has too few or too many items of the kind that is asked for"),
-        K::ContentEncoding { content_encoding } => Rule::new("contentEncoding", format!("is not encoded as {content_encoding}")),
-        K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
-        K::ContentMediaType { content_media_type } => Rule::new("contentMediaType", format!("does not hold {content_media_type}")),
-        K::Custom { message, .. } => match text::told(message) {
-            Some((keyword, asked)) => of_text(keyword, asked),
-            None => Rule::new("custom", "breaks a rule of the contract"),
-        },
-        K::Enum { options } => Rule::new("enum", one_of(options)).asks((**options).clone()),
-        K::ExclusiveMaximum { limit } => Rule::new("exclusiveMaximum", format!("is not less than {limit}")).asks(limit.clone()),
-        K::ExclusiveMinimum { limit } => Rule::new("exclusiveMinimum", format!("is not greater than {limit}")).asks(limit.clone()),
-        K::FalseSchema => Rule::new("false", "is not allowed here"),
-        K::Format { format } => Rule::new("format", format!("is not of the format {format}")).asks(format.as_str()),
-        K::MaxItems { limit } => Rule::new("maxItems", format!("has more than {}", counted(*limit, "item", "items"))).asks(*limit),
-        K::Maximum { limit } => Rule::new("maximum", format!("is greater than {limit}")).asks(limit.clone()),
-        K::MaxLength { limit } => {
-            Rule::new("maxLength", format!("is longer than {}", counted(*limit, "character", "characters"))).asks(*limit)
-        }
-        K::MaxProperties { limit } => {
-            Rule::new("maxProperties", format!("has more than {}", counted(*limit, "member", "members"))).asks(*limit)
-        }
-        K::MinItems { limit } => Rule::new("minItems", format!("has fewer than {}", counted(*limit, "item", "items"))).asks(*limit),
-        K::Minimum { limit } => Rule::new("minimum", format!("is less than {limit}")).asks(limit.clone()),
-        K::MinLength { limit } => {
-            Rule::new("minLength", format!("is shorter than {}", counted(*limit, "character", "characters"))).asks(*limit)
-        }
-        K::MinProperties { limit } => {
-            Rule::new("minProperties", format!("has fewer than {}", counted(*limit, "member", "members"))).asks(*limit)
-        }
-        K::MultipleOf { multiple_of } => Rule::new("multipleOf", format!("is not a multiple of {multiple_of}")).asks(*multiple_of),
-        K::Not { .. } => Rule::new("not", "matches what is not allowed"),
-        K::OneOfMultipleValid { .. } => Rule::new("oneOf", "matches more than one of the alternatives"),
-        K::OneOfNotValid { context } => Rule::new("oneOf", format!("matches none of the {} alternatives", context.len())),
-        K::Pattern { pattern } => Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern.as_str()),
-        K::PropertyNames { .. } => Rule::new("propertyNames", "has a member whose name is not allowed"),
-        K::Required { .. } => required(),
-        K::Type { kind } => Rule::new("type", format!("is not {}", types(kind))).asks(types(kind)),
-        K::UnevaluatedItems { unexpected } => Rule::new(
-            "unevaluatedItems",
-            format!("has {}", counted(unexpected.len() as u64, "item that is not allowed", "items that are not allowed")),
-        ),
-        K::UnevaluatedProperties { unexpected } => Rule::new(
-            "unevaluatedProperties",
-            format!("has {}", counted(unexpected.len() as u64, "member that is not allowed", "members that are not allowed")),
-        ),
-        K::UniqueItems => Rule::new("uniqueItems", "has the same item twice"),
-        K::Referencing(_) => Rule::new("$ref", "cannot be held against the contract"),
-    }
-}
-
-fn required() -> Rule {
-    Rule::new("required", "is required")
-}
-
-/// A rule that [`text`] merged, in the words that it has by itself.
-fn of_text(keyword: &str, asked: Value) -> Rule {
-    use ValidationErrorKind as K;
-    let limit = asked.as_u64().unwrap_or_default();
-    match keyword {
-        "maxLength" => rule(&K::MaxLength { limit }),
-        "minLength" => rule(&K::MinLength { limit }),
-        "pattern" => rule(&K::Pattern { pattern: asked.as_str().unwrap_or_default().to_owned() }),
-        _ => Rule::new("type", "is not string").asks(asked),
-    }
-}
-
-fn counted(count: u64, one: &str, more: &str) -> String {
-    let word = if count == 1 { one } else { more };
-    format!("{count} {word}")
-}
-
-/// Short lists are told, long ones are looked up in the document.
-fn one_of(options: &Value) -> String {
-    let list = options.as_array().map(|options| options.iter().map(Value::to_string).collect::<Vec<_>>().join(", "));
-    match list {
-        Some(list) if list.len() <= 120 => format!("is not one of the allowed values {list}"),
-        _ => "is not one of the allowed values".into(),
-    }
-}
-
-fn types(kind: &TypeKind) -> String {
-    match kind {
-        TypeKind::Single(kind) => kind.to_string(),
-        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect::<Vec<_>>().join(" or "),
     }
 }

@@ -89,7 +89,7 @@ impl Parameter {
         if found.len() >= MOST_VIOLATIONS {
             return true;
         }
-        if self.repeats && self.location == Location::Query && self.is_repeated(given) {
+        if self.repeats && self.is_repeated(given) {
             // Whichever of them a reader takes, it is valid.
             let own = given.query.iter().filter(|pair| *pair.name == *self.written.name);
             own.for_each(|pair| {
@@ -159,10 +159,10 @@ impl Parameter {
     /// Holds what was found against the schema, as everything that it may be read as.
     fn valid(&self, syntax: Syntax, pieces: &Pieces<'_>, given: &Given<'_>) -> Result<(), Vec<Violation>> {
         let Some(schema) = &self.schema else { return Ok(()) };
-        let Terms { names, limits } = given.terms;
+        let limits = given.terms.limits;
         let read = |reading| self.written.read(syntax, pieces, reading, limits).map_err(|broken| vec![self.broken(broken)]);
         holds_as_one(schema, self.written.plan.readings(), read, |value| {
-            check(schema, Instance::of(value), value.bytes(), names, &|within| self.place(within))
+            check(schema, Instance::of(value), value.bytes(), given.terms, &|within| self.place(within))
         })
     }
 }

@@ -5,6 +5,7 @@
 //! broken test meets.
 
 mod ask;
+mod case;
 mod connection;
 mod curl;
 mod gateway;
@@ -12,6 +13,7 @@ mod load;
 mod mount;
 mod open;
 mod peer;
+mod program;
 mod rest;
 mod scene;
 mod site;
@@ -20,7 +22,8 @@ mod stub;
 mod wire;
 mod witness;
 
-pub use ask::{SEARCH, ask, get, hashed, python, search};
+pub use ask::{SEARCH, ask, get, hashed, search};
+pub use case::{Case, CaseRequest, cases, items, text};
 pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
@@ -28,6 +31,7 @@ pub use load::{Load, Seen};
 pub use mount::SmallDisk;
 pub use open::{assert_problem, assert_says_nothing_internal, open, things, unprotected};
 pub use peer::{Peer, repository};
+pub use program::{interpreter, json_program, python};
 pub use rest::{Asked, Rest};
 pub use scene::{LUCIA, Scene, lookup};
 pub use site::Site;

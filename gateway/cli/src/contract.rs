@@ -1,5 +1,7 @@
 //! `varco contract`: a document by itself, without a gateway.
 
+mod drift;
+
 use std::cell::RefCell;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,14 +15,14 @@ use ::contract::{
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
-use document::{Fault, Faults, Library, Severity, Tree, file_uri};
+use document::{Fault, Faults, Library, Severity};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use proxy::config::documents;
 use proxy::fault_json;
 use serde_json::{Value, json};
 
 use crate::check::print_faults;
-use crate::drift;
 
 /// What to do with a document.
 #[derive(Debug, Args)]
@@ -100,10 +102,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 impl Document {
     fn read(&self, faults: &RefCell<Faults>) -> Option<Documents> {
-        let tree = faults.borrow_mut().keep(Tree::read(&self.file))?;
-        let library = Library::default().with_folder(Path::new("")).with_folder(self.file.parent().unwrap_or(Path::new("")));
+        let library = Library::default().with_folder(Path::new(""));
         let library = self.catalogue.iter().fold(library, |library, (uri, path)| library.with_copy(uri, path));
-        Some(Documents::read(tree, &file_uri(&self.file), &|uri| library.read(uri)))
+        faults.borrow_mut().keep(documents(&self.file, library))
     }
 
     fn compile(&self) -> (Option<Contract>, Vec<Fault>) {

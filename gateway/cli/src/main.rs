@@ -11,7 +11,6 @@ mod check;
 mod configured;
 mod contract;
 mod demo;
-mod drift;
 mod logging;
 mod reload;
 mod run;

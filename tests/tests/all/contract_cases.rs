@@ -1,11 +1,11 @@
 //! The contract's own cases (`gateway/contract/tests/cases`), sent through the whole gateway: what is refused there is refused here, with
 //! the same words, and what is not reaches the upstream.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use document::{Node, Tree};
 use serde_json::Value;
-use tests::{Connection, Gateway, Message, Rest, Site, Witness, repository};
+use tests::{Case, CaseRequest, Connection, Gateway, Message, Rest, Site, Witness, items, text};
 
 #[test]
 fn every_case_is_the_same_over_http() {
@@ -14,19 +14,20 @@ fn every_case_is_the_same_over_http() {
     let yaml = configuration(&cases, &witness.url());
     let gateway = Gateway::start(site.path(), &yaml);
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for (at, (file, tree)) in cases.iter().enumerate() {
-        for request in items(&tree.root, "requests").iter().filter(|request| is_sendable(request)) {
+    for (at, case) in cases.iter().enumerate() {
+        for (node, request) in case.requests().iter().filter_map(|node| Some((node, sendable(node)?))) {
             count += 1;
             let before = witness.asked().len();
-            let answer = send(&gateway, at, request);
+            let answer = send(&gateway, at, &request);
             let reached = witness.asked().len() > before;
-            let passes = text(request, "over_http") == Some("passes");
-            let expected = if passes { "ok streamed" } else { text(request, "expected").unwrap_or_default() };
+            let passes = text(node, "over_http") == Some("passes");
+            let expected = if passes { "ok streamed" } else { text(node, "expected").unwrap_or_default() };
             let found = told(&answer);
             if found != wanted(expected) || reached != expected.starts_with("ok") {
-                let line = request.position.line;
+                let line = node.position.line;
                 wrong.push(format!(
-                    "{file}:{line}: expected {expected}, found {found}{}",
+                    "{}:{line}: expected {expected}, found {found}{}",
+                    case.name,
                     if reached { ", and it reached the upstream" } else { "" }
                 ));
             }
@@ -45,10 +46,10 @@ fn every_answer_is_judged_the_same_over_http() {
     let yaml = configuration(&cases, &format!("http://{}", rest.address)).replace("answers: off", "answers: enforce");
     let gateway = Gateway::start(site.path(), &yaml);
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for (at, (file, tree)) in cases.iter().enumerate() {
+    for (at, case) in cases.iter().enumerate() {
         // The upstream says what its bodies are, and sends them whole.
         let is_sendable = |answer: &&Node| text(answer, "body") != Some("(streaming)") && text(answer, "type") != Some("none");
-        for answer in items(&tree.root, "answers").iter().filter(is_sendable) {
+        for answer in case.answers().iter().filter(is_sendable) {
             let status: u16 = text(answer, "status").and_then(|status| status.parse().ok()).expect("a status");
             let body = text(answer, "body");
             let media = match (text(answer, "type"), body) {
@@ -57,8 +58,8 @@ fn every_answer_is_judged_the_same_over_http() {
             };
             let more: String = items(answer, "headers").iter().filter_map(Node::as_str).map(|line| format!("{line}\r\n")).collect();
             rest.answer(status, &format!("{media}{more}"), body.unwrap_or_default());
-            let request = request_for(tree, text(answer, "operation").expect("an operation"));
-            let got = send(&gateway, at, &request);
+            let request = request_for(case, text(answer, "operation").expect("an operation"));
+            let got = send(&gateway, at, &CaseRequest::read(&request).expect("sendable"));
             count += 1;
             let keeps = text(answer, "expected").is_some_and(|expected| expected.starts_with("ok "));
             let wanted = if keeps || status >= 400 { status } else { 502 };
@@ -66,7 +67,7 @@ fn every_answer_is_judged_the_same_over_http() {
             // Of these statuses HTTP itself lets no body through.
             let is_bodiless = matches!(status, 204 | 205 | 304) && body.is_some();
             if !is_bodiless && (got.status != wanted || is_ours == keeps) {
-                wrong.push(format!("{file}:{}: expected {wanted}, found {} {}", answer.position.line, got.status, got.problem()));
+                wrong.push(format!("{}:{}: expected {wanted}, found {} {}", case.name, answer.position.line, got.status, got.problem()));
             }
         }
     }
@@ -75,8 +76,8 @@ fn every_answer_is_judged_the_same_over_http() {
 }
 
 /// A request for an operation that keeps the contract: one of the case's own, or none but method and path.
-fn request_for(case: &Tree, operation: &str) -> Node {
-    let document = Tree::parse("api.yaml", text(&case.root, "document").expect("a document")).expect("readable");
+fn request_for(case: &Case, operation: &str) -> Node {
+    let document = Tree::parse("api.yaml", case.document()).expect("readable");
     let paths = document.root.get("paths").expect("paths").pairs();
     let found = paths.iter().find_map(|(path, item)| {
         let own = item.pairs().iter().find(|(_, operation_)| text(operation_, "operationId") == Some(operation))?;
@@ -88,39 +89,23 @@ fn request_for(case: &Tree, operation: &str) -> Node {
             && text(request, "expected").is_some_and(|expected| expected.starts_with("ok "))
             && text(request, "body") != Some("(streaming)")
     };
-    match items(&case.root, "requests").iter().find(is_good) {
+    match case.requests().iter().find(is_good) {
         Some(request) => request.clone(),
         None => Tree::parse("request.yaml", &format!("send: {send}")).expect("readable").root,
     }
 }
 
-/// The files whose documents are sound, each document written beside the configuration.
-fn cases(site: &Site) -> Vec<(String, Tree)> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(repository().join("gateway/contract/tests/cases"))
-        .expect("the folder of cases")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
-    let mut cases = Vec::new();
-    for file in files {
-        let tree = Tree::read(&file).unwrap_or_else(|fault| panic!("{fault}"));
-        if items(&tree.root, "requests").is_empty() {
-            continue;
-        }
-        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        let folder = site.path().join(cases.len().to_string());
-        write(&folder.join("api.yaml"), text(&tree.root, "document").expect("a document"));
-        for (name, other) in beside(&tree) {
+/// The cases, each one's documents written beside the configuration.
+fn cases(site: &Site) -> Vec<Case> {
+    let cases = tests::cases();
+    for (at, case) in cases.iter().enumerate() {
+        let folder = site.path().join(at.to_string());
+        write(&folder.join("api.yaml"), case.document());
+        for (name, other) in case.beside() {
             write(&folder.join(copy_of(name)), other);
         }
-        cases.push((name, tree));
     }
     cases
-}
-
-/// The documents that a case has beside its own, by their names or their URIs.
-fn beside(case: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    case.root.get("files").into_iter().flat_map(Node::pairs).filter_map(|(name, text)| Some((name.text.as_str(), text.as_str()?)))
 }
 
 /// The local copy of a URI, or the file itself.
@@ -133,24 +118,24 @@ fn write(path: &Path, text: &str) {
     std::fs::write(path, text).expect("a file");
 }
 
-fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
+fn configuration(cases: &[Case], upstream: &str) -> String {
     let mut yaml =
         "installation: prova\nworkers: 1\naudit: { store: audit, origin: prova.example/log }\nadmin: { address: \"127.0.0.1:0\" }\n\
                     listeners:\n  web: { address: \"127.0.0.1:0\" }\neservices:\n"
             .to_owned();
-    for (at, (_, tree)) in cases.iter().enumerate() {
-        let unknown = text(&tree.root, "unknown_query").unwrap_or("refuse");
-        let repeated = text(&tree.root, "repeated_query").unwrap_or("refuse");
-        let accept = text(&tree.root, "accept").unwrap_or("ignore");
-        let security = text(&tree.root, "security").unwrap_or("open");
+    for (at, case) in cases.iter().enumerate() {
+        let unknown = case.text("unknown_query").unwrap_or("refuse");
+        let repeated = case.text("repeated_query").unwrap_or("refuse");
+        let accept = case.text("accept").unwrap_or("ignore");
+        let security = case.text("security").unwrap_or("open");
         yaml += &format!(
             "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [{security}]\n    \
              acknowledge: [{security}]\n    unknown_query: {unknown}\n    repeated_query: {repeated}\n    accept: {accept}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"
         );
     }
     yaml += "catalogue:\n";
-    for (at, (_, tree)) in cases.iter().enumerate() {
-        for (uri, _) in beside(tree).filter(|(name, _)| name.contains("://")) {
+    for (at, case) in cases.iter().enumerate() {
+        for (uri, _) in case.beside().filter(|(name, _)| name.contains("://")) {
             yaml += &format!("  \"{uri}\": {at}/{}\n", copy_of(uri));
         }
     }
@@ -158,22 +143,14 @@ fn configuration(cases: &[(String, Tree)], upstream: &str) -> String {
 }
 
 /// What a client of HTTP can say. HEAD and OPTIONS are the gateway's own to answer, and so is what is no target at all.
-fn is_sendable(request: &Node) -> bool {
-    let (method, target) = text(request, "send").and_then(|line| line.split_once(' ')).expect("method and target");
-    !matches!(method, "HEAD" | "OPTIONS") && target.starts_with('/') && text(request, "body") != Some("(streaming)")
+fn sendable(node: &Node) -> Option<CaseRequest<'_>> {
+    CaseRequest::read(node).filter(|request| !matches!(request.method, "HEAD" | "OPTIONS"))
 }
 
-fn send(gateway: &Gateway, at: usize, request: &Node) -> Message {
-    let (method, target) = text(request, "send").and_then(|line| line.split_once(' ')).expect("method and target");
+fn send(gateway: &Gateway, at: usize, CaseRequest { method, target, headers, body }: &CaseRequest<'_>) -> Message {
     let mut head = format!("{method} /c{at}{target} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
-    let body = text(request, "body");
-    match (text(request, "type"), body) {
-        (Some("none"), _) | (None, None) => {}
-        (Some(media), _) => head += &format!("content-type: {media}\r\n"),
-        (None, Some(_)) => head += "content-type: application/json\r\n",
-    }
-    for line in items(request, "headers").iter().filter_map(Node::as_str) {
-        head += &format!("{line}\r\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
     }
     if let Some(body) = body {
         head += &format!("content-length: {}\r\n", body.len());
@@ -212,12 +189,4 @@ fn told(answer: &Message) -> String {
         }
         (status, kind) => format!("{status} {kind}"),
     }
-}
-
-fn items<'n>(node: &'n Node, name: &str) -> &'n [Node] {
-    node.get(name).map(Node::items).unwrap_or_default()
-}
-
-fn text<'n>(node: &'n Node, name: &str) -> Option<&'n str> {
-    node.get(name).and_then(Node::as_str)
 }

@@ -2,12 +2,11 @@
 //! request otherwise, `tests/cases/differential.txt` says why, and no longer than they do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use document::{Node, Tree};
+use document::Tree;
 use serde_json::{Value, json};
-use tests::repository;
+use tests::{CaseRequest, interpreter, json_program, repository, text};
 
 /// One request of a case: its file and line, and whether it keeps the contract.
 struct Asked {
@@ -22,15 +21,16 @@ fn whoever_judges_otherwise_is_explained() {
     assert!(asked.len() > 400, "only {} requests", asked.len());
     let given = json!({ "documents": documents, "requests": asked.iter().map(|asked| asked.request.clone()).collect::<Vec<_>>() });
     let peers = repository().join("tests/peers/differential");
-    let mut python = Command::new(repository().join(".work/venv/bin/python"));
+    let mut python = interpreter();
     python.arg(peers.join("openapi_core_cases.py"));
     let mut node = Command::new("node");
     node.arg(peers.join("express.mjs")).arg(repository().join(".work/node"));
     let (mut found, mut said) = (BTreeSet::new(), BTreeMap::new());
-    for (name, command) in [("openapi-core", python), ("express", node)] {
-        let verdicts = verdicts(command, &given);
+    for (name, mut command) in [("openapi-core", python), ("express", node)] {
+        let verdicts = json_program(&mut command, &given);
+        let verdicts = verdicts.as_array().expect("a list");
         assert_eq!(verdicts.len(), asked.len(), "{name} leaves some out");
-        for (asked, verdict) in asked.iter().zip(&verdicts) {
+        for (asked, verdict) in asked.iter().zip(verdicts) {
             // One that breaks down at a request judges nothing.
             let Some(status) = verdict[0].as_u64().filter(|status| *status < 500) else { continue };
             let takes = (200..300).contains(&status);
@@ -58,63 +58,29 @@ fn listed() -> BTreeSet<String> {
 
 /// The documents that are one file, and the requests for them that a client of HTTP can send.
 fn cases() -> (Vec<Value>, Vec<Asked>) {
-    let mut files: Vec<_> = std::fs::read_dir(repository().join("gateway/contract/tests/cases"))
-        .expect("cases")
-        .map(|entry| entry.expect("a case").path())
-        .collect();
-    files.sort();
     let (mut documents, mut asked) = (Vec::new(), Vec::new());
-    for file in files {
-        let case = Tree::read(&file).unwrap_or_else(|fault| panic!("{fault}"));
+    for case in tests::cases() {
         let options = ["files", "security", "accept", "unknown_query", "repeated_query"];
-        let requests = case.root.get("requests").map(Node::items).unwrap_or_default();
         // What names itself by a URI of its own is fetched by one of them.
-        let has_uris = case.root.get("document").and_then(Node::as_str).is_some_and(|document| document.contains("$id"));
-        if requests.is_empty() || has_uris || options.iter().any(|option| case.root.get(option).is_some()) {
+        if case.document().contains("$id") || options.iter().any(|option| case.tree.root.get(option).is_some()) {
             continue;
         }
-        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
-        let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
-        let document = Tree::parse("api.yaml", &text(&case.root, "document").expect("a document")).expect("readable");
+        let name = &case.name;
+        let document = Tree::parse("api.yaml", case.document()).expect("readable");
         documents.push(json!({ "name": name, "document": document.root.to_json() }));
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        for request in requests {
-            let send = text(request, "send").expect("a request");
-            let count = seen.entry(send.clone()).or_default();
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in case.requests() {
+            let send = text(node, "send").expect("a request");
+            let count = seen.entry(send).or_default();
             *count += 1;
-            let (method, target) = send.split_once(' ').expect("method and target");
-            let body = text(request, "body");
-            if !target.starts_with('/') || matches!(method, "HEAD" | "OPTIONS" | "TRACE") || body.as_deref() == Some("(streaming)") {
-                continue;
-            }
-            let media = match (text(request, "type"), &body) {
-                (Some(none), _) if none == "none" => None,
-                (Some(media), _) => Some(media),
-                (None, body) => body.as_ref().map(|_| "application/json".to_owned()),
-            };
-            let mut headers: Vec<(String, String)> = media.into_iter().map(|media| ("content-type".to_owned(), media)).collect();
-            for line in request.get("headers").map(Node::items).unwrap_or_default() {
-                let (name, value) = line.as_str().and_then(|line| line.split_once(':')).expect("a header");
-                headers.push((name.trim().to_owned(), value.trim().to_owned()));
-            }
+            let sendable = CaseRequest::read(node).filter(|request| !matches!(request.method, "HEAD" | "OPTIONS" | "TRACE"));
+            let Some(CaseRequest { method, target, headers, body }) = sendable else { continue };
             asked.push(Asked {
                 place: format!("{name} {send} {count}"),
-                passes: text(request, "expected").is_some_and(|expected| expected.starts_with("ok ")),
+                passes: text(node, "expected").is_some_and(|expected| expected.starts_with("ok ")),
                 request: json!({ "document": name, "method": method, "target": target, "headers": headers, "body": body }),
             });
         }
     }
     (documents, asked)
-}
-
-fn verdicts(mut command: Command, given: &Value) -> Vec<Value> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?} cannot be run ({error}): run `make setup` first"));
-    child.stdin.take().expect("it is piped").write_all(given.to_string().as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{command:?}: {}", output.status);
-    serde_json::from_slice(&output.stdout).expect("it writes JSON")
 }

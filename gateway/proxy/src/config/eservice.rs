@@ -1,13 +1,13 @@
 //! E-services: contract, instances, security, policy, limits, adapter and upstream, compiled.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use adapter_api::Adapter;
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
-use contract::{Accept, AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Repeated, Unknown};
-use document::{Fault, Key, Library, Place, Section, Tree, file_uri};
+use contract::{AnswerMode, AnswerModes, Contract};
+use document::{Fault, Key, Place, Section};
 use exchange::Tenant;
 use http::HeaderName;
 use policy::{Policies, PolicySource, PolicyTarget};
@@ -160,7 +160,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or(Direction::Inbound);
     let listener = listener(section, scope);
     let base_path = base_path(section);
-    let (contract, contract_files) = contract(section, scope.library).unzip();
+    let (contract, contract_files) = super::contract::compile(section, scope.library).unzip();
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
@@ -187,7 +187,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let limits = limits::limits(section.section("limits"));
     // Our own documents are kept to; those of others are often wrong.
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
-    let answers = answers(section, usual);
+    let answers = super::contract::answers(section, usual);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
     let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
     if direction == Direction::Outbound && status == Some(StatusMode::Served) {
@@ -225,14 +225,18 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let contract = contract?;
     let listened = scope.listeners.iter().find(|known| Some(&known.name) == listener.as_ref());
     if direction == Direction::Inbound {
-        compare_paths(section, &contract, &base_path);
+        super::contract::compare_paths(section, &contract, &base_path);
     }
     if let Some(security) = &security {
         let has_certificate = match direction {
             Direction::Inbound => listened.is_some_and(|listener| listener.requires_certificates),
             Direction::Outbound => upstreams.iter().all(|upstream| upstream.shows_certificate()),
         };
-        super::promised::compare(section, &contract, &Asked { security, has_certificate, shown: modi_headers(modi.as_ref()) });
+        super::promised::compare(
+            section,
+            &contract,
+            &Asked { security, has_certificate, shown: modi.as_ref().map(ModiRules::headers).unwrap_or_default() },
+        );
     }
     let told: Vec<&HeaderName> = case.iter().chain(channel.iter().filter_map(ChannelSource::told)).filter_map(TextSource::header).collect();
     let unusual_headers = super::headers::unusual(section, &contract, |name| {
@@ -304,62 +308,6 @@ fn base_path(section: &Section<'_>) -> String {
     text.trim_end_matches('/').to_owned()
 }
 
-/// The contract, and the files that it was compiled from.
-fn contract(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<PathBuf>)> {
-    let path = files::resolve(section, section.required_text("contract")?);
-    let unknown_query = section.choice("unknown_query", &[("refuse", Unknown::Refuse), ("allow", Unknown::Allow)]).unwrap_or_default();
-    let formats = section.choice("formats", &[("assert", Formats::Assert), ("ignore", Formats::Ignore)]).unwrap_or_default();
-    if !path.is_file() {
-        let fault = Fault::error(section.place("contract"), format!("there is no file `{}`", path.display()));
-        section.report(fault.hint("paths are relative to the file that names them"));
-        return None;
-    }
-    let tree = section.faults().borrow_mut().keep(Tree::read(&path))?;
-    let accept = section.choice("accept", &[("ignore", Accept::Ignore), ("enforce", Accept::Enforce)]).unwrap_or_default();
-    let repeated_query = section.choice("repeated_query", &[("refuse", Repeated::Refuse), ("allow", Repeated::Allow)]).unwrap_or_default();
-    let tell_values = section.flag("tell_values").unwrap_or(false);
-    let options = CompileOptions { tell_values, unknown_query, repeated_query, formats, accept, ..CompileOptions::default() };
-    let library = library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
-    let documents = Documents::read(tree, &file_uri(&path), &|uri| library.read(uri));
-    let contract = Contract::compile(&documents, &options, section.faults())?;
-    Some((contract, documents.files().map(PathBuf::from).collect()))
-}
-
-/// Callers who follow the document have to find what it describes.
-fn compare_paths(section: &Section<'_>, contract: &Contract, base_path: &str) {
-    let paths = contract.base_paths();
-    if !paths.is_empty() && !paths.iter().any(|path| path == base_path) {
-        let told: Vec<String> = paths.iter().map(|path| format!("`{path}/`")).collect();
-        let message =
-            format!("the document says that its operations are under {}, and they are served under `{base_path}/`", told.join(", "));
-        let hint = "mend the document's `servers`, or `base_path`";
-        section.report(Fault::warning(section.place("base_path"), message).hint(hint));
-    }
-}
-
-/// What becomes of answers: one word, or one for each status.
-fn answers(section: &Section<'_>, usual: AnswerMode) -> AnswerModes {
-    const MODES: [(&str, AnswerMode); 3] = [("enforce", AnswerMode::Enforce), ("report", AnswerMode::Report), ("off", AnswerMode::Off)];
-    if section.node("answers").is_none_or(|node| node.pairs().is_empty()) {
-        return AnswerModes::all(section.choice("answers", &MODES).unwrap_or(usual));
-    }
-    let mut modes = AnswerModes::all(usual);
-    for (status, word, place) in section.named_texts("answers") {
-        match MODES.iter().find(|(known, _)| *known == word) {
-            Some((_, mode)) if modes.set(&status.text, *mode) => {}
-            Some(_) => {
-                let fault = Fault::error(place, format!("`{}` is no status", status.text));
-                section.report(fault.hint("write `404`, `4XX` or `default`"));
-            }
-            None => {
-                let fault = Fault::error(place, format!("`{word}` is nothing that can become of answers"));
-                section.report(fault.hint("write `enforce`, `report` or `off`"));
-            }
-        }
-    }
-    modes
-}
-
 /// The portal that an e-service names.
 fn portal(section: &Section<'_>, scope: &Scope<'_>) -> Option<usize> {
     let name = section.text("portal")?;
@@ -384,13 +332,6 @@ fn outbound(section: &Section<'_>, scope: &Scope<'_>, evidence: Option<&Evidence
     let is_whole = section.faults().borrow().len() == before;
     let (instances, own) = instances.into_iter().unzip();
     Access { security: is_whole.then_some(Security::Department(departments)), instances, own }
-}
-
-/// The headers with tokens of ours that a provider is shown (pdnd-modi §2.3, §2.4).
-fn modi_headers(modi: Option<&ModiRules>) -> Vec<HeaderName> {
-    let signature = modi.filter(|rules| rules.integrity).map(|_| HeaderName::from_static("agid-jwt-signature"));
-    let evidence = modi.and_then(|rules| rules.evidence.as_ref()).map(|_| HeaderName::from_static("agid-jwt-trackingevidence"));
-    signature.into_iter().chain(evidence).collect()
 }
 
 /// A department that is known by its certificate has to be asked for one, by us or by a proxy before us.

@@ -100,15 +100,15 @@ impl Files {
 pub(super) fn catalogue(section: &Section<'_>, library: Library) -> Library {
     section.named_texts("catalogue").into_iter().fold(library, |library, (uri, text, place)| {
         let path = resolve(section, text);
-        let fault = match uri.text.ends_with('/') {
-            true if !path.is_dir() => {
-                Some((format!("there is no folder `{}`", path.display()), "a URI that ends in `/` stands for a folder"))
-            }
-            false if !path.is_file() => {
-                Some((format!("there is no file `{}`", path.display()), "paths are relative to the file that names them"))
-            }
-            _ if !uri.text.contains(':') => Some((format!("`{}` is no URI", uri.text), "such as `https://ente.example/definizioni.yaml`")),
-            _ => None,
+        let is_folder = uri.text.ends_with('/');
+        let fault = if !uri.text.contains(':') {
+            Some((format!("`{}` is no URI", uri.text), "such as `https://ente.example/definizioni.yaml`"))
+        } else if is_folder && !path.is_dir() {
+            Some((format!("there is no folder `{}`", path.display()), "a URI that ends in `/` stands for a folder"))
+        } else if !is_folder && !path.is_file() {
+            Some((format!("there is no file `{}`", path.display()), "paths are relative to the file that names them"))
+        } else {
+            None
         };
         if let Some((message, hint)) = fault {
             section.report(Fault::error(place, message).hint(hint));

@@ -19,6 +19,20 @@ pub struct ModiRules {
     pub evidence: Option<EvidenceRules>,
 }
 
+/// The header with the tracking evidence (pdnd-modi §2.4).
+pub(crate) const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
+/// The header with the signature of a message (pdnd-modi §2.3).
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("agid-jwt-signature");
+
+impl ModiRules {
+    /// The headers with tokens of ours that the provider is shown.
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let signature = self.integrity.then_some(SIGNATURE);
+        let evidence = self.evidence.is_some().then_some(EVIDENCE);
+        signature.into_iter().chain(evidence).collect()
+    }
+}
+
 /// What the provider is told of who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceRules {

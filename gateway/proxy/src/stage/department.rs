@@ -5,10 +5,9 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use trust::{PortalToken, Presented, Scheme, TrustError, bearer, verify_portal};
 
-use super::voucher::{EVIDENCE, SIGNATURE};
 use crate::config::{
-    API_KEY, ChannelSource, Credentials, Departments, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CASE, LONGEST_CHANNEL,
-    LONGEST_TOLD, Security, TextSource, is_plain,
+    API_KEY, ChannelSource, Credentials, Departments, EVIDENCE, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_CASE,
+    LONGEST_CHANNEL, LONGEST_TOLD, SIGNATURE, Security, TextSource, is_plain,
 };
 use crate::exchange::{Authenticated, Calling, Told};
 use crate::message::Request;

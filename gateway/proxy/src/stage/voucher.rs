@@ -15,14 +15,11 @@ use trust::{ModiToken, SignError, SignedMessage, TrackingEvidence, Uuid};
 use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::clock;
-use crate::config::{ClientRules, ModiRules};
+use crate::config::{ClientRules, EVIDENCE, ModiRules, SIGNATURE};
 use crate::exchange::{Calling, Exchange, ShownToProvider, Stage, Told};
 use crate::message::{Request, RequestBody};
 use crate::rejection::{IntegrityError, Rejection};
 use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
-
-pub(super) const EVIDENCE: HeaderName = HeaderName::from_static("agid-jwt-trackingevidence");
-pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("agid-jwt-signature");
 
 /// How long tokens live: a minute, and as long again for PDND to answer.
 const LIFETIME: Duration = Duration::from_mins(2);

@@ -1,15 +1,13 @@
 //! `varco contract drift`: what upstreams really send, as the audit log tells it, that their documents do not describe.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::contract::{Documents, Finding, Suggestion, overlay, suggest};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use document::{Tree, file_uri};
-use proxy::config::{Configuration, Definition};
+use proxy::config::{Configuration, Definition, documents};
 use serde_json::{Value, json};
 use store::read;
 
@@ -151,7 +149,7 @@ fn report(configuration: &Configuration, at: usize, service: &Definition, found:
     own.sort_by_key(|(key, seen)| (key.operation, std::cmp::Reverse(seen.count), key.finding.clone()));
     let spec = |key: &Key| &service.contract.operations()[key.operation];
     let asked: Vec<(&str, &Finding)> = own.iter().map(|(key, _)| (&*spec(key).id, &key.finding)).collect();
-    let suggestions = if asked.is_empty() { Vec::new() } else { suggest(&documents(configuration, service)?, &asked) };
+    let suggestions = if asked.is_empty() { Vec::new() } else { suggest(&documents_of(configuration, service)?, &asked) };
     let line = |((key, seen), suggestion): ((&Key, &Seen), Option<Suggestion>)| Line {
         operation: format!("{} {} ({})", spec(key).method, spec(key).route, spec(key).id),
         finding: key.finding.clone(),
@@ -164,11 +162,9 @@ fn report(configuration: &Configuration, at: usize, service: &Definition, found:
     Ok(Report { name: service.name.clone(), lines: own.into_iter().zip(suggestions).map(line).collect() })
 }
 
-fn documents(configuration: &Configuration, service: &Definition) -> anyhow::Result<Documents> {
+fn documents_of(configuration: &Configuration, service: &Definition) -> anyhow::Result<Documents> {
     let path = service.contract_files.first().context("the e-service has no document")?;
-    let tree = Tree::read(path).map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    let library = configuration.library.clone().with_folder(path.parent().unwrap_or(Path::new("")));
-    Ok(Documents::read(tree, &file_uri(path), &|uri| library.read(uri)))
+    documents(path, configuration.library.clone()).map_err(|fault| anyhow::anyhow!("{fault}"))
 }
 
 impl Report {

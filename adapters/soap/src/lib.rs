@@ -22,5 +22,5 @@ mod tests;
 
 pub use adapter::SoapAdapter;
 pub use compile::compile;
-pub use read::{Envelope, EnvelopeLimits, ReadError, read_envelope};
+pub use read::{Envelope, ReadError, read_envelope};
 pub use wsdl::SoapVersion;

@@ -9,14 +9,13 @@ mod complex;
 mod decimal;
 mod lexical;
 mod simple;
-mod space;
 
 pub(crate) use automaton::{Automaton, Clash, START};
 pub(crate) use complex::{Attribute, Body, Complex, Element, Group, Particle, Tag, Use};
 pub(crate) use decimal::{Decimal, json_number};
 pub(crate) use lexical::{Builtin, White};
 pub(crate) use simple::{Bound, Facets, Rule, Shape, Simple, Variety, compare};
-pub(crate) use space::{SOAP_11, SOAP_12, Space, Spaces, XML, XSD};
+pub(crate) use xml::{SOAP_11, SOAP_12, Space, Spaces, XML, XSD};
 
 /// A simple type of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

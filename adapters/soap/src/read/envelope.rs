@@ -1,7 +1,9 @@
 use std::ops::Range;
 
-use super::value::{Values, is_blank};
-use super::{Cursor, EnvelopeLimits, ReadError, SoapFault, Token, decode, fault};
+use super::value::Values;
+use xml::{Cursor, Token, XmlError, XmlLimits, decode, is_blank};
+
+use super::{ReadError, SoapFault, fault};
 use crate::operation::{Operation, Output};
 use crate::plan::{Plan, Space, Spaces};
 use crate::wsdl::SoapVersion;
@@ -19,7 +21,7 @@ pub(crate) enum Reading {
 /// Reads the answer to an operation.
 pub(crate) fn read_answer(bytes: &[u8], charset: Option<&str>, plan: &Plan, operation: &Operation) -> Result<Reading, ReadError> {
     let text = decode(bytes, charset)?;
-    let mut cursor = Cursor::new(&text, &plan.spaces, EnvelopeLimits::default());
+    let mut cursor = Cursor::new(&text, &plan.spaces, XmlLimits::default());
     let version = open_envelope(&mut cursor)?;
     if version != operation.version {
         return Err(ReadError::Version);
@@ -67,7 +69,7 @@ pub struct Envelope {
 }
 
 /// Reads any envelope within limits and says what its body holds. Nothing of the content is kept.
-pub fn read_envelope(bytes: &[u8], charset: Option<&str>, limits: EnvelopeLimits) -> Result<Envelope, ReadError> {
+pub fn read_envelope(bytes: &[u8], charset: Option<&str>, limits: XmlLimits) -> Result<Envelope, ReadError> {
     let text = decode(bytes, charset)?;
     let plan = Plan { spaces: Spaces::default(), ..Plan::default() };
     let mut cursor = Cursor::new(&text, &plan.spaces, limits);
@@ -127,7 +129,7 @@ fn close_envelope(cursor: &mut Cursor<'_, '_>) -> Result<(), ReadError> {
     }
     match cursor.token()? {
         Token::Over => Ok(()),
-        _ => Err(ReadError::Malformed),
+        _ => Err(XmlError::Malformed.into()),
     }
 }
 

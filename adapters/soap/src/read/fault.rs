@@ -1,7 +1,8 @@
+use super::ReadError;
 use super::value::{Values, read_text};
-use super::{Cursor, ReadError, Token};
 use crate::operation::DeclaredFault;
 use crate::plan::{Plan, Space};
+use xml::{Cursor, Token, XmlError};
 
 /// A SOAP fault as it came.
 #[derive(Debug, Default, PartialEq)]
@@ -60,7 +61,7 @@ fn code(cursor: &mut Cursor<'_, '_>) -> Result<Option<(Space, String)>, ReadErro
                 let local = text.trim().rsplit(':').next().unwrap_or_default().to_owned();
                 return Ok(name.or((!local.is_empty()).then_some((Space::UNKNOWN, local))));
             }
-            Token::Start(..) | Token::Over => return Err(ReadError::Malformed),
+            Token::Start(..) | Token::Over => return Err(XmlError::Malformed.into()),
         }
     }
 }

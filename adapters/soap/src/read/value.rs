@@ -1,7 +1,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Cursor, ReadError, Token, place};
+use xml::{Cursor, Token, XmlError, is_blank};
+
+use super::{ReadError, place};
 use crate::plan::{Body, Complex, ComplexId, Element, Particle, Plan, Rule, START, SimpleId, Space, TypeRef};
 
 /// Writes elements as JSON while they are read. Open elements stand in a list, not on the stack, because their depth is the
@@ -46,7 +48,7 @@ impl<'p> Values<'p> {
                 Token::Start(space, local) => self.child(cursor, space, local)?,
                 Token::Text(text) => self.between(&text)?,
                 Token::End => self.end()?,
-                Token::Over => return Err(ReadError::Malformed),
+                Token::Over => return Err(XmlError::Malformed.into()),
             }
         }
         if let (Some(_), None) = (self.wanted, &self.found) {
@@ -67,7 +69,7 @@ impl<'p> Values<'p> {
 
     /// A child of the innermost open element has begun.
     fn child(&mut self, cursor: &mut Cursor<'_, 'p>, space: Space, local: &str) -> Result<(), ReadError> {
-        let Some(frame) = self.frames.last_mut() else { return Err(ReadError::Malformed) };
+        let Some(frame) = self.frames.last_mut() else { return Err(XmlError::Malformed.into()) };
         let complex = frame.complex;
         if let Some(at) = frame.step(space, local, &self.seen) {
             let bit = frame.seen + usize::from(at) / 64;
@@ -79,7 +81,7 @@ impl<'p> Values<'p> {
             return Err(self.wrong("an element stands out of place, too often, or before one that is missing", local));
         }
         if self.plan.leniency.drop_unknown {
-            return cursor.leave(cursor.depth() - 1);
+            return Ok(cursor.leave(cursor.depth() - 1)?);
         }
         Err(self.wrong("an element that the description does not know", local))
     }
@@ -144,7 +146,7 @@ impl<'p> Values<'p> {
     /// Whether the element is nil, after its `xsi` attributes were looked at.
     fn nil(&self, cursor: &Cursor<'_, '_>, element: &Element) -> Result<bool, ReadError> {
         if let (Some(name), TypeRef::Complex(id)) = (cursor.attribute(Space::XSI, "type"), element.content) {
-            let named = cursor.resolve(name).ok_or(ReadError::Prefix)?;
+            let named = cursor.resolve(name).ok_or(XmlError::Prefix)?;
             let own = self.plan.complex(id).name.as_ref().map(|(space, local)| (*space, &**local));
             if own != Some(named) {
                 return Err(self.wrong("an element names another type than the described one (`xsi:type`)", &element.name));
@@ -204,12 +206,12 @@ impl<'p> Values<'p> {
 
     /// The innermost open element ends.
     fn end(&mut self) -> Result<(), ReadError> {
-        let Some(frame) = self.frames.last() else { return Err(ReadError::Malformed) };
+        let Some(frame) = self.frames.last() else { return Err(XmlError::Malformed.into()) };
         if let Some(missing) = frame.missing(&self.seen) {
             return Err(self.wrong("an element is missing, or its content ends too early", missing));
         }
         let outermost = self.frames.len() == 1;
-        let Some(frame) = self.frames.pop() else { return Err(ReadError::Malformed) };
+        let Some(frame) = self.frames.pop() else { return Err(XmlError::Malformed.into()) };
         if frame.array.is_some() {
             self.out.push(b']');
         }
@@ -353,11 +355,6 @@ impl<'p> Frame<'p> {
     }
 }
 
-/// Whether a text is nothing but white space.
-pub(super) fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-}
-
 /// The text up to the end of the element that has just begun. It is joined over comments, references and CDATA: a text that
 /// ended at a comment would be another text than the signed or checked one.
 pub(super) fn read_text<'x>(cursor: &mut Cursor<'x, '_>) -> Result<Cow<'x, str>, ReadError> {
@@ -368,10 +365,10 @@ pub(super) fn read_text<'x>(cursor: &mut Cursor<'x, '_>) -> Result<Cow<'x, str>,
             Token::Text(part) => text.to_mut().push_str(&part),
             Token::End => return Ok(text),
             Token::Start(..) => return Err(ReadError::Structure("an element stands where only text may")),
-            Token::Over => return Err(ReadError::Malformed),
+            Token::Over => return Err(XmlError::Malformed.into()),
         }
         if text.len() > cursor.limits().text_bytes {
-            return Err(ReadError::Limit("the length of a text"));
+            return Err(XmlError::Limit("the length of a text").into());
         }
     }
 }

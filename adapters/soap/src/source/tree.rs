@@ -6,7 +6,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::{Element, QName};
 use crate::plan::XML;
-use crate::read::{Attributes, decode};
+use xml::{Attributes, decode};
 
 /// How deep a description may nest: readers of it recurse.
 const DEEPEST: usize = 200;

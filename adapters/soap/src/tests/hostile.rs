@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::support::{answered, content, echoing, read, upstream};
-use crate::{EnvelopeLimits, ReadError, SoapAdapter, SoapVersion, read_envelope};
+use xml::{XmlError, XmlLimits};
+
+use crate::{ReadError, SoapAdapter, SoapVersion, read_envelope};
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
@@ -12,37 +14,40 @@ fn adapter() -> SoapAdapter {
 }
 
 fn envelope(inside: &str) -> Result<crate::Envelope, ReadError> {
-    read_envelope(format!("<e:Envelope xmlns:e='{SOAP}'>{inside}</e:Envelope>").as_bytes(), None, EnvelopeLimits::default())
+    read_envelope(format!("<e:Envelope xmlns:e='{SOAP}'>{inside}</e:Envelope>").as_bytes(), None, XmlLimits::default())
 }
 
 #[test]
 fn refuses_what_is_no_envelope() {
     let bomb = "<!DOCTYPE a [<!ENTITY x 'lol'>]>";
     for (text, error) in [
-        (String::new(), ReadError::Malformed),
-        ("not XML".into(), ReadError::Malformed),
-        (format!("\u{feff}\u{feff}<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>"), ReadError::Malformed),
+        (String::new(), ReadError::Xml(XmlError::Malformed)),
+        ("not XML".into(), ReadError::Xml(XmlError::Malformed)),
+        (format!("\u{feff}\u{feff}<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>"), ReadError::Xml(XmlError::Malformed)),
         ("<html><body>502</body></html>".into(), ReadError::NoEnvelope),
-        ("<!DOCTYPE html><html/>".into(), ReadError::DocType),
-        (format!("{bomb}<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::DocType),
-        (format!("<?xml-stylesheet href='x'?><e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Instruction),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><?php x?><e:Body/></e:Envelope>"), ReadError::Instruction),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&xxe;</e:Body></e:Envelope>"), ReadError::Entity),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&#0;</e:Body></e:Envelope>"), ReadError::Character),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><p:a/></e:Body></e:Envelope>"), ReadError::Prefix),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b:c='1'/></e:Body></e:Envelope>"), ReadError::Prefix),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b='1' b='2'/></e:Body></e:Envelope>"), ReadError::Malformed),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a xmlns:q='urn:q' q:b='1' q:b='2'/></e:Body></e:Envelope>"), ReadError::Malformed),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body></e:Envelope></e:Body>"), ReadError::Malformed),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope><more/>"), ReadError::Malformed),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/>"), ReadError::Malformed),
-        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>tail"), ReadError::Malformed),
+        ("<!DOCTYPE html><html/>".into(), ReadError::Xml(XmlError::DocType)),
+        (format!("{bomb}<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Xml(XmlError::DocType)),
+        (format!("<?xml-stylesheet href='x'?><e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Xml(XmlError::Instruction)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><?php x?><e:Body/></e:Envelope>"), ReadError::Xml(XmlError::Instruction)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&xxe;</e:Body></e:Envelope>"), ReadError::Xml(XmlError::Entity)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body>&#0;</e:Body></e:Envelope>"), ReadError::Xml(XmlError::Character)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><p:a/></e:Body></e:Envelope>"), ReadError::Xml(XmlError::Prefix)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b:c='1'/></e:Body></e:Envelope>"), ReadError::Xml(XmlError::Prefix)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a b='1' b='2'/></e:Body></e:Envelope>"), ReadError::Xml(XmlError::Malformed)),
+        (
+            format!("<e:Envelope xmlns:e='{SOAP}'><e:Body><a xmlns:q='urn:q' q:b='1' q:b='2'/></e:Body></e:Envelope>"),
+            ReadError::Xml(XmlError::Malformed),
+        ),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body></e:Envelope></e:Body>"), ReadError::Xml(XmlError::Malformed)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope><more/>"), ReadError::Xml(XmlError::Malformed)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/>"), ReadError::Xml(XmlError::Malformed)),
+        (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>tail"), ReadError::Xml(XmlError::Malformed)),
         (format!("<e:Envelope xmlns:e='{SOAP}'/>"), ReadError::Structure("the envelope has no body where one belongs")),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/><e:Body/></e:Envelope>"), ReadError::Structure("an element follows the body")),
         (format!("<e:Envelope xmlns:e='{SOAP}'><e:Body/><e:Header/></e:Envelope>"), ReadError::Structure("an element follows the body")),
         ("<e:Envelope xmlns:e='urn:other'><e:Body/></e:Envelope>".into(), ReadError::NoEnvelope),
     ] {
-        assert_eq!(read_envelope(text.as_bytes(), None, EnvelopeLimits::default()), Err(error), "{text}");
+        assert_eq!(read_envelope(text.as_bytes(), None, XmlLimits::default()), Err(error), "{text}");
     }
 }
 
@@ -51,7 +56,7 @@ fn refuses_what_is_no_envelope() {
 fn an_xml_declaration_declares_and_nothing_else() {
     let read = |declaration: &str| {
         let text = format!("{declaration}<e:Envelope xmlns:e='{SOAP}'><e:Body/></e:Envelope>");
-        read_envelope(text.as_bytes(), None, EnvelopeLimits::default()).map(drop)
+        read_envelope(text.as_bytes(), None, XmlLimits::default()).map(drop)
     };
     for good in [
         "<?xml version='1.0'?>",
@@ -82,37 +87,49 @@ fn names_are_names() {
         assert!(envelope(&format!("<e:Body><{name}/><a {name}=''/></e:Body>")).is_ok(), "{name}");
     }
     for name in ["1", "-a", ".a", "e:", ":a", "e:a:b", "e:1", "a\u{1d}", "a,b", "a'b", "a$", "a&b", "a<b"] {
-        assert_eq!(envelope(&format!("<e:Body><{name}/></e:Body>")), Err(ReadError::Malformed), "element {name}");
-        assert_eq!(envelope(&format!("<e:Body><a {name}=''/></e:Body>")), Err(ReadError::Malformed), "attribute {name}");
+        assert_eq!(envelope(&format!("<e:Body><{name}/></e:Body>")), Err(ReadError::Xml(XmlError::Malformed)), "element {name}");
+        assert_eq!(envelope(&format!("<e:Body><a {name}=''/></e:Body>")), Err(ReadError::Xml(XmlError::Malformed)), "attribute {name}");
     }
-    assert_eq!(envelope("<e:Body><a xmlns:1='urn:x'/></e:Body>"), Err(ReadError::Malformed));
+    assert_eq!(envelope("<e:Body><a xmlns:1='urn:x'/></e:Body>"), Err(ReadError::Xml(XmlError::Malformed)));
 }
 
 #[test]
 fn keeps_its_limits() {
     let nested = |levels: usize| format!("<e:Body>{}{}</e:Body>", "<a>".repeat(levels), "</a>".repeat(levels));
     assert!(envelope(&nested(62)).is_ok());
-    assert_eq!(envelope(&nested(63)), Err(ReadError::Limit("depth")), "65 levels");
+    assert_eq!(envelope(&nested(63)), Err(ReadError::Xml(XmlError::Limit("depth"))), "65 levels");
     let attributes = |count: usize| format!("<e:Body><a {}/></e:Body>", (0..count).map(|n| format!("a{n}='' ")).collect::<String>());
     assert!(envelope(&attributes(64)).is_ok());
-    assert_eq!(envelope(&attributes(65)), Err(ReadError::Limit("the number of attributes")));
+    assert_eq!(envelope(&attributes(65)), Err(ReadError::Xml(XmlError::Limit("the number of attributes"))));
     let wide = |children: usize| format!("<a>{}</a>", "<b/>".repeat(children));
     assert!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_000).repeat(9))).is_ok());
-    assert_eq!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_001))), Err(ReadError::Limit("the number of elements in one")));
-    assert_eq!(envelope(&format!("<e:Body>{}</e:Body>", wide(10_000).repeat(10))), Err(ReadError::Limit("the number of elements")));
+    assert_eq!(
+        envelope(&format!("<e:Body>{}</e:Body>", wide(10_001))),
+        Err(ReadError::Xml(XmlError::Limit("the number of elements in one")))
+    );
+    assert_eq!(
+        envelope(&format!("<e:Body>{}</e:Body>", wide(10_000).repeat(10))),
+        Err(ReadError::Xml(XmlError::Limit("the number of elements")))
+    );
     let declared =
         |count: usize| format!("<e:Body>{}</e:Body>", (0..count).map(|n| format!("<a xmlns:p{n}='urn:{n}'/>")).collect::<String>());
     assert!(envelope(&declared(900)).is_ok());
-    assert_eq!(envelope(&declared(1001)), Err(ReadError::Limit("the number of namespaces")));
+    assert_eq!(envelope(&declared(1001)), Err(ReadError::Xml(XmlError::Limit("the number of namespaces"))));
     let scopes = format!(
         "<e:Body>{}</e:Body>",
         (0..5)
             .map(|level| format!("<a {}>", (0..60).map(|n| format!("xmlns:p{level}x{n}='urn:{n}' ")).collect::<String>()))
             .collect::<String>()
     );
-    assert_eq!(envelope(&scopes), Err(ReadError::Limit("the number of namespaces")));
-    assert_eq!(envelope(&format!("<e:Body><a b='{}'/></e:Body>", "x".repeat(70_000))), Err(ReadError::Limit("the length of an attribute")));
-    assert_eq!(envelope(&format!("<e:Body><{}/></e:Body>", "x".repeat(2_000))), Err(ReadError::Limit("the length of a name")));
+    assert_eq!(envelope(&scopes), Err(ReadError::Xml(XmlError::Limit("the number of namespaces"))));
+    assert_eq!(
+        envelope(&format!("<e:Body><a b='{}'/></e:Body>", "x".repeat(70_000))),
+        Err(ReadError::Xml(XmlError::Limit("the length of an attribute")))
+    );
+    assert_eq!(
+        envelope(&format!("<e:Body><{}/></e:Body>", "x".repeat(2_000))),
+        Err(ReadError::Xml(XmlError::Limit("the length of a name")))
+    );
 }
 
 #[test]
@@ -187,7 +204,7 @@ fn envelopes_seen_from_outside() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        _ = read_envelope(&bytes, None, EnvelopeLimits::default());
+        _ = read_envelope(&bytes, None, XmlLimits::default());
     }
 
     #[test]

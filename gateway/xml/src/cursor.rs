@@ -3,18 +3,17 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::{Attributes, EnvelopeLimits, ReadError, allowed, reference};
-use crate::plan::{Space, Spaces};
+use crate::{Attributes, Space, Spaces, XmlError, XmlLimits, allowed, reference};
 
 /// Walks over a message element by element, with namespaces resolved and every limit kept.
 ///
 /// quick-xml finds the tags and checks that they match. What it leaves to its user is done here: document type
 /// declarations, processing instructions, entities, one root, characters, prefixes and limits.
-pub(crate) struct Cursor<'x, 'p> {
+pub struct Cursor<'x, 'p> {
     text: &'x str,
     reader: Reader<&'x [u8]>,
     spaces: &'p Spaces,
-    limits: EnvelopeLimits,
+    limits: XmlLimits,
     bindings: Vec<Binding<'x>>,
     attributes: Vec<Attribute<'x>>,
     depth: usize,
@@ -35,23 +34,31 @@ struct Binding<'x> {
 
 /// An attribute of the element that just began; declarations of namespaces are none.
 #[derive(Clone, Debug)]
-pub(crate) struct Attribute<'x> {
-    pub(crate) space: Space,
-    pub(crate) local: &'x str,
-    pub(crate) value: Cow<'x, str>,
+pub struct Attribute<'x> {
+    /// Its namespace: none, unless it has a prefix.
+    pub space: Space,
+    /// Its name without the prefix.
+    pub local: &'x str,
+    /// Its value, normalized (XML 1.0 §3.3.3).
+    pub value: Cow<'x, str>,
 }
 
 /// What comes next in a message. Comments are never told, so that the text on both sides of one is one text.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Token<'x> {
+pub enum Token<'x> {
+    /// An element begins: its namespace, and its name without the prefix.
     Start(Space, &'x str),
+    /// Text, or a part of one, references resolved and line ends normalized.
     Text(Cow<'x, str>),
+    /// The innermost open element ends.
     End,
+    /// The message is read, and was well-formed.
     Over,
 }
 
 impl<'x, 'p> Cursor<'x, 'p> {
-    pub(crate) fn new(text: &'x str, spaces: &'p Spaces, limits: EnvelopeLimits) -> Self {
+    /// Begins to read a text, with the namespaces that are to be known in it.
+    pub fn new(text: &'x str, spaces: &'p Spaces, limits: XmlLimits) -> Self {
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
         Self {
@@ -71,27 +78,27 @@ impl<'x, 'p> Cursor<'x, 'p> {
     }
 
     /// How many elements are open.
-    pub(crate) fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.depth
     }
 
     /// What bounds it.
-    pub(crate) fn limits(&self) -> &EnvelopeLimits {
+    pub fn limits(&self) -> &XmlLimits {
         &self.limits
     }
 
     /// The attributes of the element that the last token began.
-    pub(crate) fn attributes(&self) -> &[Attribute<'x>] {
+    pub fn attributes(&self) -> &[Attribute<'x>] {
         &self.attributes
     }
 
     /// The value of an attribute of the element that the last token began.
-    pub(crate) fn attribute(&self, space: Space, local: &str) -> Option<&str> {
+    pub fn attribute(&self, space: Space, local: &str) -> Option<&str> {
         self.attributes.iter().find(|found| found.space == space && found.local == local).map(|found| &*found.value)
     }
 
     /// What comes next.
-    pub(crate) fn token(&mut self) -> Result<Token<'x>, ReadError> {
+    pub fn token(&mut self) -> Result<Token<'x>, XmlError> {
         if self.empty {
             self.empty = false;
             self.close();
@@ -115,7 +122,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
                     return Ok(Token::End);
                 }
                 Ok(Event::Text(_)) => {
-                    let text = self.text.get(from..self.reader.buffer_position() as usize).ok_or(ReadError::Malformed)?;
+                    let text = self.text.get(from..self.reader.buffer_position() as usize).ok_or(XmlError::Malformed)?;
                     if let Some(token) = self.characters(text)? {
                         return Ok(token);
                     }
@@ -133,16 +140,16 @@ impl<'x, 'p> Cursor<'x, 'p> {
                 }
                 Ok(Event::Comment(_)) => {}
                 Ok(Event::Decl(_)) if from == 0 => self.declaration()?,
-                Ok(Event::DocType(_)) => return Err(ReadError::DocType),
-                Ok(Event::PI(_)) => return Err(ReadError::Instruction),
+                Ok(Event::DocType(_)) => return Err(XmlError::DocType),
+                Ok(Event::PI(_)) => return Err(XmlError::Instruction),
                 Ok(Event::Eof) if self.depth == 0 && self.rooted => return Ok(Token::Over),
-                Ok(Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof) | Err(_) => return Err(ReadError::Malformed),
+                Ok(Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof) | Err(_) => return Err(XmlError::Malformed),
             }
         }
     }
 
     /// Skips the rest of the element that the last token began, or of whatever is open deeper than this.
-    pub(crate) fn leave(&mut self, depth: usize) -> Result<(), ReadError> {
+    pub fn leave(&mut self, depth: usize) -> Result<(), XmlError> {
         while self.depth > depth {
             self.token()?;
         }
@@ -150,7 +157,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
     }
 
     /// The namespace and local name of a qualified name in content (`xsi:type`, `faultcode`).
-    pub(crate) fn resolve<'n>(&self, name: &'n str) -> Option<(Space, &'n str)> {
+    pub fn resolve<'n>(&self, name: &'n str) -> Option<(Space, &'n str)> {
         let name = name.trim();
         let (prefix, local) = split(name);
         Some((self.bound(prefix)?, local))
@@ -161,68 +168,68 @@ impl<'x, 'p> Cursor<'x, 'p> {
         found.or_else(|| prefix.is_empty().then_some(Space::NONE))
     }
 
-    fn open(&mut self, from: usize, length: usize, tail: usize) -> Result<Token<'x>, ReadError> {
+    fn open(&mut self, from: usize, length: usize, tail: usize) -> Result<Token<'x>, XmlError> {
         let to = self.reader.buffer_position() as usize;
-        let tag = to.checked_sub(tail).and_then(|to| self.text.get(from + 1..to)).ok_or(ReadError::Malformed)?;
-        let (name, rest) = tag.split_at_checked(length).ok_or(ReadError::Malformed)?;
+        let tag = to.checked_sub(tail).and_then(|to| self.text.get(from + 1..to)).ok_or(XmlError::Malformed)?;
+        let (name, rest) = tag.split_at_checked(length).ok_or(XmlError::Malformed)?;
         self.count(name)?;
         self.attributes.clear();
         if !rest.is_empty() {
             self.read_attributes(rest)?;
         }
         if !is_qualified(name) {
-            return Err(ReadError::Malformed);
+            return Err(XmlError::Malformed);
         }
         let (prefix, local) = split(name);
-        Ok(Token::Start(self.bound(prefix).ok_or(ReadError::Prefix)?, local))
+        Ok(Token::Start(self.bound(prefix).ok_or(XmlError::Prefix)?, local))
     }
 
-    fn count(&mut self, name: &str) -> Result<(), ReadError> {
+    fn count(&mut self, name: &str) -> Result<(), XmlError> {
         if self.depth == 0 && self.rooted {
-            return Err(ReadError::Malformed);
+            return Err(XmlError::Malformed);
         }
         self.rooted = true;
         if let Some(children) = self.children.last_mut() {
             *children += 1;
             if *children > self.limits.children {
-                return Err(ReadError::Limit("the number of elements in one"));
+                return Err(XmlError::Limit("the number of elements in one"));
             }
         }
         self.children.push(0);
         self.depth += 1;
         self.elements += 1;
         if self.depth > self.limits.depth {
-            return Err(ReadError::Limit("depth"));
+            return Err(XmlError::Limit("depth"));
         }
         if self.elements > self.limits.elements {
-            return Err(ReadError::Limit("the number of elements"));
+            return Err(XmlError::Limit("the number of elements"));
         }
         if name.len() > self.limits.name_bytes {
-            return Err(ReadError::Limit("the length of a name"));
+            return Err(XmlError::Limit("the length of a name"));
         }
         Ok(())
     }
 
-    fn read_attributes(&mut self, rest: &'x str) -> Result<(), ReadError> {
+    fn read_attributes(&mut self, rest: &'x str) -> Result<(), XmlError> {
         // Prefixes may be declared after they are used in the same tag, so that names are resolved in a second pass; until
         // then the written name waits in `local`.
         for (at, attribute) in Attributes::new(rest, self.limits.attribute_bytes).enumerate() {
             let (name, value) = attribute?;
             if at >= self.limits.attributes {
-                return Err(ReadError::Limit("the number of attributes"));
+                return Err(XmlError::Limit("the number of attributes"));
             }
             if name.len() > self.limits.name_bytes {
-                return Err(ReadError::Limit("the length of a name"));
+                return Err(XmlError::Limit("the length of a name"));
             }
             if !is_qualified(name) {
-                return Err(ReadError::Malformed);
+                return Err(XmlError::Malformed);
             }
             if name == "xmlns" {
                 self.declare("", &value)?;
             } else if let Some(prefix) = name.strip_prefix("xmlns:") {
                 self.declare(prefix, &value)?;
             } else if self.attributes.iter().any(|known| known.local == name) {
-                return Err(ReadError::Malformed);
+                return Err(XmlError::Malformed);
             } else {
                 self.attributes.push(Attribute { space: Space::NONE, local: name, value });
             }
@@ -230,26 +237,26 @@ impl<'x, 'p> Cursor<'x, 'p> {
         for at in 0..self.attributes.len() {
             let (prefix, local) = split(self.attributes[at].local);
             if !prefix.is_empty() {
-                self.attributes[at].space = self.bound(prefix).ok_or(ReadError::Prefix)?;
+                self.attributes[at].space = self.bound(prefix).ok_or(XmlError::Prefix)?;
                 self.attributes[at].local = local;
             }
             let (known, [new, ..]) = self.attributes.split_at(at) else { continue };
             let twice = |found: &Attribute<'_>| found.local == new.local && found.space == new.space;
             if new.space != Space::UNKNOWN && known.iter().any(twice) {
-                return Err(ReadError::Malformed);
+                return Err(XmlError::Malformed);
             }
         }
         Ok(())
     }
 
-    fn declare(&mut self, prefix: &'x str, uri: &str) -> Result<(), ReadError> {
+    fn declare(&mut self, prefix: &'x str, uri: &str) -> Result<(), XmlError> {
         self.declarations += 1;
         if self.declarations > self.limits.declarations || self.bindings.len() > self.limits.namespaces {
-            return Err(ReadError::Limit("the number of namespaces"));
+            return Err(XmlError::Limit("the number of namespaces"));
         }
         let twice = self.bindings.iter().rev().take_while(|known| known.depth == self.depth).any(|known| known.prefix == prefix);
-        if twice || matches!(prefix, "xml" | "xmlns") && uri != crate::plan::XML || uri.is_empty() && !prefix.is_empty() {
-            return Err(ReadError::Malformed);
+        if twice || matches!(prefix, "xml" | "xmlns") && uri != crate::XML || uri.is_empty() && !prefix.is_empty() {
+            return Err(XmlError::Malformed);
         }
         let space = self.spaces.find(uri);
         self.bindings.push(Binding { prefix, space, depth: self.depth });
@@ -265,30 +272,30 @@ impl<'x, 'p> Cursor<'x, 'p> {
     }
 
     /// The XML declaration that was just passed, which quick-xml takes with anything in it (XML 1.0 §2.8).
-    fn declaration(&self) -> Result<(), ReadError> {
+    fn declaration(&self) -> Result<(), XmlError> {
         let text = self.text.get(..self.reader.buffer_position() as usize);
-        let inside = text.and_then(|text| text.strip_prefix("<?xml")?.strip_suffix("?>")).ok_or(ReadError::Malformed)?;
+        let inside = text.and_then(|text| text.strip_prefix("<?xml")?.strip_suffix("?>")).ok_or(XmlError::Malformed)?;
         let mut allowed = ["version", "encoding", "standalone"].into_iter();
         let mut first = true;
         for attribute in Attributes::new(inside, self.limits.attribute_bytes) {
             let (name, value) = attribute?;
             let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
             if !plain || !allowed.any(|known| known == name) || first && name != "version" {
-                return Err(ReadError::Malformed);
+                return Err(XmlError::Malformed);
             }
             first = false;
         }
-        if first { Err(ReadError::Malformed) } else { Ok(()) }
+        if first { Err(XmlError::Malformed) } else { Ok(()) }
     }
 
-    fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, ReadError> {
+    fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, XmlError> {
         if text.len() > self.limits.text_bytes {
-            return Err(ReadError::Limit("the length of a text"));
+            return Err(XmlError::Limit("the length of a text"));
         }
         if self.depth > 0 {
             return Ok(Some(Token::Text(plain(text)?)));
         }
-        if text.bytes().all(|byte| byte.is_ascii_whitespace()) { Ok(None) } else { Err(ReadError::Malformed) }
+        if text.bytes().all(|byte| byte.is_ascii_whitespace()) { Ok(None) } else { Err(XmlError::Malformed) }
     }
 }
 
@@ -348,12 +355,12 @@ const SUSPECT: [bool; 256] = {
 };
 
 /// Text with its line ends normalized (XML 1.0 §2.11), if it has only characters that XML allows.
-fn plain(text: &str) -> Result<Cow<'_, str>, ReadError> {
+fn plain(text: &str) -> Result<Cow<'_, str>, XmlError> {
     if text.bytes().all(|byte| !SUSPECT[usize::from(byte)]) {
         return Ok(Cow::Borrowed(text));
     }
     if !text.chars().all(allowed) {
-        return Err(ReadError::Character);
+        return Err(XmlError::Character);
     }
     if text.contains('\r') { Ok(Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))) } else { Ok(Cow::Borrowed(text)) }
 }

@@ -1,6 +1,6 @@
 /// How much of a message is read before it is refused. The size of the whole is the proxy's to bound.
 #[derive(Clone, Copy, Debug)]
-pub struct EnvelopeLimits {
+pub struct XmlLimits {
     /// How deep elements may nest.
     pub depth: usize,
     /// How many elements a message may have.
@@ -21,7 +21,7 @@ pub struct EnvelopeLimits {
     pub text_bytes: usize,
 }
 
-impl Default for EnvelopeLimits {
+impl Default for XmlLimits {
     fn default() -> Self {
         Self {
             depth: 64,

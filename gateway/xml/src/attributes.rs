@@ -1,36 +1,36 @@
 use std::borrow::Cow;
 
-use super::ReadError;
+use crate::XmlError;
 
 /// The attributes of a start tag, as pairs of a written name and a normalized value (XML 1.0 §3.3.3).
 ///
 /// quick-xml's own iterator borrows from the event; names must outlive it here, because they are kept while an element is
 /// open. This one is stricter too: blanks between attributes, no `<` in a value.
-pub(crate) struct Attributes<'x> {
+pub struct Attributes<'x> {
     rest: &'x str,
     longest: usize,
 }
 
 impl<'x> Attributes<'x> {
     /// Reads what follows the name in a start tag.
-    pub(crate) fn new(rest: &'x str, longest: usize) -> Self {
+    pub fn new(rest: &'x str, longest: usize) -> Self {
         Self { rest, longest }
     }
 
-    fn read(&mut self) -> Result<(&'x str, Cow<'x, str>), ReadError> {
+    fn read(&mut self) -> Result<(&'x str, Cow<'x, str>), XmlError> {
         if !self.rest.starts_with(blank) {
-            return Err(ReadError::Malformed);
+            return Err(XmlError::Malformed);
         }
-        let (name, rest) = self.rest.trim_start_matches(blank).split_once('=').ok_or(ReadError::Malformed)?;
+        let (name, rest) = self.rest.trim_start_matches(blank).split_once('=').ok_or(XmlError::Malformed)?;
         let name = name.trim_end_matches(blank);
         let rest = rest.trim_start_matches(blank);
-        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(ReadError::Malformed)?;
-        let (value, rest) = rest[1..].split_once(quote).ok_or(ReadError::Malformed)?;
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(XmlError::Malformed)?;
+        let (value, rest) = rest[1..].split_once(quote).ok_or(XmlError::Malformed)?;
         if name.is_empty() || name.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'&')) {
-            return Err(ReadError::Malformed);
+            return Err(XmlError::Malformed);
         }
         if value.len() > self.longest {
-            return Err(ReadError::Limit("the length of an attribute"));
+            return Err(XmlError::Limit("the length of an attribute"));
         }
         self.rest = rest;
         Ok((name, normalized(value)?))
@@ -38,7 +38,7 @@ impl<'x> Attributes<'x> {
 }
 
 impl<'x> Iterator for Attributes<'x> {
-    type Item = Result<(&'x str, Cow<'x, str>), ReadError>;
+    type Item = Result<(&'x str, Cow<'x, str>), XmlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.trim_start_matches(blank).is_empty() {
@@ -56,7 +56,7 @@ fn blank(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\r' | '\n')
 }
 
-fn normalized(value: &str) -> Result<Cow<'_, str>, ReadError> {
+fn normalized(value: &str) -> Result<Cow<'_, str>, XmlError> {
     // 0xEF begins the two non-characters that XML forbids.
     if value.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'&' | b'<' | 0xef)) {
         return Ok(Cow::Borrowed(value));
@@ -67,7 +67,7 @@ fn normalized(value: &str) -> Result<Cow<'_, str>, ReadError> {
         rest = &rest[letter.len_utf8()..];
         match letter {
             '&' => {
-                let (name, after) = rest.split_once(';').ok_or(ReadError::Malformed)?;
+                let (name, after) = rest.split_once(';').ok_or(XmlError::Malformed)?;
                 out.push(reference(name)?);
                 rest = after;
             }
@@ -76,8 +76,8 @@ fn normalized(value: &str) -> Result<Cow<'_, str>, ReadError> {
                 out.push(' ');
             }
             '\t' | '\n' => out.push(' '),
-            '<' => return Err(ReadError::Malformed),
-            letter if !allowed(letter) => return Err(ReadError::Character),
+            '<' => return Err(XmlError::Malformed),
+            letter if !allowed(letter) => return Err(XmlError::Character),
             letter => out.push(letter),
         }
     }
@@ -85,7 +85,7 @@ fn normalized(value: &str) -> Result<Cow<'_, str>, ReadError> {
 }
 
 /// What `&name;` stands for. There is no DTD, so that only the five built-in entities and character references exist.
-pub(crate) fn reference(name: &str) -> Result<char, ReadError> {
+pub fn reference(name: &str) -> Result<char, XmlError> {
     let letter = match name {
         "lt" => '<',
         "gt" => '>',
@@ -93,18 +93,18 @@ pub(crate) fn reference(name: &str) -> Result<char, ReadError> {
         "apos" => '\'',
         "quot" => '"',
         _ => {
-            let digits = name.strip_prefix('#').ok_or(ReadError::Entity)?;
+            let digits = name.strip_prefix('#').ok_or(XmlError::Entity)?;
             let (digits, radix) = digits.strip_prefix('x').map_or((digits, 10), |digits| (digits, 16));
             let clean = !digits.is_empty() && digits.len() <= 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             let code = clean.then(|| u32::from_str_radix(digits, radix).ok()).flatten();
-            code.and_then(char::from_u32).filter(|&letter| allowed(letter)).ok_or(ReadError::Character)?
+            code.and_then(char::from_u32).filter(|&letter| allowed(letter)).ok_or(XmlError::Character)?
         }
     };
     Ok(letter)
 }
 
 /// Whether XML 1.0 (§2.2) has this character at all.
-pub(crate) fn allowed(letter: char) -> bool {
+pub fn allowed(letter: char) -> bool {
     !matches!(letter, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
@@ -119,14 +119,14 @@ mod tests {
         for (text, expected) in [
             ("", Ok(vec![])),
             (" a='1' b = \"&lt;&#x41;\t\r\n\"", Ok(vec!["a=1".to_owned(), "b=<A  ".to_owned()])),
-            (" a='1'b='2'", Err(ReadError::Malformed)),
-            (" a=1", Err(ReadError::Malformed)),
-            (" a", Err(ReadError::Malformed)),
-            (" a='<'", Err(ReadError::Malformed)),
-            (" a='&x;'", Err(ReadError::Entity)),
-            (" a='&#0;'", Err(ReadError::Character)),
-            (" a='&#xD800;'", Err(ReadError::Character)),
-            (" a='123456789012345678901'", Err(ReadError::Limit("the length of an attribute"))),
+            (" a='1'b='2'", Err(XmlError::Malformed)),
+            (" a=1", Err(XmlError::Malformed)),
+            (" a", Err(XmlError::Malformed)),
+            (" a='<'", Err(XmlError::Malformed)),
+            (" a='&x;'", Err(XmlError::Entity)),
+            (" a='&#0;'", Err(XmlError::Character)),
+            (" a='&#xD800;'", Err(XmlError::Character)),
+            (" a='123456789012345678901'", Err(XmlError::Limit("the length of an attribute"))),
         ] {
             assert_eq!(all(text), expected, "{text}");
         }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::ReadError;
+use crate::XmlError;
 
 /// The message as text, decoded by its byte order mark, else by the charset of the media type (RFC 7303 §3), else by its
 /// XML declaration, else as UTF-8.
-pub(crate) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, ReadError> {
+pub fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, XmlError> {
     match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => return utf8(rest),
         [0xff, 0xfe, rest @ ..] => return utf16(rest, u16::from_le_bytes),
@@ -19,7 +19,7 @@ pub(crate) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'
         Some(name) if is(name, &["utf-8", "utf8", "us-ascii", "ascii"]) => utf8(bytes),
         Some(name) if is(name, &["iso-8859-1", "latin1", "iso_8859-1"]) => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
         Some(name) if is(name, &["windows-1252", "cp1252"]) => windows_1252(bytes),
-        Some(_) => Err(ReadError::Encoding),
+        Some(_) => Err(XmlError::Encoding),
     }
 }
 
@@ -39,14 +39,14 @@ fn declared(bytes: &[u8]) -> Option<&str> {
     rest[1..].split_once(quote).map(|(name, _)| name)
 }
 
-fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
-    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| ReadError::Encoding)
+fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| XmlError::Encoding)
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, ReadError> {
-    let (pairs, []) = bytes.as_chunks::<2>() else { return Err(ReadError::Encoding) };
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, XmlError> {
+    let (pairs, []) = bytes.as_chunks::<2>() else { return Err(XmlError::Encoding) };
     let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|&pair| unit(pair))).collect();
-    text.map(Cow::Owned).map_err(|_| ReadError::Encoding)
+    text.map(Cow::Owned).map_err(|_| XmlError::Encoding)
 }
 
 /// The bytes 0x80 to 0x9F of Windows-1252; `\0` where the code page has nothing.
@@ -55,12 +55,12 @@ const UPPER: [char; 32] = [
     'š', '›', 'œ', '\0', 'ž', 'Ÿ',
 ];
 
-fn windows_1252(bytes: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+fn windows_1252(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     let letter = |&byte: &u8| match byte {
         0x80..=0x9f => Some(UPPER[usize::from(byte - 0x80)]).filter(|&letter| letter != '\0'),
         _ => Some(char::from(byte)),
     };
-    bytes.iter().map(letter).collect::<Option<String>>().map(Cow::Owned).ok_or(ReadError::Encoding)
+    bytes.iter().map(letter).collect::<Option<String>>().map(Cow::Owned).ok_or(XmlError::Encoding)
 }
 
 #[cfg(test)]
@@ -79,10 +79,10 @@ mod tests {
             (b"\xef\xbb\xbf<a>x</a>", None, Ok("x")),
             (b"<a>\xe8</a>", Some("iso-8859-1"), Ok("è")),
             (b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xc3\xa8</a>", Some("\"UTF-8\""), Ok("è")),
-            (b"<a>\xe8</a>", None, Err(ReadError::Encoding)),
-            (b"<a/>", Some("utf-7"), Err(ReadError::Encoding)),
-            (b"\xff\xfea", None, Err(ReadError::Encoding)),
-            (b"<?xml version='1.0' encoding='windows-1252'?><a>\x81</a>", None, Err(ReadError::Encoding)),
+            (b"<a>\xe8</a>", None, Err(XmlError::Encoding)),
+            (b"<a/>", Some("utf-7"), Err(XmlError::Encoding)),
+            (b"\xff\xfea", None, Err(XmlError::Encoding)),
+            (b"<?xml version='1.0' encoding='windows-1252'?><a>\x81</a>", None, Err(XmlError::Encoding)),
         ] {
             let text = decode(bytes, charset);
             match expected {

@@ -1,46 +1,46 @@
 /// A namespace, as its index in [`Spaces`]: names are compared by number while messages are read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Space(u16);
+pub struct Space(u16);
 
 impl Space {
     /// No namespace: unqualified names.
-    pub(crate) const NONE: Self = Self(0);
+    pub const NONE: Self = Self(0);
     /// The SOAP 1.1 envelope.
-    pub(crate) const SOAP_11: Self = Self(1);
+    pub const SOAP_11: Self = Self(1);
     /// The SOAP 1.2 envelope.
-    pub(crate) const SOAP_12: Self = Self(2);
+    pub const SOAP_12: Self = Self(2);
     /// `xsi:nil`, `xsi:type`.
-    pub(crate) const XSI: Self = Self(3);
+    pub const XSI: Self = Self(3);
     /// `xml:lang`.
-    pub(crate) const XML: Self = Self(4);
+    pub const XML: Self = Self(4);
     /// XML Schema's own types.
-    pub(crate) const XSD: Self = Self(5);
+    pub const XSD: Self = Self(5);
     /// WS-Security faults.
-    pub(crate) const WSSE: Self = Self(6);
+    pub const WSSE: Self = Self(6);
     /// A namespace that no plan knows.
-    pub(crate) const UNKNOWN: Self = Self(u16::MAX);
+    pub const UNKNOWN: Self = Self(u16::MAX);
     const RESERVED: u16 = 7;
 
     /// Whether this is one of a description's own namespaces, which need a prefix declared in an envelope.
-    pub(crate) fn is_own(self) -> bool {
+    pub fn is_own(self) -> bool {
         self.0 >= Self::RESERVED && self != Self::UNKNOWN
     }
 }
 
 /// Every namespace that the plans of one description know.
 #[derive(Clone, Debug)]
-pub(crate) struct Spaces(Vec<Box<str>>);
+pub struct Spaces(Vec<Box<str>>);
 
 /// XML Schema's namespace.
-pub(crate) const XSD: &str = "http://www.w3.org/2001/XMLSchema";
+pub const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 /// The namespace of the SOAP 1.1 envelope.
-pub(crate) const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+pub const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// The namespace of the SOAP 1.2 envelope.
-pub(crate) const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
+pub const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";
 /// The namespace of `xsi:nil`.
-pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 /// The namespace of the prefix `xml`.
-pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
+pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 
 impl Default for Spaces {
@@ -51,7 +51,7 @@ impl Default for Spaces {
 
 impl Spaces {
     /// The namespace of a URI, added if it is new. `None` when a description has more namespaces than can be numbered.
-    pub(crate) fn add(&mut self, uri: &str) -> Option<Space> {
+    pub fn add(&mut self, uri: &str) -> Option<Space> {
         let found = self.find(uri);
         if found != Space::UNKNOWN {
             return Some(found);
@@ -62,18 +62,18 @@ impl Spaces {
     }
 
     /// The namespace of a URI.
-    pub(crate) fn find(&self, uri: &str) -> Space {
+    pub fn find(&self, uri: &str) -> Space {
         // Few namespaces, and longer than they differ: a scan over lengths and texts beats hashing them.
         self.0.iter().position(|known| &**known == uri).map_or(Space::UNKNOWN, |at| Space(at as u16))
     }
 
     /// The URI of a namespace.
-    pub(crate) fn uri(&self, space: Space) -> &str {
+    pub fn uri(&self, space: Space) -> &str {
         self.0.get(usize::from(space.0)).map_or("", |uri| uri)
     }
 
     /// The prefix that our envelopes give a namespace; empty for unqualified names.
-    pub(crate) fn prefix(space: Space) -> String {
+    pub fn prefix(space: Space) -> String {
         match space {
             Space::NONE => String::new(),
             Space::SOAP_11 | Space::SOAP_12 => "soapenv".into(),

@@ -9,11 +9,12 @@ use adapter_api::document::{Faults, Section, Tree};
 use adapter_api::{
     Adapter, AdapterError, Answer, AnswerBody, Body, Call, Json, JsonLimits, OperationSpec, Parameters, UpstreamAnswer, UpstreamBody,
 };
-use adapter_soap::{Envelope, EnvelopeLimits, SoapAdapter, SoapVersion, compile, read_envelope};
+use adapter_soap::{Envelope, SoapAdapter, SoapVersion, compile, read_envelope};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::IgnoredAny;
+use xml::XmlLimits;
 
 /// The operations of the register that [`adapter`] maps, in this order.
 const OPERATIONS: usize = 3;
@@ -55,7 +56,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn answered(adapter: &SoapAdapter, operation: usize, charset: Option<&str>, bytes: &[u8]) {
-    let seen = read_envelope(bytes, charset, EnvelopeLimits::default());
+    let seen = read_envelope(bytes, charset, XmlLimits::default());
     if seen.is_ok() {
         check_plain(bytes);
     }
@@ -122,7 +123,7 @@ fn called(version: SoapVersion, adapter: &SoapAdapter, operation: usize, rest: &
     match adapter.request(&mut call) {
         Ok(request) => {
             let UpstreamBody::Bytes(bytes) = request.body else { panic!("an envelope is built") };
-            let seen = read_envelope(&bytes, Some("utf-8"), EnvelopeLimits::default());
+            let seen = read_envelope(&bytes, Some("utf-8"), XmlLimits::default());
             let seen: Envelope = seen.unwrap_or_else(|error| panic!("an envelope that does not read back: {error}"));
             let element = ["CercaResidenza", "Indirizzo", "Segnala"][operation];
             assert_eq!(seen, Envelope { version, body: Some(element.into()), fault: false });

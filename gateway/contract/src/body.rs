@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use exchange::{Body, Json, JsonErrorKind};
+use xml::decode;
 
 use crate::contract::Terms;
 use crate::fields::{FieldFault, Fields, Pairs, of_multipart};
@@ -14,6 +15,7 @@ use crate::parameter::decoded::Decoded;
 use crate::parameter::{Plan, Reading, holds_as_one};
 use crate::schemas::Schema;
 use crate::violation::{Place, Violation, check, check_body};
+use crate::xml::{Unread, XmlPlan};
 
 /// What a document says of the bodies of one media type: how they are read, and the schema that they are held against.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) enum BodyReader {
     Multipart(Fields),
     /// `text/*`
     Text(Plan),
+    /// XML.
+    Xml(XmlPlan),
     /// Some other media type of text, or bytes: it is text if it can be.
     Opaque(Plan),
     /// Bytes: they are counted.
@@ -76,6 +80,7 @@ impl BodySchema {
         match &self.reader {
             BodyReader::Form(fields) => self.form(fields, media, bytes, terms),
             BodyReader::Multipart(fields) => self.multipart(fields, media, bytes, terms),
+            BodyReader::Xml(plan) => self.xml(plan, media, bytes, terms),
             BodyReader::Text(plan) => self.text(plan, &text(media, bytes)?, terms),
             BodyReader::Opaque(plan) => match str::from_utf8(bytes) {
                 Ok(text) => self.text(plan, text, terms),
@@ -85,13 +90,24 @@ impl BodySchema {
             BodyReader::Any(fields) if media.is_form() => self.form(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, terms),
-            // JSON was read before; XML is not, and of what is none of these nobody knows what it would be.
+            // JSON was read before; how XML would be written nobody says, and of what is none of these nobody knows what it would be.
             BodyReader::Json | BodyReader::Any(_) => Ok(()),
         }
     }
 
     fn text(&self, plan: &Plan, text: &str, terms: Terms<'_>) -> Result<(), BodyFault> {
-        self.holds_as_one(plan, terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+        self.holds_as_one(plan.readings(), terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+    }
+
+    fn xml(&self, plan: &XmlPlan, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
+        let unreadable = |error| {
+            let message = format!("is not readable as XML: {error}");
+            BodyFault::Invalid(vec![Violation::new(Place::Body(String::new()), "encoding", message)])
+        };
+        let text = decode(bytes, media.charset()).map_err(unreadable)?;
+        let read = |reading| plan.read(&text, reading, terms.limits);
+        let told = |unread: Unread<'_>| BodyFault::Invalid(vec![unread.violation(terms.names)]);
+        self.holds_as_one(plan.readings(), terms, |reading| read(reading).map_err(told))
     }
 
     fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
@@ -99,21 +115,23 @@ impl BodySchema {
             return Err(BodyFault::Charset);
         }
         let form = Pairs::of(bytes).map_err(|fault| fault.told(terms))?;
-        self.holds_as_one(&fields.plan, terms, |reading| fields.of_form(&form, reading, terms).map_err(|fault| fault.told(terms)))
+        self.holds_as_one(fields.plan.readings(), terms, |reading| fields.of_form(&form, reading, terms).map_err(|fault| fault.told(terms)))
     }
 
     fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         let parts = of_multipart(media, bytes).map_err(|fault| fault.told(terms))?;
-        self.holds_as_one(&fields.plan, terms, |reading| fields.of_parts(&parts, reading, terms).map_err(|fault| fault.told(terms)))
+        self.holds_as_one(fields.plan.readings(), terms, |reading| {
+            fields.of_parts(&parts, reading, terms).map_err(|fault| fault.told(terms))
+        })
     }
 
     fn holds_as_one<'v>(
         &self,
-        plan: &Plan,
+        readings: &[Reading],
         terms: Terms<'_>,
         read: impl Fn(Reading) -> Result<Decoded<'v>, BodyFault>,
     ) -> Result<(), BodyFault> {
-        holds_as_one(&self.schema, plan.readings(), read, |value| self.holds(value, terms))
+        holds_as_one(&self.schema, readings, read, |value| self.holds(value, terms))
     }
 
     fn holds(&self, value: &Decoded<'_>, terms: Terms<'_>) -> Result<(), BodyFault> {

@@ -96,7 +96,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     refuse_other_versions(source);
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
-    let mut lowering = Lowering::new(source, version, options.formats);
+    let mut lowering = Lowering::new(source, version, options.formats, described.iter().any(Described::has_xml));
     let asked = ask(&described, &mut lowering);
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();

@@ -27,6 +27,14 @@ pub(crate) struct Described {
     pub(crate) security: Option<Required>,
 }
 
+impl Described {
+    /// Whether some body of it is XML.
+    pub(crate) fn has_xml(&self) -> bool {
+        let bodies = self.body.iter().map(|body| &body.content).chain(self.answers.iter().map(|answer| &answer.content));
+        bodies.flatten().any(|media| media.range.is_xml())
+    }
+}
+
 /// Where a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Location {

@@ -138,7 +138,11 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     }
 
     fn is_null(&self) -> bool {
-        matches!(*self, Self::Value(node) if node.is_null())
+        match *self {
+            Self::Value(node) => node.is_null(),
+            Self::Decoded(value) => matches!(value, Decoded::Null),
+            Self::Name(_) => false,
+        }
     }
 
     fn json_type(&self) -> JsonType {
@@ -147,6 +151,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Name(_) | Self::Decoded(Decoded::Text(_) | Decoded::File { .. }) => JsonType::String,
             Self::Decoded(Decoded::Number(_)) => JsonType::Number,
             Self::Decoded(Decoded::Bool(_)) => JsonType::Boolean,
+            Self::Decoded(Decoded::Null) => JsonType::Null,
             Self::Decoded(Decoded::List(_)) => JsonType::Array,
             Self::Decoded(Decoded::Record(_)) => JsonType::Object,
             Self::Decoded(Decoded::Json(json)) => json_type(json.root()),

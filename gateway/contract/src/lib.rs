@@ -53,6 +53,7 @@ mod template;
 mod text;
 mod version;
 mod violation;
+mod xml;
 
 pub use accept::Accept;
 pub use answer::AnswerCheck;

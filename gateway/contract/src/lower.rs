@@ -105,6 +105,8 @@ pub(crate) struct Lowering<'s, 'a> {
     patterns: HashMap<String, Result<(), String>>,
     /// Whether the document marks any member at all.
     marks: bool,
+    /// Whether some body is XML: then schemas keep what they say of it.
+    is_of_xml: bool,
     variant: Variant,
     /// The definition being lowered, and the length of its pointer.
     pub(crate) current: (SchemaId, usize),
@@ -113,7 +115,7 @@ pub(crate) struct Lowering<'s, 'a> {
 }
 
 impl<'s, 'a> Lowering<'s, 'a> {
-    pub(crate) fn new(source: &'s Source<'a>, version: Version, formats: Formats) -> Self {
+    pub(crate) fn new(source: &'s Source<'a>, version: Version, formats: Formats, is_of_xml: bool) -> Self {
         Self {
             source,
             version,
@@ -123,6 +125,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             ids: HashMap::new(),
             patterns: HashMap::new(),
             marks: source.documents().any(|(_, raw)| marks::any(raw)),
+            is_of_xml,
             variant: Variant::Request,
             current: (0, 0),
             refers: BTreeSet::new(),
@@ -302,6 +305,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 }
                 return;
             }
+            ("xml", Value::Object(_)) if self.is_of_xml => value.clone(),
             ("pattern", Value::String(pattern)) => {
                 self.pattern(pattern, &here());
                 value.clone()

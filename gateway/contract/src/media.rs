@@ -211,6 +211,11 @@ impl<'a> MediaType<'a> {
         self.parameters().find(|(name, _)| name.eq_ignore_ascii_case("boundary")).map(|(_, boundary)| boundary)
     }
 
+    /// The character set that it declares.
+    pub(crate) fn charset(&self) -> Option<&str> {
+        self.charset.as_deref()
+    }
+
     /// Whether every byte of it is the character of that number.
     pub(crate) fn is_latin1(&self) -> bool {
         self.charset.as_ref().is_some_and(|charset| ["iso-8859-1", "latin1"].iter().any(|latin1| charset.eq_ignore_ascii_case(latin1)))

@@ -10,6 +10,7 @@ use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
 use crate::parameter::{Plan, Shape, Style, Syntax, Written};
+use crate::xml::XmlPlanner;
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -36,11 +37,12 @@ impl Compiler<'_, '_, '_> {
         if range.is_multipart_form() {
             return Some(BodyReader::Multipart(self.fields(plan(), &media.encodings)));
         }
-        let is_unread = range.is_xml() || range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars());
-        if is_unread {
-            let hint = "its media type is looked at, and its size";
-            let place = media.schema.as_deref().unwrap_or_default();
-            self.source.warning(place, format!("a body of `{}` is not held against its schema", media.name), hint);
+        if range.is_xml() {
+            let plan = XmlPlanner::plan(self.lowering, variant, id);
+            return plan.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
+        }
+        if range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars()) {
+            self.unread(media, "");
             return None;
         }
         if range.is_text() {
@@ -53,6 +55,12 @@ impl Compiler<'_, '_, '_> {
             return plan.is_bounded.then_some(BodyReader::Bytes);
         }
         (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(BodyReader::Opaque(plan))
+    }
+
+    fn unread(&self, media: &DescribedMedia, reason: &str) {
+        let hint = "its media type is looked at, and its size";
+        let place = media.schema.as_deref().unwrap_or_default();
+        self.source.warning(place, format!("a body of `{}` is not held against its schema{reason}", media.name), hint);
     }
 
     /// The fields of a form, each with what an Encoding Object says of it.

@@ -172,9 +172,9 @@ impl RequestRules {
             Payload::Held(bytes) if !bytes.is_empty() => Some(bytes),
             Payload::Streaming => None,
             Payload::Nothing | Payload::Held(_) if !self.body.as_ref().is_some_and(|rule| rule.required) => return Ok(Body::Empty),
-            // Of no bytes at all a form may be made, a text and a file, but no JSON.
+            // Of no bytes at all a form may be made, a text and a file, but no JSON and no XML.
             Payload::Nothing | Payload::Held(_) => match MediaType::of(headers) {
-                Some(media) if !media.is_json() => Some(Bytes::new()),
+                Some(media) if !media.is_json() && !media.is_xml() => Some(Bytes::new()),
                 _ => return Err(ContractError::BodyMissing),
             },
         };

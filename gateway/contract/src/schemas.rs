@@ -31,6 +31,9 @@ pub(crate) struct Schema {
 
 type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
 
+/// How values are written: validators have no use for it.
+const WRITTEN: &str = "xml";
+
 /// In how many ways one value may be held against a schema: beyond, a single one would take seconds.
 const MOST_WAYS: u64 = 1 << 20;
 
@@ -78,9 +81,13 @@ fn merged(lowering: &Lowering<'_, '_>, variant: Variant, id: SchemaId) -> Value 
 
 fn put_in_place(lowering: &Lowering<'_, '_>, variant: Variant, schema: &mut Value) {
     let Value::Object(members) = schema else { return };
+    members.remove(WRITTEN);
     let target = members.get("$ref").filter(|_| members.len() == 1).and_then(Value::as_str).and_then(named);
     if let Some(target) = target.map(|id| lowering.definitions[id].schema(variant)).filter(|target| is_of_texts(target)) {
         *schema = target.clone();
+        if let Value::Object(members) = schema {
+            members.remove(WRITTEN);
+        }
         return;
     }
     each_in(members, &mut |inner| put_in_place(lowering, variant, inner));
@@ -88,7 +95,7 @@ fn put_in_place(lowering: &Lowering<'_, '_>, variant: Variant, schema: &mut Valu
 
 /// Whether a schema says nothing but what texts are.
 fn is_of_texts(schema: &Value) -> bool {
-    let is_of_texts = |keyword: &String| matches!(keyword.as_str(), "type" | "minLength" | "maxLength" | "pattern" | "format");
+    let is_of_texts = |keyword: &String| matches!(keyword.as_str(), "type" | "minLength" | "maxLength" | "pattern" | "format" | WRITTEN);
     schema.as_object().is_some_and(|members| members.keys().all(is_of_texts))
 }
 

@@ -15,8 +15,13 @@ const CHECKS: &str = "not_a_server_error,negative_data_rejection,positive_data_a
 
 /// Documents of this repository. Styles other than the usual ones and encodings of fields are left to the cases: schemathesis writes
 /// parameters in the usual ones whatever the document says.
-const DOCUMENTS: [&str; 4] =
-    ["specs/anpr-c020/openapi.yaml", "tests/peers/nginx/openapi.yaml", "tests/peers/stub/openapi.yaml", "specs/anagrafe/openapi.yaml"];
+const DOCUMENTS: [&str; 5] = [
+    "specs/anpr-c020/openapi.yaml",
+    "tests/peers/nginx/openapi.yaml",
+    "tests/peers/stub/openapi.yaml",
+    "specs/anagrafe/openapi.yaml",
+    "tests/peers/xml/openapi.yaml",
+];
 
 /// Cases of the contract whose documents are written for all of JSON Schema.
 const CASES: [&str; 2] = ["composition", "schema-3.1"];

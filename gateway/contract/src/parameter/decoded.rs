@@ -12,6 +12,7 @@ pub(crate) enum Decoded<'t> {
     /// By its text.
     Number(Cow<'t, str>),
     Bool(bool),
+    Null,
     List(Vec<Decoded<'t>>),
     Record(Vec<(Cow<'t, str>, Decoded<'t>)>),
     Json(Json),
@@ -28,6 +29,7 @@ impl Decoded<'_> {
             Self::Text(text) => Decoded::Text(Cow::Owned(text.into_owned())),
             Self::Number(text) => Decoded::Number(Cow::Owned(text.into_owned())),
             Self::Bool(value) => Decoded::Bool(value),
+            Self::Null => Decoded::Null,
             Self::List(items) => Decoded::List(items.into_iter().map(Decoded::into_owned).collect()),
             Self::Record(members) => {
                 Decoded::Record(members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())).collect())
@@ -41,7 +43,7 @@ impl Decoded<'_> {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Text(text) | Self::Number(text) => text.len(),
-            Self::Bool(_) => 4,
+            Self::Bool(_) | Self::Null => 4,
             Self::List(items) => items.iter().map(|item| item.bytes() + 1).sum(),
             Self::Record(members) => members.iter().map(|(name, value)| name.len() + value.bytes() + 2).sum(),
             Self::Json(json) => json.bytes().len(),
@@ -58,7 +60,7 @@ impl Decoded<'_> {
             Self::List(items) => items.iter().map(Self::to_value).collect(),
             Self::Record(members) => members.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value())).collect(),
             Self::Json(json) => json.root().to_value(),
-            Self::File { .. } => Value::Null,
+            Self::Null | Self::File { .. } => Value::Null,
         }
     }
 }

@@ -37,6 +37,38 @@ impl Kinds {
         self.has(Self(Self::STRING.0 | Self::NUMBER.0 | Self::BOOL.0))
     }
 
+    /// What several lowered schemas allow that all speak of one value, or of one value each time.
+    pub(crate) fn of_all(schemas: &[&Value], lowering: &Lowering<'_, '_>) -> Self {
+        schemas.iter().map(|schema| Self::of(schema, lowering, 0)).fold(Self::NONE, Self::or)
+    }
+
+    /// Whether it can only be a list.
+    pub(crate) fn is_list(self) -> bool {
+        self.has(Self::ARRAY) && !self.has_scalars() && !self.has(Self::OBJECT)
+    }
+
+    /// Whether it can only be an object.
+    pub(crate) fn is_object(self) -> bool {
+        self.has(Self::OBJECT) && !self.has_scalars() && !self.has(Self::ARRAY)
+    }
+
+    /// Whether a text of it may be read as more than one thing.
+    pub(crate) fn may_be_several(self) -> bool {
+        self != Self::ALL && self.has(Self::STRING) && (self.has(Self::NUMBER) || self.has(Self::BOOL))
+    }
+
+    /// A text as the value that is meant.
+    pub(crate) fn read(self, text: Cow<'_, str>, reading: Reading) -> Decoded<'_> {
+        let is_text = self == Self::ALL || (reading == Reading::Text && self.has(Self::STRING));
+        match &*text {
+            _ if is_text => Decoded::Text(text),
+            number if self.has(Self::NUMBER) && is_number(number) => Decoded::Number(text),
+            "true" if self.has(Self::BOOL) => Decoded::Bool(true),
+            "false" if self.has(Self::BOOL) => Decoded::Bool(false),
+            _ => Decoded::Text(text),
+        }
+    }
+
     /// What a lowered schema allows, as far as its types say.
     fn of(schema: &Value, lowering: &Lowering<'_, '_>, depth: usize) -> Self {
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return Self::ALL };
@@ -144,7 +176,7 @@ impl Plan {
 
     /// Whether it can only be a list.
     pub(crate) fn is_list(&self) -> bool {
-        self.kinds.has(Kinds::ARRAY) && !self.kinds.has_scalars() && !self.kinds.has(Kinds::OBJECT)
+        self.kinds.is_list()
     }
 
     pub(crate) fn may_be_list(&self) -> bool {
@@ -162,7 +194,7 @@ impl Plan {
 
     /// Whether it can only be an object.
     pub(crate) fn is_object(&self) -> bool {
-        self.kinds.has(Kinds::OBJECT) && !self.kinds.has_scalars() && !self.kinds.has(Kinds::ARRAY)
+        self.kinds.is_object()
     }
 
     /// What a lowered schema allows.
@@ -172,7 +204,7 @@ impl Plan {
 
     /// What several schemas allow that all speak of one value, or of one value each time.
     fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize, left: &Cell<usize>) -> Self {
-        let kinds = schemas.iter().map(|schema| Kinds::of(schema, lowering, 0)).fold(Kinds::NONE, Kinds::or);
+        let kinds = Kinds::of_all(schemas, lowering);
         let mut parts = Parts::default();
         for schema in schemas {
             parts.collect(schema, lowering, 0);
@@ -211,44 +243,48 @@ impl Plan {
     }
 
     fn may_be_several(&self) -> bool {
-        let own =
-            self.kinds != Kinds::ALL && self.kinds.has(Kinds::STRING) && (self.kinds.has(Kinds::NUMBER) || self.kinds.has(Kinds::BOOL));
         let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
-        own || inner.into_iter().any(|plan| plan.is_ambiguous)
+        self.kinds.may_be_several() || inner.into_iter().any(|plan| plan.is_ambiguous)
     }
 
     /// A text as the value that the schema means.
     pub(crate) fn read<'t>(&self, text: Cow<'t, str>, reading: Reading) -> Decoded<'t> {
-        let kinds = self.kinds;
-        let is_text = kinds == Kinds::ALL || (reading == Reading::Text && kinds.has(Kinds::STRING));
-        match &*text {
-            _ if is_text => Decoded::Text(text),
-            number if kinds.has(Kinds::NUMBER) && is_number(number) => Decoded::Number(text),
-            "true" if kinds.has(Kinds::BOOL) => Decoded::Bool(true),
-            "false" if kinds.has(Kinds::BOOL) => Decoded::Bool(false),
-            _ => Decoded::Text(text),
-        }
+        self.kinds.read(text, reading)
     }
 }
 
 /// The schemas of what is in a value, found in all that is said of it.
 #[derive(Default)]
-struct Parts<'v> {
-    items: Vec<&'v Value>,
-    members: Vec<(&'v str, Vec<&'v Value>)>,
-    others: Vec<&'v Value>,
+pub(crate) struct Parts<'v> {
+    /// Of all items of a list.
+    pub(crate) items: Vec<&'v Value>,
+    /// Of those at its beginning each on its own, and of those behind them.
+    pub(crate) first: Vec<Vec<&'v Value>>,
+    pub(crate) rest: Vec<&'v Value>,
+    pub(crate) members: Vec<(&'v str, Vec<&'v Value>)>,
+    /// The members that have to be there.
+    pub(crate) required: Vec<&'v str>,
+    pub(crate) others: Vec<&'v Value>,
     is_closed: bool,
     is_binary: bool,
     is_bounded: bool,
 }
 
 impl<'v> Parts<'v> {
-    fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
+    pub(crate) fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return };
         self.is_binary |= keywords.get("format").is_some_and(|format| format == "binary");
         self.is_bounded |= keywords.contains_key("maxLength") || keywords.contains_key("minLength");
         self.items.extend(keywords.get("items"));
         self.items.extend(list(keywords, "prefixItems"));
+        self.rest.extend(keywords.get("items"));
+        for (at, schema) in list(keywords, "prefixItems").enumerate() {
+            if self.first.len() == at {
+                self.first.push(Vec::new());
+            }
+            self.first[at].push(schema);
+        }
+        self.required.extend(list(keywords, "required").filter_map(Value::as_str));
         for (name, schema) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
             match self.members.iter_mut().find(|(known, _)| known == name) {
                 Some((_, schemas)) => schemas.push(schema),

@@ -9,7 +9,7 @@ use crate::compile::Compiler;
 use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
-use crate::parameter::{Plan, Shape, Style, Syntax, Written};
+use crate::parameter::{Kinds, Plan, Shape, Style, Syntax, Written};
 use crate::xml::XmlPlanner;
 
 impl Compiler<'_, '_, '_> {
@@ -37,7 +37,9 @@ impl Compiler<'_, '_, '_> {
         if range.is_multipart_form() {
             return Some(BodyReader::Multipart(self.fields(plan(), &media.encodings)));
         }
-        if range.is_xml() {
+        // A text of which nothing says how it is written as XML is the document itself.
+        let is_opaque = plan().kinds == Kinds::STRING && schema.get("xml").is_none();
+        if range.is_xml() && !is_opaque {
             let plan = XmlPlanner::plan(self.lowering, variant, id);
             return plan.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
         }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use ::contract::{
     Accept, AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Documents, Drift, Formats, Payload, RequestParts,
-    RouteMatch, Unknown, Violation,
+    RouteMatch, Shown, Unknown, Violation,
 };
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -158,12 +158,15 @@ fn lint(document: &Document) -> ExitCode {
 }
 
 /// What became of a message.
+#[derive(Default)]
 struct Verdict {
     operation: Option<String>,
+    /// What it would be answered with, of a request.
+    status: Option<u16>,
     /// Why not, if not.
     refused: Option<String>,
     violations: Vec<Violation>,
-    notes: Vec<&'static str>,
+    notes: Vec<String>,
 }
 
 fn explain(document: &Document, request: &str, headers: &[String], answer: Option<u16>) -> anyhow::Result<ExitCode> {
@@ -212,22 +215,17 @@ fn verdict(
     answer: Option<u16>,
 ) -> anyhow::Result<Verdict> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let nowhere = |refused: String| Verdict { operation: None, refused: Some(refused), violations: Vec::new(), notes: Vec::new() };
+    let nowhere = |status, refused: String| Verdict { status: Some(status), refused: Some(refused), ..Verdict::default() };
     let (operation, path) = match contract.route(method, path) {
         RouteMatch::Found { operation, parameters } => (operation, parameters),
         RouteMatch::MethodNotAllowed { allow } => {
-            return Ok(nowhere(format!("405: the path has the methods {}", allow.to_str().unwrap_or_default())));
+            return Ok(nowhere(405, format!("the path has the methods {}", allow.to_str().unwrap_or_default())));
         }
-        RouteMatch::NotFound => return Ok(nowhere("404: no path of the document matches".into())),
-        RouteMatch::Malformed => return Ok(nowhere("400: this is no path, or could be taken for another".into())),
+        RouteMatch::NotFound => return Ok(nowhere(404, "no path of the document matches".into())),
+        RouteMatch::Malformed => return Ok(nowhere(400, "this is no path, or could be taken for another".into())),
     };
     let spec = &contract.operations()[operation];
-    let mut verdict = Verdict {
-        operation: Some(format!("{} {} ({})", spec.method, spec.route, spec.id)),
-        refused: None,
-        violations: Vec::new(),
-        notes: Vec::new(),
-    };
+    let mut verdict = Verdict { operation: Some(format!("{} {} ({})", spec.method, spec.route, spec.id)), ..Verdict::default() };
     let payload = if body.is_empty() { Payload::Nothing } else { Payload::Held(body) };
     if let Some(status) = answer {
         let status = StatusCode::from_u16(status).context("no status")?;
@@ -237,9 +235,14 @@ fn verdict(
         }
         return Ok(verdict);
     }
+    if let Err(missing) = contract.check_credentials(operation, Shown { query, headers, has_certificate: false }) {
+        verdict
+            .notes
+            .push(format!("it shows no {}: 401, where the e-service leaves that to its upstream (`security: [upstream]`)", missing.wanted));
+    }
     match contract.check_request(operation, RequestParts { query, headers, path }, payload) {
         Ok(CheckedRequest { is_deprecated, .. }) => {
-            verdict.notes.extend(is_deprecated.then_some("it uses what the document calls deprecated"));
+            verdict.notes.extend(is_deprecated.then(|| "it uses what the document calls deprecated".to_owned()));
         }
         Err(error) => {
             let status = match error {
@@ -247,7 +250,7 @@ fn verdict(
                 ContractError::NotAcceptable { .. } => 406,
                 _ => 400,
             };
-            verdict.refused = Some(format!("{status}: {error}"));
+            (verdict.status, verdict.refused) = (Some(status), Some(error.to_string()));
             verdict.violations = error.violations();
         }
     }
@@ -255,7 +258,7 @@ fn verdict(
 }
 
 fn tell(document: &Document, verdict: &Verdict) {
-    let Verdict { operation, refused, violations, notes } = verdict;
+    let Verdict { operation, status, refused, violations, notes } = verdict;
     if document.json {
         let told = |violation: &Violation| {
             let Violation { place, keyword, message, expected, .. } = violation;
@@ -264,7 +267,7 @@ fn tell(document: &Document, verdict: &Verdict) {
         let errors: Vec<Value> = violations.iter().map(told).collect();
         println!(
             "{:#}",
-            json!({ "operation": operation, "conforms": refused.is_none(), "reason": refused, "errors": errors, "notes": notes })
+            json!({ "operation": operation, "conforms": refused.is_none(), "status": status, "reason": refused, "errors": errors, "notes": notes })
         );
         return;
     }
@@ -274,11 +277,13 @@ fn tell(document: &Document, verdict: &Verdict) {
     for note in notes {
         println!("note:      {note}");
     }
+    let status = status.map(|status| format!("{status}: ")).unwrap_or_default();
     match refused {
         None => println!("it keeps the contract"),
-        Some(reason) if violations.is_empty() => println!("refused:   {reason}"),
+        Some(reason) if violations.is_empty() => println!("refused:   {status}{reason}"),
         Some(_) => {
-            println!("refused:   it breaks {} rules of {}", violations.len(), name(&document.file));
+            let rules = if violations.len() == 1 { "rule" } else { "rules" };
+            println!("refused:   {status}it breaks {} {rules} of {}", violations.len(), name(&document.file));
             for Violation { place, keyword, message, expected, .. } in violations {
                 let expected = expected.as_ref().map(|expected| format!(", expected {expected}")).unwrap_or_default();
                 println!("  {place} {message} ({keyword}{expected})");

@@ -328,7 +328,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// A number by its text.
-pub(crate) struct Number<'a>(&'a str);
+pub(crate) struct Number<'a>(pub(crate) &'a str);
 
 impl JsonNumber for Number<'_> {
     fn as_u64(&self) -> Option<u64> {

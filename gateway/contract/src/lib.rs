@@ -34,6 +34,7 @@ mod own;
 mod parameter;
 mod path;
 mod pattern;
+mod quick;
 mod read30;
 mod read31;
 mod readers;

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use jsonschema::{Draft, PatternOptions, Registry};
+use jsonschema::{Draft, PatternOptions, Registry, Retrieve, ValidationError, ValidationOptions};
 use serde_json::{Map, Value, json};
 
 use crate::circle::Circles;
 use crate::compile::Formats;
 use crate::formats::FORMATS;
-use crate::instance::{Arena, Validator};
+use crate::instance::{Arena, Instance, Validator};
 use crate::keywords::each_in;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::own::REQUIRED;
+use crate::quick::{Builder, Quick, RulesId};
 use crate::references::{local, named, uri};
 use crate::required::Required;
 use crate::resources::ResourceId;
@@ -22,11 +23,37 @@ use crate::text::{self, TEXT, Text};
 /// A schema compiled.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    pub(crate) validator: Validator,
+    validator: Validator,
+    /// What tells without a reason whether a body is valid, where there is such.
+    quick: Option<(Arc<Quick>, RulesId)>,
     /// See [`Circles::growth`].
     pub(crate) growth: u32,
     /// See [`Circles::ways`].
     pub(crate) ways: u64,
+}
+
+impl Schema {
+    /// Whether a value is valid.
+    pub(crate) fn is_valid(&self, value: Instance<'_>) -> bool {
+        match (value, &self.quick) {
+            (Instance::Value(node), Some((quick, rules))) => {
+                let is_valid = quick.is_valid(*rules, node);
+                debug_assert_eq!(is_valid, self.validator.is_valid(value), "both ways are the same");
+                is_valid
+            }
+            _ => self.validator.is_valid(value),
+        }
+    }
+
+    /// The first thing that is wrong with a value.
+    pub(crate) fn first_error<'v>(&'v self, value: Instance<'v>) -> Option<ValidationError<'v>> {
+        self.validator.validate(value).err()
+    }
+
+    /// All that is wrong with a value.
+    pub(crate) fn errors<'v>(&'v self, value: Instance<'v>) -> impl Iterator<Item = ValidationError<'v>> {
+        self.validator.iter_errors(value)
+    }
 }
 
 type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
@@ -109,9 +136,13 @@ fn compile(
     if wanted.is_empty() {
         return;
     }
+    let merged: Vec<Value> = (0..lowering.definitions.len()).map(|id| merged(lowering, variant, id)).collect();
+    let plain = |schema: &Value| options(formats).build(schema).ok();
+    let (quick, places) = Builder::build(&merged, &plain);
+    let quick = Arc::new(quick);
     let mut documents: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
-    for (id, definition) in lowering.definitions.iter().enumerate() {
-        documents.entry(definition.resource).or_default().insert(format!("s{id}"), merged(lowering, variant, id));
+    for ((id, definition), merged) in lowering.definitions.iter().enumerate().zip(merged) {
+        documents.entry(definition.resource).or_default().insert(format!("s{id}"), merged);
     }
     let document = |definitions| json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": Value::Object(definitions)});
     let documents: Vec<(String, Value)> = documents.into_iter().map(|(resource, schemas)| (uri(resource), document(schemas))).collect();
@@ -123,15 +154,7 @@ fn compile(
         Err(error) => return source.error("", format!("the schemas cannot be compiled: {error}")),
     };
     let circles = Circles::of(&lowering.definitions);
-    let options = jsonschema::options_for::<Arena>()
-        .with_draft(Draft::Draft202012)
-        .with_registry(&registry)
-        .offline()
-        .with_pattern_options(PatternOptions::regex())
-        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
-        .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Required::read(names))))
-        .should_validate_formats(formats == Formats::Assert);
-    let options = FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has));
+    let options = options(formats).with_registry(&registry);
     for &id in wanted {
         if validators.contains_key(&(variant, id)) {
             continue;
@@ -147,9 +170,22 @@ fn compile(
         }
         match options.build(&json!({"$ref": format!("{}{}", uri(lowering.definitions[id].resource), local(id))})) {
             Ok(validator) => {
-                validators.insert((variant, id), Arc::new(Schema { validator, growth: circles.growth(id), ways: circles.ways(id) }));
+                let quick = places[id].map(|rules| (quick.clone(), rules));
+                validators.insert((variant, id), Arc::new(Schema { validator, quick, growth: circles.growth(id), ways: circles.ways(id) }));
             }
             Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
         }
     }
+}
+
+/// How all validators read schemas.
+fn options<'o>(formats: Formats) -> ValidationOptions<'o, Arc<dyn Retrieve>, Arena> {
+    let options = jsonschema::options_for::<Arena>()
+        .with_draft(Draft::Draft202012)
+        .offline()
+        .with_pattern_options(PatternOptions::regex())
+        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
+        .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Required::read(names))))
+        .should_validate_formats(formats == Formats::Assert);
+    FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has))
 }

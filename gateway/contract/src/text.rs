@@ -37,6 +37,7 @@ pub(crate) fn merge(schema: &mut Value) {
 }
 
 /// The rules of one schema.
+#[derive(Debug)]
 pub(crate) struct Text {
     /// Whether nothing else than a text is allowed.
     only: bool,
@@ -57,6 +58,16 @@ impl Text {
         }
     }
 
+    /// Whether nothing else than a text is allowed.
+    pub(crate) fn is_only(&self) -> bool {
+        self.only
+    }
+
+    /// Whether a text keeps the rules.
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.is_short_enough(text) && self.is_long_enough(text) && self.pattern.as_ref().is_none_or(|(_, pattern)| pattern.is_match(text))
+    }
+
     /// A text has no more characters than bytes, and no fewer than a quarter of them: few have to be counted.
     fn is_long_enough(&self, text: &[u8]) -> bool {
         let bytes = text.len() as u64;
@@ -72,9 +83,7 @@ impl Text {
 impl<'i> Keyword<'i, Arena> for Text {
     fn is_valid(&self, instance: Instance<'i>) -> bool {
         if let Some(text) = instance.as_bytes() {
-            return self.is_short_enough(text)
-                && self.is_long_enough(text)
-                && self.pattern.as_ref().is_none_or(|(_, pattern)| pattern.is_match(text));
+            return self.is_match(text);
         }
         match instance.string_length() {
             // A file: its bytes are counted.

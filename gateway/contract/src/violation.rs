@@ -156,13 +156,13 @@ pub(crate) fn check(
     terms: Terms<'_>,
     place: &dyn Fn(String) -> Place,
 ) -> Result<(), Vec<Violation>> {
-    if schema.validator.is_valid(value) {
+    if schema.is_valid(value) {
         return Ok(());
     }
     let mut told = Told { root: value, terms, place, found: Vec::new() };
     match cost(schema, value, bytes) {
-        Cost::All => schema.validator.iter_errors(value).take(MOST_LOOKED_AT).for_each(|error| told.tell(&error)),
-        Cost::First => schema.validator.validate(value).err().iter().for_each(|error| told.tell(error)),
+        Cost::All => schema.errors(value).take(MOST_LOOKED_AT).for_each(|error| told.tell(&error)),
+        Cost::First => schema.first_error(value).iter().for_each(|error| told.tell(error)),
         Cost::None => told.push("", None, Rule::new("schema", "does not match its schema, and is nested too deep to say where")),
     }
     Err(told.found)

@@ -177,7 +177,7 @@ pub(crate) fn holds_as_one<'v, E>(
     let mut first = None;
     for &reading in readings {
         let value = read(reading)?;
-        if schema.validator.is_valid(Instance::of(&value)) {
+        if schema.is_valid(Instance::of(&value)) {
             return Ok(());
         }
         first.get_or_insert(value);

@@ -13,6 +13,7 @@ mod answer;
 mod body;
 mod circle;
 mod compile;
+mod content;
 mod contract;
 mod credentials;
 mod described;

@@ -79,7 +79,7 @@ pub enum Repeated {
 }
 
 impl Contract {
-    /// Compiles an OpenAPI document of version 3.0 or 3.1 with those that it leads to. Every fault found is reported; with an error among
+    /// Compiles an OpenAPI document of version 3.0, 3.1 or 3.2 with those that it leads to. Every fault found is reported; with an error among
     /// them there is no contract.
     pub fn compile(documents: &Documents, options: &CompileOptions, faults: &RefCell<Faults>) -> Option<Self> {
         let own = RefCell::new(Faults::new());

@@ -58,7 +58,7 @@ pub(crate) struct ParameterParts {
     pub(crate) location: Location,
     pub(crate) required: bool,
     pub(crate) style: Style,
-    /// Whether `explode` is set; by default it is of the styles `form` and `deepObject`.
+    /// Whether `explode` is set; by default it is of the styles `form`, `deepObject` and `cookie`.
     pub(crate) explode: Option<bool>,
     pub(crate) allow_empty: bool,
     pub(crate) allow_reserved: bool,

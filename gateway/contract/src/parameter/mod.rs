@@ -21,7 +21,7 @@ use crate::instance::Instance;
 use crate::schemas::Schema;
 use crate::violation::{MOST_VIOLATIONS, Place, Violation, check};
 use decoded::Decoded;
-pub(crate) use headers::cookies;
+pub(crate) use headers::{cookies, unquoted};
 pub(crate) use kinds::{Plan, Reading};
 pub(crate) use query::{Pair, is_of, pairs};
 pub(crate) use record::grouped;

@@ -112,7 +112,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         specs,
         rules,
         routes,
-        base_paths: servers::base_paths(source),
+        base_paths: servers::base_paths(source, version),
         names: lowering.names,
         shapes,
         limits: options.json,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::content::schema_of;
 use crate::media::MediaRange;
+use crate::methods::{self, Listed};
 use crate::parameter::Style;
 use crate::security::{Required, Schemes};
 use crate::source::{Source, child};
@@ -135,18 +136,6 @@ pub(crate) struct DescribedMedia {
     pub(crate) encodings: Vec<DescribedEncoding>,
 }
 
-/// The methods that a Path Item Object can hold.
-const METHODS: [(&str, Method); 8] = [
-    ("get", Method::GET),
-    ("put", Method::PUT),
-    ("post", Method::POST),
-    ("delete", Method::DELETE),
-    ("options", Method::OPTIONS),
-    ("head", Method::HEAD),
-    ("patch", Method::PATCH),
-    ("trace", Method::TRACE),
-];
-
 /// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
     let reader = Reader { source, version, schemes: Schemes::read(source) };
@@ -161,10 +150,7 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
         }
         let Some((at, item)) = source.follow(&pointer) else { continue };
         let shared = reader.parameters(item, &at);
-        for (key, method) in METHODS.iter().filter(|(key, _)| item.get(key).is_some()) {
-            let pointer = child(&at, key);
-            found.extend(item.get(key).and_then(|raw| reader.operation(template, method, raw, pointer, &shared)));
-        }
+        found.extend(methods::listed(source, version, item, &at).into_iter().filter_map(|own| reader.operation(template, own, &shared)));
     }
     if source.root().get("paths").is_none() {
         let has_webhooks = source.root().get("webhooks").is_some();
@@ -191,7 +177,8 @@ impl Reader<'_, '_> {
         read.map_err(|reason| self.source.error(pointer, format!("not readable as {what}: {reason}"))).ok()
     }
 
-    fn operation(&self, template: &str, method: &Method, raw: &Value, pointer: String, shared: &[String]) -> Option<Described> {
+    fn operation(&self, template: &str, listed: Listed<'_>, shared: &[String]) -> Option<Described> {
+        let Listed { method, raw, pointer } = listed;
         let id = self.keep(&pointer, "an operation", self.version.operation_id(raw))?;
         let mut parameters: Vec<_> = self.parameters(raw, &pointer).iter().filter_map(|at| self.parameter(at)).collect();
         for at in shared {
@@ -209,7 +196,7 @@ impl Reader<'_, '_> {
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
         let security = self.schemes.required(raw, &pointer);
         let template = template.to_owned();
-        Some(Described { pointer, template, method: method.clone(), id, parameters, body, answers, deprecated, security })
+        Some(Described { pointer, template, method, id, parameters, body, answers, deprecated, security })
     }
 
     /// The pointers of the parameters that a path item or an operation lists, references followed.

@@ -29,6 +29,7 @@ mod lint;
 mod lower;
 mod marks;
 mod media;
+mod methods;
 mod mode;
 mod multipart;
 mod own;

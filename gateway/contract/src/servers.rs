@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use crate::methods;
 use crate::source::{Source, child};
+use crate::version::Version;
 
 /// The most paths that the variables of one server are written out into.
 const MOST_PATHS: usize = 64;
@@ -12,15 +14,15 @@ const HINT: &str = "nothing here depends on it, but callers read it";
 
 /// Reads the servers of the document, of its paths and of its operations. What is wrong with one is worth a warning. Gives the paths of the
 /// document's own, without a slash at the end, their variables written out; none where it has no servers.
-pub(crate) fn base_paths(source: &Source<'_>) -> Vec<String> {
+pub(crate) fn base_paths(source: &Source<'_>, version: Version) -> Vec<String> {
     let mut found = Vec::new();
     for (server, at) in list(source, source.root(), "") {
         found.extend(paths(source, server, &at));
     }
     for (_, _, pointer) in source.members(source.root(), "", "paths") {
         let Some((at, item)) = source.follow(&pointer) else { continue };
-        let operations = item.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
-        let lists = operations.map(|(name, value)| (value, child(&at, name))).chain([(item, at.clone())]);
+        let operations = methods::listed(source, version, item, &at).into_iter();
+        let lists = operations.map(|listed| (listed.raw, listed.pointer)).chain([(item, at.clone())]);
         for (server, at) in lists.flat_map(|(value, at)| list(source, value, &at)).collect::<Vec<_>>() {
             paths(source, server, &at);
         }

@@ -220,8 +220,8 @@ impl Reader<'_, '_> {
 
     pub(crate) fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
         let schema = match parts.content.as_slice() {
-            [] => raw.get("schema").map(|_| child(&pointer, "schema")),
-            [media] => schema_of(raw, &child(&pointer, "content"), media),
+            [] => schema_of(raw, &pointer),
+            [media] => self.media(&child(&pointer, "content"), media).and_then(|(at, raw)| schema_of(raw, &at)),
             _ => {
                 self.source.error(&pointer, "the `content` of a parameter holds one media type");
                 return None;
@@ -245,7 +245,7 @@ impl Reader<'_, '_> {
         if parts.content.is_empty() {
             self.source.error(&at, "a request body lists the media types that it may have under `content`");
         }
-        Some(DescribedBody { required: parts.required, content: self.content(raw, &at, parts.content) })
+        Some(DescribedBody { required: parts.required, content: self.content(&at, parts.content) })
     }
 
     fn answers(&self, raw: &Value, pointer: &str) -> Vec<DescribedAnswer> {
@@ -267,7 +267,7 @@ impl Reader<'_, '_> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
         let headers = self.headers(&parts.headers, &child(&at, "headers"));
-        let content = self.content(raw, &at, parts.content);
+        let content = self.content(&at, parts.content);
         Some(DescribedAnswer { pointer: at, status, headers, content })
     }
 }

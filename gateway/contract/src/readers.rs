@@ -36,7 +36,8 @@ impl Compiler<'_, '_, '_> {
         if range.is_multipart_form() {
             return Some(BodyReader::Multipart(self.fields(plan(), &media.encodings)));
         }
-        let is_unread = range.is_xml() || range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars());
+        let is_text = range.is_text() || range.is_json_stream();
+        let is_unread = range.is_xml() || range.is_multipart() || (is_text && !plan().kinds.has_scalars());
         if is_unread {
             let hint = "its media type is looked at, and its size";
             let place = media.schema.as_deref().unwrap_or_default();
@@ -56,7 +57,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// The fields of a form, each with what an Encoding Object says of it.
-    fn fields(&self, mut plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
+    pub(crate) fn fields(&self, mut plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
         for encoding in encodings.iter().filter(|encoding| plan.member(&encoding.field).is_none()) {
             let hint = "an encoding is of a property of the schema";
             self.source.warning(&encoding.pointer, format!("the schema has no property `{}`", encoding.field), hint);

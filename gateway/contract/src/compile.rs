@@ -134,7 +134,8 @@ fn ask(described: &[Described], lowering: &mut Lowering<'_, '_>) -> Asked {
     };
     for operation in described {
         operation.parameters.iter().for_each(|parameter| ask(Variant::Request, parameter.schema.as_ref()));
-        for media in operation.body.iter().flat_map(|body| &body.content) {
+        let query = operation.query.iter().map(|query| &query.media);
+        for media in operation.body.iter().flat_map(|body| &body.content).chain(query) {
             ask(Variant::Request, media.schema.as_ref());
             media.encodings.iter().flat_map(|encoding| &encoding.headers).for_each(|header| ask(Variant::Request, header.schema.as_ref()));
         }
@@ -239,6 +240,7 @@ impl Compiler<'_, '_, '_> {
             request: RequestRules {
                 is_deprecated: operation.deprecated,
                 parameters,
+                whole_query: operation.query.as_ref().and_then(|query| self.whole_query(query)),
                 body,
                 unknown_query: self.options.unknown_query,
                 offered,

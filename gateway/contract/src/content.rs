@@ -18,7 +18,7 @@ impl<'a> Reader<'_, 'a> {
         names.into_iter().filter_map(|name| self.described_media(&content, name)).collect()
     }
 
-    fn described_media(&self, content: &str, name: String) -> Option<DescribedMedia> {
+    pub(crate) fn described_media(&self, content: &str, name: String) -> Option<DescribedMedia> {
         let Some(range) = MediaRange::parse(&name) else {
             self.source.error(&child(content, &name), format!("`{name}` is no media type"));
             return None;

@@ -13,6 +13,7 @@ use crate::parameter::Style;
 use crate::security::{Required, Schemes};
 use crate::source::{Source, child};
 use crate::version::Version;
+use crate::whole_query::DescribedQuery;
 
 /// An operation as described.
 pub(crate) struct Described {
@@ -21,6 +22,8 @@ pub(crate) struct Described {
     pub(crate) method: Method,
     pub(crate) id: Arc<str>,
     pub(crate) parameters: Vec<DescribedParameter>,
+    /// Where the query is one value.
+    pub(crate) query: Option<DescribedQuery>,
     pub(crate) body: Option<DescribedBody>,
     pub(crate) answers: Vec<DescribedAnswer>,
     pub(crate) deprecated: bool,
@@ -180,7 +183,8 @@ impl Reader<'_, '_> {
     fn operation(&self, template: &str, listed: Listed<'_>, shared: &[String]) -> Option<Described> {
         let Listed { method, raw, pointer } = listed;
         let id = self.keep(&pointer, "an operation", self.version.operation_id(raw))?;
-        let mut parameters: Vec<_> = self.parameters(raw, &pointer).iter().filter_map(|at| self.parameter(at)).collect();
+        let own = self.parameters(raw, &pointer);
+        let mut parameters: Vec<_> = own.iter().filter_map(|at| self.parameter(at)).collect();
         for at in shared {
             // An operation's own parameter takes the place of its path's.
             let Some(shared) = self.parameter(at) else { continue };
@@ -190,13 +194,14 @@ impl Reader<'_, '_> {
             }
         }
         self.unique(&parameters);
+        let query = self.whole_query(&own, shared, &parameters);
         let body = raw.get("requestBody").and_then(|_| self.body(&child(&pointer, "requestBody")));
         let answers = self.answers(raw, &pointer);
         let deprecated = raw.get("deprecated") == Some(&Value::Bool(true));
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
         let security = self.schemes.required(raw, &pointer);
         let template = template.to_owned();
-        Some(Described { pointer, template, method, id, parameters, body, answers, deprecated, security })
+        Some(Described { pointer, template, method, id, parameters, query, body, answers, deprecated, security })
     }
 
     /// The pointers of the parameters that a path item or an operation lists, references followed.
@@ -212,8 +217,9 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// A parameter that is not the whole query.
     fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
-        let raw = self.source.at(pointer)?;
+        let raw = self.source.at(pointer).filter(|_| !self.is_whole_query(pointer))?;
         let parts = self.keep(pointer, "a parameter", self.version.parameter(raw))?;
         self.with_schema(pointer.to_owned(), raw, parts)
     }

@@ -56,6 +56,7 @@ mod template;
 mod text;
 mod version;
 mod violation;
+mod whole_query;
 
 pub use accept::Accept;
 pub use answer::AnswerCheck;

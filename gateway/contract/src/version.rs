@@ -63,6 +63,11 @@ impl Version {
         }
     }
 
+    /// Whether a Parameter Object is of the whole query.
+    pub(crate) fn is_whole_query(self, raw: &Value) -> bool {
+        self == Self::V32 && read32::is_whole_query(raw)
+    }
+
     pub(crate) fn body(self, raw: &Value) -> Result<BodyParts, String> {
         match self {
             Self::V30 => read30::body(raw),

@@ -25,8 +25,8 @@ pub(crate) use headers::{cookies, unquoted};
 pub(crate) use kinds::{Plan, Reading};
 pub(crate) use query::{Pair, is_of, pairs};
 pub(crate) use record::grouped;
-pub(crate) use style::{Pieces, Shape, Style};
-use style::{percent, split};
+use style::split;
+pub(crate) use style::{Pieces, Shape, Style, percent};
 pub(crate) use syntax::Syntax;
 pub(crate) use written::{Written, json};
 

@@ -21,6 +21,7 @@ use crate::documents::Documents;
 use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
+use crate::own_uri;
 use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
@@ -94,6 +95,7 @@ impl Contract {
 fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let version = Version::of(source)?;
     refuse_other_versions(source);
+    own_uri::refuse_unusable(source);
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats);

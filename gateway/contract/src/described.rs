@@ -141,7 +141,7 @@ pub(crate) struct DescribedMedia {
 
 /// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
-    let reader = Reader { source, version, schemes: Schemes::read(source) };
+    let reader = Reader { source, version, schemes: Schemes::read(source, version) };
     let mut found = Vec::new();
     for (template, _, pointer) in source.members(source.root(), "", "paths") {
         if template.starts_with("x-") {

@@ -33,6 +33,7 @@ mod methods;
 mod mode;
 mod multipart;
 mod own;
+mod own_uri;
 mod parameter;
 mod path;
 mod pattern;

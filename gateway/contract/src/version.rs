@@ -23,24 +23,19 @@ fn version(raw: &Value) -> Option<&str> {
 /// Each function reads one object without the references and schemas in it: those are followed in the same way in every
 /// version. The error is in words.
 impl Version {
+    /// The version that a document says that it is of, if it is read here.
+    pub(crate) fn named(raw: &Value) -> Option<Self> {
+        let is_of = |line: &str| version(raw)?.strip_prefix(line);
+        let known = [("3.0.", Self::V30), ("3.1.", Self::V31), ("3.2.", Self::V32)];
+        known.into_iter().find(|(line, _)| is_of(line).is_some()).map(|(_, version)| version)
+    }
+
     pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
-        match version(source.root()) {
-            Some(version) if version.starts_with("3.0.") => Some(Self::V30),
-            Some(version) if version.starts_with("3.1.") => Some(Self::V31),
-            Some(version) if version.starts_with("3.2.") => Some(Self::V32),
-            Some(version) => {
-                source.error("/openapi", format!("OpenAPI {} is not supported: 3.0, 3.1 and 3.2 are", version.escape_debug()));
-                None
-            }
-            None if source.root().get("swagger").is_some() => {
-                source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0, 3.1 or 3.2");
-                None
-            }
-            None => {
-                source.error("", "this is no OpenAPI document: `openapi` with its version is missing");
-                None
-            }
+        let known = Self::named(source.root());
+        if known.is_none() {
+            refuse(source);
         }
+        known
     }
 
     /// Whether its schemas are JSON Schema 2020-12, and not of a dialect of their own.
@@ -87,6 +82,18 @@ impl Version {
             Self::V30 => read30::answer(raw),
             Self::V31 | Self::V32 => read31::answer(raw),
         }
+    }
+}
+
+fn refuse(source: &Source<'_>) {
+    match version(source.root()) {
+        Some(version) => {
+            source.error("/openapi", format!("OpenAPI {} is not supported: 3.0, 3.1 and 3.2 are", version.escape_debug()));
+        }
+        None if source.root().get("swagger").is_some() => {
+            source.error_with_hint("/swagger", "Swagger 2 is not supported", "convert the document to OpenAPI 3.0, 3.1 or 3.2");
+        }
+        None => source.error("", "this is no OpenAPI document: `openapi` with its version is missing"),
     }
 }
 

@@ -382,6 +382,6 @@ pub(crate) fn is_known_dialect(dialect: &str) -> bool {
     let of_openapi = ["3.1", "3.2"]
         .iter()
         .find_map(|version| dialect.strip_prefix("https://spec.openapis.org/oas/")?.strip_prefix(version)?.strip_prefix("/dialect/"));
-    let is_dated = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let is_dated = |name: &str| name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     dialect == "https://json-schema.org/draft/2020-12/schema" || of_openapi.is_some_and(|name| name == "base" || is_dated(name))
 }

@@ -42,7 +42,8 @@ pub enum Payload {
 /// A request that keeps the contract.
 #[derive(Debug)]
 pub struct CheckedRequest {
-    /// The decoded parameters; those of the query that were left out are what the document says that they then are.
+    /// The decoded parameters; those of the query that were left out are what the document says that they then are. Of a query that is one
+    /// value these are the fields of a form, and nothing of any other.
     pub parameters: Parameters,
     /// The body, read.
     pub body: Body,

@@ -75,7 +75,7 @@ impl<'s, 'a> Schemes<'s, 'a> {
             return self.list.get(name).cloned();
         }
         let refers = self.version == Version::V32;
-        if let Some(target) = self.source.leads_to(name, at).filter(|_| refers) {
+        if refers && let Some(target) = self.source.leads_to(name, at) {
             let (at, raw) = self.source.follow(&target)?;
             return scheme(self.source, name, raw, &at);
         }

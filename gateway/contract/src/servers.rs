@@ -94,6 +94,8 @@ fn path_of(url: &str) -> String {
         None => url,
     };
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    // Relative to where the document is served, which is taken for the root.
+    let path = if path == "." { "" } else { path.strip_prefix("./").unwrap_or(path) };
     if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
@@ -110,6 +112,8 @@ mod tests {
             ("/a/v1", "/a/v1"),
             ("/", ""),
             ("v1", "/v1"),
+            (".", ""),
+            ("./v1/", "/v1"),
             ("https://ente.example/a?x=/b#/c", "/a"),
         ] {
             assert_eq!(path_of(url), path, "{url}");

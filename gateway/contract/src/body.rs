@@ -8,7 +8,7 @@ use exchange::{Body, Json, JsonErrorKind};
 use xml::decode;
 
 use crate::contract::Terms;
-use crate::fields::{FieldFault, Fields, Pairs, of_multipart};
+use crate::fields::{FieldFault, Fields, form_pairs, of_multipart};
 use crate::instance::Instance;
 use crate::media::MediaType;
 use crate::parameter::decoded::Decoded;
@@ -114,7 +114,7 @@ impl BodySchema {
         if !media.is_utf8() {
             return Err(BodyFault::Charset);
         }
-        let form = Pairs::of(bytes).map_err(|fault| fault.told(terms))?;
+        let form = form_pairs(bytes).map_err(|fault| fault.told(terms))?;
         self.holds_as_one(fields.plan.readings(), terms, |reading| fields.of_form(&form, reading, terms).map_err(|fault| fault.told(terms)))
     }
 
@@ -141,7 +141,7 @@ impl BodySchema {
 
 impl FieldFault {
     fn told(self, terms: Terms<'_>) -> BodyFault {
-        BodyFault::Invalid(vec![self.violation(terms.names)])
+        BodyFault::Invalid(vec![self.violation(terms.names, Place::Body)])
     }
 }
 

@@ -21,6 +21,7 @@ use crate::documents::Documents;
 use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
+use crate::own_uri;
 use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
@@ -79,7 +80,7 @@ pub enum Repeated {
 }
 
 impl Contract {
-    /// Compiles an OpenAPI document of version 3.0 or 3.1 with those that it leads to. Every fault found is reported; with an error among
+    /// Compiles an OpenAPI document of version 3.0, 3.1 or 3.2 with those that it leads to. Every fault found is reported; with an error among
     /// them there is no contract.
     pub fn compile(documents: &Documents, options: &CompileOptions, faults: &RefCell<Faults>) -> Option<Self> {
         let own = RefCell::new(Faults::new());
@@ -94,6 +95,7 @@ impl Contract {
 fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let version = Version::of(source)?;
     refuse_other_versions(source);
+    own_uri::refuse_unusable(source);
     refuse_other_dialects(source, version);
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats, described.iter().any(Described::has_xml));
@@ -112,7 +114,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         specs,
         rules,
         routes,
-        base_paths: servers::base_paths(source),
+        base_paths: servers::base_paths(source, version),
         names: lowering.names,
         shapes,
         limits: options.json,
@@ -134,7 +136,8 @@ fn ask(described: &[Described], lowering: &mut Lowering<'_, '_>) -> Asked {
     };
     for operation in described {
         operation.parameters.iter().for_each(|parameter| ask(Variant::Request, parameter.schema.as_ref()));
-        for media in operation.body.iter().flat_map(|body| &body.content) {
+        let query = operation.query.iter().map(|query| &query.media);
+        for media in operation.body.iter().flat_map(|body| &body.content).chain(query) {
             ask(Variant::Request, media.schema.as_ref());
             media.encodings.iter().flat_map(|encoding| &encoding.headers).for_each(|header| ask(Variant::Request, header.schema.as_ref()));
         }
@@ -239,6 +242,7 @@ impl Compiler<'_, '_, '_> {
             request: RequestRules {
                 is_deprecated: operation.deprecated,
                 parameters,
+                whole_query: operation.query.as_ref().and_then(|query| self.whole_query(query)),
                 body,
                 unknown_query: self.options.unknown_query,
                 offered,

@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::described::Location;
-use crate::parameter::{cookies, pairs};
+use crate::parameter::{cookies, pairs, unquoted};
 
 /// A Security Scheme Object (OpenAPI 3.0.4 §4.7.27).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Proof {
             Self::Http(scheme) => credentials(shown.headers, scheme).is_some_and(|text| !text.is_empty()),
             Self::Header(name) => only(shown.headers.get_all(name).iter().map(HeaderValue::as_bytes)).is_some_and(|key| !key.is_empty()),
             Self::Named(Location::Cookie, name) => {
-                only(cookies(shown.headers).filter(|(own, _)| *own == name.as_bytes())).is_some_and(|(_, key)| !key.is_empty())
+                only(cookies(shown.headers).filter(|(own, _)| *own == name.as_bytes())).is_some_and(|(_, key)| !unquoted(key).is_empty())
             }
             Self::Named(_, name) => {
                 let pairs = pairs(shown.query.unwrap_or_default()).unwrap_or_default();

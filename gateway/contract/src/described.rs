@@ -6,12 +6,14 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::Value;
 
+use crate::content::schema_of;
 use crate::media::MediaRange;
+use crate::methods::{self, Listed};
 use crate::parameter::Style;
-use crate::read31;
 use crate::security::{Required, Schemes};
 use crate::source::{Source, child};
 use crate::version::Version;
+use crate::whole_query::DescribedQuery;
 
 /// An operation as described.
 pub(crate) struct Described {
@@ -20,6 +22,8 @@ pub(crate) struct Described {
     pub(crate) method: Method,
     pub(crate) id: Arc<str>,
     pub(crate) parameters: Vec<DescribedParameter>,
+    /// Where the query is one value.
+    pub(crate) query: Option<DescribedQuery>,
     pub(crate) body: Option<DescribedBody>,
     pub(crate) answers: Vec<DescribedAnswer>,
     pub(crate) deprecated: bool,
@@ -66,7 +70,7 @@ pub(crate) struct ParameterParts {
     pub(crate) location: Location,
     pub(crate) required: bool,
     pub(crate) style: Style,
-    /// Whether `explode` is set; by default it is of the styles `form` and `deepObject`.
+    /// Whether `explode` is set; by default it is of the styles `form`, `deepObject` and `cookie`.
     pub(crate) explode: Option<bool>,
     pub(crate) allow_empty: bool,
     pub(crate) allow_reserved: bool,
@@ -143,21 +147,9 @@ pub(crate) struct DescribedMedia {
     pub(crate) encodings: Vec<DescribedEncoding>,
 }
 
-/// The methods that a Path Item Object can hold.
-const METHODS: [(&str, Method); 8] = [
-    ("get", Method::GET),
-    ("put", Method::PUT),
-    ("post", Method::POST),
-    ("delete", Method::DELETE),
-    ("options", Method::OPTIONS),
-    ("head", Method::HEAD),
-    ("patch", Method::PATCH),
-    ("trace", Method::TRACE),
-];
-
 /// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
-    let reader = Reader { source, version, schemes: Schemes::read(source) };
+    let reader = Reader { source, version, schemes: Schemes::read(source, version) };
     let mut found = Vec::new();
     for (template, _, pointer) in source.members(source.root(), "", "paths") {
         if template.starts_with("x-") {
@@ -169,10 +161,7 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
         }
         let Some((at, item)) = source.follow(&pointer) else { continue };
         let shared = reader.parameters(item, &at);
-        for (key, method) in METHODS.iter().filter(|(key, _)| item.get(key).is_some()) {
-            let pointer = child(&at, key);
-            found.extend(item.get(key).and_then(|raw| reader.operation(template, method, raw, pointer, &shared)));
-        }
+        found.extend(methods::listed(source, version, item, &at).into_iter().filter_map(|own| reader.operation(template, own, &shared)));
     }
     if source.root().get("paths").is_none() {
         let has_webhooks = source.root().get("webhooks").is_some();
@@ -188,20 +177,22 @@ pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described
     found
 }
 
-struct Reader<'r, 'a> {
-    source: &'r Source<'a>,
-    version: Version,
+pub(crate) struct Reader<'r, 'a> {
+    pub(crate) source: &'r Source<'a>,
+    pub(crate) version: Version,
     schemes: Schemes<'r, 'a>,
 }
 
 impl Reader<'_, '_> {
-    fn keep<T>(&self, pointer: &str, what: &str, read: Result<T, String>) -> Option<T> {
+    pub(crate) fn keep<T>(&self, pointer: &str, what: &str, read: Result<T, String>) -> Option<T> {
         read.map_err(|reason| self.source.error(pointer, format!("not readable as {what}: {reason}"))).ok()
     }
 
-    fn operation(&self, template: &str, method: &Method, raw: &Value, pointer: String, shared: &[String]) -> Option<Described> {
+    fn operation(&self, template: &str, listed: Listed<'_>, shared: &[String]) -> Option<Described> {
+        let Listed { method, raw, pointer } = listed;
         let id = self.keep(&pointer, "an operation", self.version.operation_id(raw))?;
-        let mut parameters: Vec<_> = self.parameters(raw, &pointer).iter().filter_map(|at| self.parameter(at)).collect();
+        let own = self.parameters(raw, &pointer);
+        let mut parameters: Vec<_> = own.iter().filter_map(|at| self.parameter(at)).collect();
         for at in shared {
             // An operation's own parameter takes the place of its path's.
             let Some(shared) = self.parameter(at) else { continue };
@@ -211,13 +202,14 @@ impl Reader<'_, '_> {
             }
         }
         self.unique(&parameters);
+        let query = self.whole_query(&own, shared, &parameters);
         let body = raw.get("requestBody").and_then(|_| self.body(&child(&pointer, "requestBody")));
         let answers = self.answers(raw, &pointer);
         let deprecated = raw.get("deprecated") == Some(&Value::Bool(true));
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
         let security = self.schemes.required(raw, &pointer);
         let template = template.to_owned();
-        Some(Described { pointer, template, method: method.clone(), id, parameters, body, answers, deprecated, security })
+        Some(Described { pointer, template, method, id, parameters, query, body, answers, deprecated, security })
     }
 
     /// The pointers of the parameters that a path item or an operation lists, references followed.
@@ -233,16 +225,17 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// A parameter that is not the whole query.
     fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
-        let raw = self.source.at(pointer)?;
+        let raw = self.source.at(pointer).filter(|_| !self.is_whole_query(pointer))?;
         let parts = self.keep(pointer, "a parameter", self.version.parameter(raw))?;
         self.with_schema(pointer.to_owned(), raw, parts)
     }
 
-    fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
+    pub(crate) fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
         let schema = match parts.content.as_slice() {
-            [] => raw.get("schema").map(|_| child(&pointer, "schema")),
-            [media] => schema_of(raw, &child(&pointer, "content"), media),
+            [] => schema_of(raw, &pointer),
+            [media] => self.media(&child(&pointer, "content"), media).and_then(|(at, raw)| schema_of(raw, &at)),
             _ => {
                 self.source.error(&pointer, "the `content` of a parameter holds one media type");
                 return None;
@@ -266,7 +259,7 @@ impl Reader<'_, '_> {
         if parts.content.is_empty() {
             self.source.error(&at, "a request body lists the media types that it may have under `content`");
         }
-        Some(DescribedBody { required: parts.required, content: self.content(raw, &at, parts.content) })
+        Some(DescribedBody { required: parts.required, content: self.content(&at, parts.content) })
     }
 
     fn answers(&self, raw: &Value, pointer: &str) -> Vec<DescribedAnswer> {
@@ -288,68 +281,7 @@ impl Reader<'_, '_> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
         let headers = self.headers(&parts.headers, &child(&at, "headers"));
-        let content = self.content(raw, &at, parts.content);
+        let content = self.content(&at, parts.content);
         Some(DescribedAnswer { pointer: at, status, headers, content })
     }
-
-    fn content(&self, raw: &Value, pointer: &str, names: Vec<String>) -> Vec<DescribedMedia> {
-        let at = child(pointer, "content");
-        let media = |name: String| {
-            let Some(range) = MediaRange::parse(&name) else {
-                self.source.error(&child(&at, &name), format!("`{name}` is no media type"));
-                return None;
-            };
-            let schema = schema_of(raw, &at, &name);
-            let encodings =
-                if range.is_form() || range.is_multipart_form() { self.encodings(raw, &child(&at, &name), &name) } else { Vec::new() };
-            Some(DescribedMedia { name, range, schema, encodings })
-        };
-        names.into_iter().filter_map(media).collect()
-    }
-}
-
-/// Headers that are not a document's to describe (OpenAPI 3.0.4 §4.7.17), or that cannot be one value.
-const NOT_DESCRIBED: [&str; 2] = ["content-type", "set-cookie"];
-
-impl Reader<'_, '_> {
-    /// Header Objects, which are parameters that have their names elsewhere.
-    fn headers(&self, names: &[String], pointer: &str) -> Vec<DescribedParameter> {
-        let names = names.iter().filter(|name| !NOT_DESCRIBED.iter().any(|other| name.eq_ignore_ascii_case(other)));
-        let header = |name: &String| {
-            let (at, raw) = self.source.follow(&child(pointer, name))?;
-            let parts = self.keep(&at, "a header", read31::header(raw, name))?;
-            self.with_schema(at, raw, parts)
-        };
-        names.filter_map(header).collect()
-    }
-
-    /// The Encoding Objects of a media type.
-    fn encodings(&self, raw: &Value, pointer: &str, media: &str) -> Vec<DescribedEncoding> {
-        let Some(raw) = raw.get("content").and_then(|content| content.get(media)) else { return Vec::new() };
-        let encoding = |(field, raw, at): (&str, &Value, String)| {
-            let parts = self.keep(&at, "an encoding", read31::encoding(raw))?;
-            let types = parts.types.iter().filter_map(|name| {
-                let range = MediaRange::parse(name);
-                if range.is_none() {
-                    self.source.error(&child(&at, "contentType"), format!("`{name}` is no media type"));
-                }
-                range
-            });
-            Some(DescribedEncoding {
-                field: field.to_owned(),
-                types: types.collect(),
-                headers: self.headers(&parts.headers, &child(&at, "headers")),
-                style: parts.style,
-                explode: parts.explode,
-                allow_reserved: parts.allow_reserved,
-                pointer: at,
-            })
-        };
-        self.source.members(raw, pointer, "encoding").into_iter().filter_map(encoding).collect()
-    }
-}
-
-/// The pointer of the schema of a media type, where it has one.
-fn schema_of(raw: &Value, content: &str, media: &str) -> Option<String> {
-    raw.get("content")?.get(media)?.get("schema").map(|_| child(&child(content, media), "schema"))
 }

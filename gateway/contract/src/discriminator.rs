@@ -21,6 +21,8 @@ pub(crate) struct Discriminator {
     pub(crate) property: String,
     /// Its values, and which of the alternatives each names.
     values: Vec<(String, usize)>,
+    /// The alternative of a value that does not say, or says something else (`defaultMapping`, from OpenAPI 3.2 on).
+    default: Option<usize>,
 }
 
 /// Which alternative a value means.
@@ -54,29 +56,32 @@ impl Discriminator {
         let references: Vec<Option<&str>> = alternatives.iter().map(|schema| schema.get("$ref").and_then(Value::as_str)).collect();
         let targets: Vec<Option<String>> =
             references.iter().map(|reference| reference.and_then(|reference| source.leads_to(reference, at))).collect();
+        let alternative = |target: &str| {
+            // A name without a slash is short for the schema of that name.
+            let target = if source.is_schema(target) { Some(child("/components/schemas", target)) } else { source.leads_to(target, at) };
+            targets.iter().position(|known| known.is_some() && *known == target)
+        };
         let mut values: Vec<(String, usize)> = Vec::new();
         for (value, target) in discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten() {
-            // A name without a slash is short for the schema of that name.
-            let target = target.as_str()?;
-            let target = if source.is_schema(target) { Some(child("/components/schemas", target)) } else { source.leads_to(target, at) };
-            values.extend(targets.iter().position(|known| known.is_some() && *known == target).map(|at| (value.clone(), at)));
+            values.extend(alternative(target.as_str()?).map(|at| (value.clone(), at)));
         }
+        let default = discriminator.get("defaultMapping").and_then(Value::as_str).and_then(alternative);
         for (at, reference) in references.iter().enumerate() {
             let name = reference.and_then(|reference| reference.rsplit('/').next());
             if let Some(name) = name.filter(|_| !values.iter().any(|(_, known)| *known == at)) {
                 values.push((name.to_owned(), at));
             }
         }
-        (values.len() >= alternatives.len()).then_some(Self { property, values })
+        (values.len() >= alternatives.len()).then_some(Self { property, values, default })
     }
 
     pub(crate) fn meant(&self, value: Instance<'_>) -> Meant {
-        match value.step(&self.property) {
-            None => Meant::Untold,
-            Some(told) => match self.values.iter().find(|(value, _)| told.as_string().is_some_and(|told| *told == **value)) {
-                Some((_, at)) => Meant::Alternative(*at),
-                None => Meant::Unknown,
-            },
+        let told = value.step(&self.property);
+        let named = told.and_then(|told| self.values.iter().find(|(value, _)| told.as_string().is_some_and(|told| *told == **value)));
+        match (named.map(|(_, at)| *at).or(self.default), told) {
+            (Some(at), _) => Meant::Alternative(at),
+            (None, Some(_)) => Meant::Unknown,
+            (None, None) => Meant::Untold,
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use document::{Node, Place, Tree, Unread};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::resources::Resources;
-use crate::source::step;
+use crate::source::{child, step};
+use crate::version::Version;
 
 /// More files than this no contract is made of.
 const MOST_FILES: usize = 1_000;
@@ -40,7 +41,8 @@ impl Documents {
     pub fn read(root: Tree, uri: &str, read: Read<'_>) -> Self {
         let is_30 = root.root.get("openapi").and_then(Node::as_str).is_none_or(|version| version.starts_with("3.0."));
         let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new(), is_30 };
-        documents.add(root, uri);
+        let raw = root.root.to_json();
+        documents.add(root, raw, uri);
         let mut next = 0;
         while let Some(document) = documents.list.get(next) {
             let mut wanted = Vec::new();
@@ -50,7 +52,7 @@ impl Documents {
                     continue;
                 }
                 match read(&uri) {
-                    Ok(tree) if documents.list.len() < MOST_FILES => documents.add(tree, &uri),
+                    Ok(tree) if documents.list.len() < MOST_FILES => documents.add_read(tree, uri),
                     Ok(_) => {
                         let hint = "bundle them into one".to_owned();
                         documents.unread.insert(uri, Unread { message: format!("leads to more than {MOST_FILES} documents"), hint });
@@ -65,8 +67,21 @@ impl Documents {
         documents
     }
 
-    fn add(&mut self, tree: Tree, uri: &str) {
+    /// Adds a document that a reference leads to. One that gives itself the URI of another is that other, read from elsewhere, or nobody can
+    /// say which of the two is meant.
+    fn add_read(&mut self, tree: Tree, uri: String) {
         let raw = tree.root.to_json();
+        match self.resources.namesake(&raw, &uri) {
+            None => self.add(tree, raw, &uri),
+            Some((same, pointer)) if self.at(pointer) == Some(&raw) => self.resources.add_name(uri, same),
+            Some(_) => {
+                let hint = "each document has a `$self` of its own".to_owned();
+                self.unread.insert(uri, Unread { message: "leads to a document with the `$self` of another".to_owned(), hint });
+            }
+        }
+    }
+
+    fn add(&mut self, tree: Tree, raw: Value, uri: &str) {
         self.resources.add_document(&raw, &prefix(self.list.len()), uri, !self.is_30);
         self.list.push(Document { tree, raw });
     }
@@ -87,6 +102,7 @@ impl Documents {
                 wanted.extend(
                     references.filter(|reference| !reference.starts_with('#')).filter_map(|reference| self.resources.uri(reference, at)),
                 );
+                wanted.extend(self.schemes(members).filter_map(|name| self.resources.uri(name, at)));
                 for (name, value) in members {
                     step(at, name);
                     self.gather(value, at, wanted);
@@ -95,6 +111,14 @@ impl Documents {
             }
             _ => {}
         }
+    }
+
+    /// The security schemes of other documents that the requirements of an operation refer to, as OpenAPI 3.2 has it: what is no name.
+    fn schemes<'v>(&self, operation: &'v Map<String, Value>) -> impl Iterator<Item = &'v str> {
+        let is_name = |name: &&str| self.at(&child("/components/securitySchemes", name)).is_some();
+        let requirements = operation.get("security").filter(|_| Version::named(self.root()) == Some(Version::V32));
+        let requirements = requirements.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+        requirements.flat_map(Map::keys).map(String::as_str).filter(move |name| !name.starts_with('#') && !is_name(name))
     }
 
     /// The names of the files, the first document's first.

@@ -41,38 +41,32 @@ pub(crate) struct FieldFault {
 
 impl FieldFault {
     /// As the contract tells it: a name that it does not know is not written.
-    pub(crate) fn violation(self, names: &Names) -> Violation {
+    pub(crate) fn violation(self, names: &Names, place: fn(String) -> Place) -> Violation {
         let (keyword, message) = self.what;
-        Violation::new(Place::Body(self.name.map(|name| names.field(&name)).unwrap_or_default()), keyword, message)
+        Violation::new(place(self.name.map(|name| names.field(&name)).unwrap_or_default()), keyword, message)
     }
 }
 
 /// The most fields of a form.
 const MOST_FIELDS: usize = 4096;
 
-/// The pairs of a form.
-pub(crate) struct Pairs<'b>(Vec<Pair<'b>>);
-
-impl<'b> Pairs<'b> {
-    /// Reads the pairs.
-    pub(crate) fn of(body: &'b [u8]) -> Result<Self, FieldFault> {
-        let broke = |keyword, message: String| FieldFault { name: None, what: (keyword, message.into()) };
-        if memchr::memchr_iter(b'&', body).count() >= MOST_FIELDS {
-            return Err(broke("maxProperties", format!("has more than {MOST_FIELDS} fields")));
-        }
-        let unreadable = || broke("encoding", "is not readable as application/x-www-form-urlencoded".into());
-        let text = str::from_utf8(body).map_err(|_| unreadable())?;
-        pairs(text).map(Self).ok_or_else(unreadable)
+/// Reads the pairs of a form.
+pub(crate) fn form_pairs(form: &[u8]) -> Result<Vec<Pair<'_>>, FieldFault> {
+    let broke = |keyword, message: String| FieldFault { name: None, what: (keyword, message.into()) };
+    if memchr::memchr_iter(b'&', form).count() >= MOST_FIELDS {
+        return Err(broke("maxProperties", format!("has more than {MOST_FIELDS} fields")));
     }
+    let unreadable = || broke("encoding", "is not readable as application/x-www-form-urlencoded".into());
+    pairs(str::from_utf8(form).map_err(|_| unreadable())?).ok_or_else(unreadable)
 }
 
 impl Fields {
-    fn named(&self, name: &str) -> Option<&Field> {
+    pub(crate) fn named(&self, name: &str) -> Option<&Field> {
         self.list.iter().find(|field| *field.written.name == *name)
     }
 
     /// The object that the pairs of a form are.
-    pub(crate) fn of_form<'f>(&self, Pairs(pairs): &'f Pairs<'_>, reading: Reading, terms: Terms<'_>) -> Result<Decoded<'f>, FieldFault> {
+    pub(crate) fn of_form<'f>(&self, pairs: &'f [Pair<'_>], reading: Reading, terms: Terms<'_>) -> Result<Decoded<'f>, FieldFault> {
         let mut members = Vec::new();
         for field in &self.list {
             let name = &*field.written.name;

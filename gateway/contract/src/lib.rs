@@ -1,6 +1,6 @@
 //! OpenAPI documents compiled into contracts that validate requests and answers.
 //!
-//! A document of version 3.0 or 3.1 is read once, at load, with the documents that its references lead to ([`Documents`]): its operations become routes, its Schema Objects validators of
+//! A document of version 3.0, 3.1 or 3.2 is read once, at load, with the documents that its references lead to ([`Documents`]): its operations become routes, its Schema Objects validators of
 //! JSON Schema 2020-12, and then it is dropped. What is wrong in it is a fault with file, line and column; all faults are
 //! found in one run. At run time nothing is compiled or looked up by name that could be settled before: a request is held
 //! against the index of an operation, and the validators read the gateway's own JSON values in place.
@@ -13,6 +13,7 @@ mod answer;
 mod body;
 mod circle;
 mod compile;
+mod content;
 mod contract;
 mod credentials;
 mod described;
@@ -28,15 +29,18 @@ mod lint;
 mod lower;
 mod marks;
 mod media;
+mod methods;
 mod mode;
 mod multipart;
 mod own;
+mod own_uri;
 mod parameter;
 mod path;
 mod pattern;
 mod quick;
 mod read30;
 mod read31;
+mod read32;
 mod readers;
 mod references;
 mod request;
@@ -54,6 +58,7 @@ mod template;
 mod text;
 mod version;
 mod violation;
+mod whole_query;
 mod xml;
 
 pub use accept::Accept;

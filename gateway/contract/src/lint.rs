@@ -18,6 +18,7 @@ use crate::described::{self, Described, DescribedAnswer, DescribedMedia, Locatio
 use crate::documents::Documents;
 use crate::drift::Drift;
 use crate::media::MediaRange;
+use crate::methods::is_safe;
 use crate::request::{Payload, RequestParts};
 use crate::source::{Source, child};
 use crate::version::Version;
@@ -257,7 +258,7 @@ fn security_schemes(lint: &Lint<'_, '_>, rule: &str) {
 }
 
 fn protected_methods(lint: &Lint<'_, '_>, rule: &str) {
-    for operation in lint.operations.iter().filter(|operation| !operation.method.is_safe()) {
+    for operation in lint.operations.iter().filter(|operation| !is_safe(&operation.method)) {
         let is_open = operation
             .security
             .as_ref()
@@ -304,7 +305,8 @@ fn examples(lint: &Lint<'_, '_>, rule: &str, media: &DescribedMedia, check: &dyn
     let named = lint.source.at(&child(at, "examples")).and_then(Value::as_object).into_iter().flatten();
     let named = named.filter_map(|(name, _)| {
         let (at, example) = lint.source.follow(&child(&child(at, "examples"), name))?;
-        Some((child(&at, "value"), example.get("value")?))
+        // `dataValue` is its name from OpenAPI 3.2 on, beside the older one.
+        ["value", "dataValue"].into_iter().find_map(|name| Some((child(&at, name), example.get(name)?)))
     });
     let one = lint.source.at(&child(at, "example")).map(|value| (child(at, "example"), value));
     let Ok(name) = HeaderValue::from_str(&media.name) else { return };
@@ -340,7 +342,16 @@ fn walk(value: &Value, at: &str, each: &mut dyn FnMut(&Value, &str)) {
             let around = at.rsplit('/').next().unwrap_or_default();
             let is_named = matches!(
                 around,
-                "properties" | "patternProperties" | "responses" | "schemas" | "$defs" | "definitions" | "headers" | "parameters"
+                "properties"
+                    | "patternProperties"
+                    | "responses"
+                    | "schemas"
+                    | "$defs"
+                    | "definitions"
+                    | "headers"
+                    | "parameters"
+                    | "mediaTypes"
+                    | "additionalOperations"
             );
             let is_passed = |name: &str| {
                 let is_value = matches!(name, "example" | "examples" | "default" | "enum" | "const" | "dependentRequired");

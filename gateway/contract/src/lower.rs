@@ -1,6 +1,6 @@
 //! Schema Objects made into JSON Schema 2020-12, once, at load.
 //!
-//! OpenAPI 3.0 has a dialect of its own that no validator knows; 3.1 is 2020-12 already, but for `readOnly` and
+//! OpenAPI 3.0 has a dialect of its own that no validator knows; from 3.1 on it is 2020-12, but for `readOnly` and
 //! `writeOnly`. Only what some operation reaches is lowered, each target of a reference once, under a short name; what
 //! constrains nothing is left out, so that it costs no memory.
 
@@ -95,7 +95,7 @@ impl Definition {
 /// Lowers schemas; what is asked for is queued, so that circles end.
 pub(crate) struct Lowering<'s, 'a> {
     pub(crate) source: &'s Source<'a>,
-    version: Version,
+    pub(crate) version: Version,
     formats: Formats,
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
@@ -223,7 +223,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         // What is a resource of its own, or may stand for another schema, has a name of its own.
         let has_name = ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name));
-        if has_name && self.version == Version::V31 && at.len() != self.current.1 {
+        if has_name && self.version.is_of_2020_12() && at.len() != self.current.1 {
             let mut lowered = Map::new();
             let id = self.name(at.to_owned());
             self.refer(id, false, at, &mut lowered);
@@ -231,8 +231,8 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         let mut lowered = Map::new();
         if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            self.reference(reference, self.version == Version::V31 && members.len() > 1, at, &mut lowered);
-            if self.version == Version::V30 {
+            self.reference(reference, self.version.is_of_2020_12() && members.len() > 1, at, &mut lowered);
+            if !self.version.is_of_2020_12() {
                 self.warn_of_siblings(members, at);
                 return lowered.into();
             }
@@ -244,7 +244,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         for (keyword, value) in members {
             self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
         }
-        if self.version == Version::V30 {
+        if !self.version.is_of_2020_12() {
             self.dialect_of_30(members, at, &mut lowered);
         }
         self.discriminator(raw, at);
@@ -286,12 +286,12 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 }
                 named.into()
             }
-            ("$dynamicRef", Value::String(reference)) if self.version == Version::V31 => {
+            ("$dynamicRef", Value::String(reference)) if self.version.is_of_2020_12() => {
                 self.dynamic_reference(reference, at, lowered);
                 return;
             }
-            ("$dynamicAnchor", Value::String(_)) if self.version == Version::V31 => value.clone(),
-            ("$recursiveRef", _) if self.version == Version::V31 => {
+            ("$dynamicAnchor", Value::String(_)) if self.version.is_of_2020_12() => value.clone(),
+            ("$recursiveRef", _) if self.version.is_of_2020_12() => {
                 self.source.error_with_hint(
                     &here(),
                     "`$recursiveRef` is of an older JSON Schema",
@@ -299,7 +299,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 );
                 return;
             }
-            ("$schema", Value::String(dialect)) if self.version == Version::V31 => {
+            ("$schema", Value::String(dialect)) if self.version.is_of_2020_12() => {
                 if !is_known_dialect(dialect) {
                     self.source.error(&here(), format!("the dialect `{dialect}` is not supported: schemas are JSON Schema 2020-12"));
                 }
@@ -379,8 +379,13 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 }
 
-/// Whether schemas of this dialect are read by the rules of 2020-12.
+/// Whether schemas of this dialect are read by the rules of 2020-12. OpenAPI dates its own (`…/oas/3.2/dialect/2025-09-17`); what it adds
+/// are annotations, of which none constrains.
 pub(crate) fn is_known_dialect(dialect: &str) -> bool {
-    const KNOWN: [&str; 2] = ["https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema"];
-    KNOWN.contains(&dialect.trim_end_matches('#'))
+    let dialect = dialect.trim_end_matches('#');
+    let of_openapi = ["3.1", "3.2"]
+        .iter()
+        .find_map(|version| dialect.strip_prefix("https://spec.openapis.org/oas/")?.strip_prefix(version)?.strip_prefix("/dialect/"));
+    let is_dated = |name: &str| name.len() == 10 && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    dialect == "https://json-schema.org/draft/2020-12/schema" || of_openapi.is_some_and(|name| name == "base" || is_dated(name))
 }

@@ -61,6 +61,11 @@ impl MediaRange {
         &*self.kind == "multipart"
     }
 
+    /// Whether it is one JSON value after another.
+    pub(crate) fn is_json_stream(&self) -> bool {
+        matches!(&*self.subtype, "jsonl" | "x-jsonl" | "ndjson" | "x-ndjson" | "json-seq") || self.subtype.ends_with("+json-seq")
+    }
+
     /// Whether it is text.
     pub(crate) fn is_text(&self) -> bool {
         &*self.kind == "text" && !is_xml(&self.subtype)

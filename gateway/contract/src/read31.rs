@@ -1,4 +1,4 @@
-//! OpenAPI 3.1, read by hand: its objects differ from 3.0's in their schemas, which are not read here.
+//! OpenAPI 3.1 and most of 3.2, read by hand: its objects differ from 3.0's in their schemas, which are not read here.
 
 use serde_json::Value;
 
@@ -11,7 +11,6 @@ pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
 }
 
 pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
-    let name = text(raw, "name")?.ok_or("missing field `name`")?;
     let location = match text(raw, "in")?.as_deref() {
         Some("path") => Location::Path,
         Some("query") => Location::Query,
@@ -27,6 +26,12 @@ pub(crate) fn parameter(raw: &Value) -> Result<ParameterParts, String> {
             .filter(|style| style.is_of(location))
             .ok_or_else(|| format!("no parameter in `{location}` has the style `{style}`"))?,
     };
+    parameter_of(raw, location, style)
+}
+
+/// What a Parameter Object says beside where it stands and how it is written.
+pub(crate) fn parameter_of(raw: &Value, location: Location, style: Style) -> Result<ParameterParts, String> {
+    let name = text(raw, "name")?.ok_or("missing field `name`")?;
     let content = names(raw, "content")?;
     if content.is_empty() && raw.get("schema").is_none() {
         return Err("it has neither `schema` nor `content`".into());
@@ -111,7 +116,7 @@ fn mapping(raw: &Value) -> Result<(), String> {
     if raw.is_object() { Ok(()) } else { Err("it should be a mapping".into()) }
 }
 
-fn text(raw: &Value, name: &str) -> Result<Option<String>, String> {
+pub(crate) fn text(raw: &Value, name: &str) -> Result<Option<String>, String> {
     match raw.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -119,7 +124,7 @@ fn text(raw: &Value, name: &str) -> Result<Option<String>, String> {
     }
 }
 
-fn flag(raw: &Value, name: &str) -> Result<Option<bool>, String> {
+pub(crate) fn flag(raw: &Value, name: &str) -> Result<Option<bool>, String> {
     match raw.get(name) {
         None => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -127,7 +132,7 @@ fn flag(raw: &Value, name: &str) -> Result<Option<bool>, String> {
     }
 }
 
-fn names(raw: &Value, name: &str) -> Result<Vec<String>, String> {
+pub(crate) fn names(raw: &Value, name: &str) -> Result<Vec<String>, String> {
     match raw.get(name) {
         None => Ok(Vec::new()),
         Some(Value::Object(members)) => Ok(members.keys().cloned().collect()),

@@ -43,7 +43,8 @@ impl Compiler<'_, '_, '_> {
             let plan = XmlPlanner::plan(self.lowering, variant, id);
             return plan.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
         }
-        if range.is_multipart() || (range.is_text() && !plan().kinds.has_scalars()) {
+        let is_text = range.is_text() || range.is_json_stream();
+        if range.is_multipart() || (is_text && !plan().kinds.has_scalars()) {
             self.unread(media, "");
             return None;
         }
@@ -66,7 +67,7 @@ impl Compiler<'_, '_, '_> {
     }
 
     /// The fields of a form, each with what an Encoding Object says of it.
-    fn fields(&self, mut plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
+    pub(crate) fn fields(&self, mut plan: Plan, encodings: &[DescribedEncoding]) -> Fields {
         for encoding in encodings.iter().filter(|encoding| plan.member(&encoding.field).is_none()) {
             let hint = "an encoding is of a property of the schema";
             self.source.warning(&encoding.pointer, format!("the schema has no property `{}`", encoding.field), hint);

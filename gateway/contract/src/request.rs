@@ -15,6 +15,7 @@ use crate::credentials::Credentials;
 use crate::media::{Content, MediaType};
 use crate::parameter::{Given, Pair, Parameter, pairs};
 use crate::violation::{MOST_VIOLATIONS, Place, Violation};
+use crate::whole_query::WholeQuery;
 
 /// What of a request the contract looks at.
 #[derive(Debug)]
@@ -41,7 +42,8 @@ pub enum Payload {
 /// A request that keeps the contract.
 #[derive(Debug)]
 pub struct CheckedRequest {
-    /// The decoded parameters; those of the query that were left out are what the document says that they then are.
+    /// The decoded parameters; those of the query that were left out are what the document says that they then are. Of a query that is one
+    /// value these are the fields of a form, and nothing of any other.
     pub parameters: Parameters,
     /// The body, read.
     pub body: Body,
@@ -109,6 +111,8 @@ pub(crate) struct RequestRules {
     /// Whether the document calls the operation deprecated.
     pub(crate) is_deprecated: bool,
     pub(crate) parameters: Vec<Parameter>,
+    /// Where the query is one value, and not parameters.
+    pub(crate) whole_query: Option<WholeQuery>,
     pub(crate) body: Option<BodyRule>,
     /// What becomes of query parameters that the operation does not list.
     pub(crate) unknown_query: Unknown,
@@ -130,13 +134,8 @@ impl RequestRules {
             return Err(ContractError::NotAcceptable { listed: offered.listed.clone() });
         }
         let mut found = Vec::new();
-        let mut query = pairs(parts.query.unwrap_or_default()).unwrap_or_else(|| {
-            found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
-            Vec::new()
-        });
-        for parameter in self.parameters.iter().filter(|parameter| parameter.written.allow_reserved) {
-            query.iter_mut().filter(|pair| parameter.claims(&pair.name)).for_each(Pair::keep_reserved);
-        }
+        let text = parts.query.unwrap_or_default();
+        let mut query = if self.whole_query.is_none() { self.query(text, &mut found) } else { Vec::new() };
         let given = Given { path: &parts.path, query: &query, headers: parts.headers, joins_lines: false, terms };
         let (mut absent, mut is_deprecated) = (Vec::new(), self.is_deprecated);
         if found.is_empty() {
@@ -149,6 +148,12 @@ impl RequestRules {
             }
             self.refuse_unknown(&query, &mut found);
         }
+        if let Some(whole) = &self.whole_query
+            && let Some(pairs) = whole.check(text, &self.credentials, terms, &mut found)
+        {
+            is_deprecated |= whole.deprecated;
+            query = pairs;
+        }
         let body = self.body(parts.headers, payload, terms, &mut found)?;
         if !found.is_empty() {
             found.truncate(MOST_VIOLATIONS);
@@ -157,6 +162,18 @@ impl RequestRules {
         let query = query.into_iter().map(|pair| (pair.name, pair.value)).chain(absent).collect();
         let path = parts.path.into_iter().map(|(name, text)| (name, decoded(text))).collect();
         Ok(CheckedRequest { parameters: Parameters { path, query }, body, is_deprecated })
+    }
+
+    /// The pairs of a query that holds parameters.
+    fn query<'r>(&self, text: &'r str, found: &mut Vec<Violation>) -> Vec<Pair<'r>> {
+        let mut query = pairs(text).unwrap_or_else(|| {
+            found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
+            Vec::new()
+        });
+        for parameter in self.parameters.iter().filter(|parameter| parameter.written.allow_reserved) {
+            query.iter_mut().filter(|pair| parameter.claims(&pair.name)).for_each(Pair::keep_reserved);
+        }
+        query
     }
 
     fn refuse_unknown(&self, query: &[Pair<'_>], found: &mut Vec<Violation>) {

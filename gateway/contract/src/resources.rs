@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::keywords::{DEFINITIONS, MANY, NAMED, ONE};
+use crate::own_uri::own_uri;
 use crate::source::child;
 
 /// A schema resource by its place in the list: a document or a part of one. The first document is the first.
@@ -47,15 +48,30 @@ pub(crate) enum Target {
 }
 
 impl Resources {
-    /// Adds a document, which is walked once; where `names` is not set, its schemas cannot name themselves, as in OpenAPI 3.0.
+    /// Adds a document, which is walked once; where `names` is not set, its schemas cannot name themselves, as in OpenAPI 3.0. It is known
+    /// by the URI that it was read from as well as by its own.
     pub(crate) fn add_document(&mut self, raw: &Value, pointer: &str, uri: &str, names: bool) {
-        let Ok(uri) = Uri::parse(uri.to_owned()) else { return };
-        let document = self.add(pointer.to_owned(), uri);
+        let Ok(read_from) = Uri::parse(uri.to_owned()) else { return };
+        let own = own_uri(raw, &read_from).unwrap_or_else(|| read_from.clone());
+        let document = self.add(pointer.to_owned(), own);
+        self.add_name(read_from.into_string(), document);
         if names && is_schema(raw) {
             self.schema(raw, pointer, document);
         } else if names {
             self.walk(raw, pointer, document);
         }
+    }
+
+    /// What is known by the URI that a document read from `uri` gives itself, and where it stands.
+    pub(crate) fn namesake(&self, raw: &Value, uri: &str) -> Option<(ResourceId, &str)> {
+        let own = own_uri(raw, &Uri::parse(uri.to_owned()).ok()?)?;
+        let known = *self.by_uri.get(own.as_str())?;
+        Some((known, &self.list.get(known)?.pointer))
+    }
+
+    /// Lets what was added before be known by one more URI.
+    pub(crate) fn add_name(&mut self, uri: String, resource: ResourceId) {
+        self.by_uri.entry(uri).or_insert(resource);
     }
 
     fn add(&mut self, pointer: String, uri: Uri<String>) -> ResourceId {

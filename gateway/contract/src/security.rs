@@ -9,10 +9,12 @@ use serde_json::Value;
 use crate::credentials::{Proof, SecurityScheme};
 use crate::described::Location;
 use crate::source::{Source, child};
+use crate::version::Version;
 
 /// The security schemes of a document, by their names.
 pub(crate) struct Schemes<'s, 'a> {
     source: &'s Source<'a>,
+    version: Version,
     list: HashMap<String, SecurityScheme>,
 }
 
@@ -34,19 +36,14 @@ impl Required {
 
 impl<'s, 'a> Schemes<'s, 'a> {
     /// Reads them; what cannot be read is a fault.
-    pub(crate) fn read(source: &'s Source<'a>) -> Self {
+    pub(crate) fn read(source: &'s Source<'a>, version: Version) -> Self {
         let components = source.root().get("components").unwrap_or(&Value::Null);
         let mut list = HashMap::new();
         for (name, _, pointer) in source.members(components, "/components", "securitySchemes") {
             let Some((at, raw)) = source.follow(&pointer) else { continue };
-            match proof(raw) {
-                Ok(proof) => {
-                    list.insert(name.to_owned(), SecurityScheme { name: name.into(), proof });
-                }
-                Err(reason) => source.error(&at, format!("not readable as a security scheme: {reason}")),
-            }
+            list.extend(scheme(source, name, raw, &at).map(|scheme| (name.to_owned(), scheme)));
         }
-        Self { source, list }
+        Self { source, version, list }
     }
 
     /// What an operation requires: what it says itself, or else the document.
@@ -68,17 +65,33 @@ impl<'s, 'a> Schemes<'s, 'a> {
             self.source.error(at, "a security requirement should be a mapping");
             return None;
         };
-        let scheme = |name: &String| {
-            let known = self.list.get(name).cloned();
-            let is_told = self.source.at(&child("/components/securitySchemes", name)).is_some();
-            if known.is_none() && !is_told {
-                let hint = "describe it under `components/securitySchemes`";
-                self.source.error_with_hint(&child(at, name), format!("there is no security scheme `{name}`"), hint);
-            }
-            known
-        };
-        members.keys().map(scheme).collect()
+        members.keys().map(|name| self.named(name, at)).collect()
     }
+
+    /// The scheme of a name. From OpenAPI 3.2 on what is no name may be a reference.
+    fn named(&self, name: &str, at: &str) -> Option<SecurityScheme> {
+        // What stands under a name is told there, if it cannot be read.
+        if self.source.at(&child("/components/securitySchemes", name)).is_some() {
+            return self.list.get(name).cloned();
+        }
+        let refers = self.version == Version::V32;
+        if refers && let Some(target) = self.source.leads_to(name, at) {
+            let (at, raw) = self.source.follow(&target)?;
+            return scheme(self.source, name, raw, &at);
+        }
+        let hint = if refers {
+            "describe it under `components/securitySchemes`, or refer to where it is"
+        } else {
+            "describe it under `components/securitySchemes`"
+        };
+        self.source.error_with_hint(&child(at, name), format!("there is no security scheme `{name}`"), hint);
+        None
+    }
+}
+
+fn scheme(source: &Source<'_>, name: &str, raw: &Value, at: &str) -> Option<SecurityScheme> {
+    let told = |reason| source.error(at, format!("not readable as a security scheme: {reason}"));
+    Some(SecurityScheme { name: name.into(), proof: proof(raw).map_err(told).ok()? })
 }
 
 /// What a Security Scheme Object asks for.

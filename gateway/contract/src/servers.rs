@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use crate::methods;
 use crate::source::{Source, child};
+use crate::version::Version;
 
 /// The most paths that the variables of one server are written out into.
 const MOST_PATHS: usize = 64;
@@ -12,15 +14,15 @@ const HINT: &str = "nothing here depends on it, but callers read it";
 
 /// Reads the servers of the document, of its paths and of its operations. What is wrong with one is worth a warning. Gives the paths of the
 /// document's own, without a slash at the end, their variables written out; none where it has no servers.
-pub(crate) fn base_paths(source: &Source<'_>) -> Vec<String> {
+pub(crate) fn base_paths(source: &Source<'_>, version: Version) -> Vec<String> {
     let mut found = Vec::new();
     for (server, at) in list(source, source.root(), "") {
         found.extend(paths(source, server, &at));
     }
     for (_, _, pointer) in source.members(source.root(), "", "paths") {
         let Some((at, item)) = source.follow(&pointer) else { continue };
-        let operations = item.as_object().into_iter().flatten().filter(|(_, value)| value.is_object());
-        let lists = operations.map(|(name, value)| (value, child(&at, name))).chain([(item, at.clone())]);
+        let operations = methods::listed(source, version, item, &at).into_iter();
+        let lists = operations.map(|listed| (listed.raw, listed.pointer)).chain([(item, at.clone())]);
         for (server, at) in lists.flat_map(|(value, at)| list(source, value, &at)).collect::<Vec<_>>() {
             paths(source, server, &at);
         }
@@ -92,6 +94,8 @@ fn path_of(url: &str) -> String {
         None => url,
     };
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    // Relative to where the document is served, which is taken for the root.
+    let path = if path == "." { "" } else { path.strip_prefix("./").unwrap_or(path) };
     if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
@@ -108,6 +112,8 @@ mod tests {
             ("/a/v1", "/a/v1"),
             ("/", ""),
             ("v1", "/v1"),
+            (".", ""),
+            ("./v1/", "/v1"),
             ("https://ente.example/a?x=/b#/c", "/a"),
         ] {
             assert_eq!(path_of(url), path, "{url}");

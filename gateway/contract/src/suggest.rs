@@ -122,10 +122,10 @@ impl Mender<'_, '_> {
     fn loosened(&self, at: &str, rule: &str, found: Option<&str>) -> Mended {
         let remove = |keyword: &str| Self::remove(&child(at, keyword), &self.json_path(&child(at, keyword)));
         match (rule, found) {
-            ("type", Some("null")) if self.version == Version::V30 => {
+            ("type", Some("null")) if !self.version.is_of_2020_12() => {
                 ("null comes too: `nullable: true`".into(), self.update(at, &json!({ "nullable": true })))
             }
-            ("type", Some(found)) if self.version != Version::V30 => {
+            ("type", Some(found)) if self.version.is_of_2020_12() => {
                 let mut types = match self.source.at(at).and_then(|schema| schema.get("type")) {
                     Some(Value::Array(types)) => types.clone(),
                     other => other.into_iter().cloned().collect(),

@@ -45,6 +45,8 @@ pub enum Place {
     },
     /// The query as a whole, or a parameter that the contract does not name.
     QueryString,
+    /// A JSON pointer into a query that is one value (`in: querystring`).
+    WholeQuery(String),
 }
 
 impl fmt::Display for Place {
@@ -54,6 +56,8 @@ impl fmt::Display for Place {
             Self::Body(pointer) => write!(f, "body:{pointer}"),
             Self::Parameter { location, name, within } => write!(f, "{location}.{name}{within}"),
             Self::QueryString => f.write_str("query"),
+            Self::WholeQuery(pointer) if pointer.is_empty() => f.write_str("querystring"),
+            Self::WholeQuery(pointer) => write!(f, "querystring:{pointer}"),
         }
     }
 }

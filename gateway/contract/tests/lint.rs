@@ -110,6 +110,46 @@ fn each_rule_is_told_where_it_is_broken_and_nowhere_else() {
     }
 }
 
+/// What 3.2 has beside: what is changed in the same document, into what, and what is then said.
+const OF_3_2: [(&str, &str, &[&str]); 7] = [
+    ("    patch:\n", "    query: {security: [], responses: {\"204\": {}}}\n    patch:\n", &[]),
+    (
+        "    patch:\n",
+        "    additionalOperations: {COPY: {security: [], responses: {\"204\": {}}}}\n    patch:\n",
+        &["anybody may COPY here [protected-methods]"],
+    ),
+    (
+        "    patch:\n",
+        "    query: {requestBody: {content: {application/json: {$ref: \"#/components/mediaTypes/N\"}}}, responses: {\"204\": {}}}\n    patch:\n",
+        &["the example breaks its schema: body is not integer [examples]"],
+    ),
+    (", example: {n: 3}", ", examples: {uno: {dataValue: {n: 3}}}", &[]),
+    (
+        ", example: {n: 3}",
+        ", examples: {uno: {dataValue: {n: tre}}}",
+        &["the example breaks its schema: body:/n is not integer [examples]"],
+    ),
+    ("\"204\": {description: d}", "\"204\": {summary: fatto}", &[]),
+    (
+        "operationId: cambia",
+        "operationId: cambia\n      parameters: [{in: querystring, required: true, content: {application/json: {schema: {type: string}}}}]",
+        &[],
+    ),
+];
+
+#[test]
+fn documents_of_3_2_are_held_against_the_same_rules() {
+    let media = "components:\n  mediaTypes:\n    N: {schema: {type: integer, format: int32}, example: uno}\n";
+    let sound = SOUND.replace("3.0.3", "3.2.0").replace("components:\n", media);
+    for (from, to, expected) in OF_3_2 {
+        assert_eq!(sound.matches(from).count(), 1, "{from}");
+        assert_eq!(said(&sound.replace(from, to)), expected, "{from} -> {to}");
+    }
+    for (from, to, expected) in BREACHES {
+        assert_eq!(said(&SOUND.replace(from, to).replace("3.0.3", "3.2.0")), [expected], "{from} -> {to}");
+    }
+}
+
 #[test]
 fn our_own_document_keeps_them() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs/anagrafe/openapi.yaml");

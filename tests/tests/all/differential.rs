@@ -61,8 +61,9 @@ fn cases() -> (Vec<Value>, Vec<Asked>) {
     let (mut documents, mut asked) = (Vec::new(), Vec::new());
     for case in tests::cases() {
         let options = ["files", "security", "accept", "unknown_query", "repeated_query"];
-        // What names itself by a URI of its own is fetched by one of them.
-        if case.document().contains("$id") || options.iter().any(|option| case.tree.root.get(option).is_some()) {
+        // What names itself by a URI of its own is fetched by one of them, and neither reads OpenAPI 3.2.
+        let is_read = !case.document().contains("$id") && !case.document().starts_with("openapi: 3.2.");
+        if !is_read || options.iter().any(|option| case.tree.root.get(option).is_some()) {
             continue;
         }
         let name = &case.name;

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 
 use super::query::is_of;
-use super::style::{Pieces, Shape, Style, percent, plain, split};
+use super::style::{Pieces, Shape, Style, percent, plain, split, verbatim};
 use super::syntax::Syntax;
 use super::written::Written;
 use super::{Broken, Found, Given, Parameter, REPEATED, STYLE};
@@ -34,14 +34,15 @@ impl Parameter {
         }
     }
 
-    /// Exploded members of an object are cookies of their own.
+    /// Exploded members of an object are cookies of their own, and in the style `cookie` so are exploded items of a list.
     pub(super) fn in_cookies<'r>(&self, syntax: Syntax, headers: &'r HeaderMap) -> Result<Found<'r>, Broken> {
-        let Written { name: own_name, explode, plan, .. } = &self.written;
-        let pairs = cookies(headers);
+        let Written { name: own_name, style, explode, plan, .. } = &self.written;
+        let is_verbatim = *style == Style::Cookie;
         let is_member = |name: &[u8]| plan.members.iter().any(|(known, _)| known.as_bytes() == name);
         let is_exploded = syntax.shape() == Shape::Record && *explode;
         let mut own = Vec::new();
-        for (name, value) in pairs {
+        for (name, value) in cookies(headers) {
+            let value = if is_verbatim { value } else { unquoted(value) };
             if is_exploded && is_member(name) {
                 own.push((str::from_utf8(name).unwrap_or_default(), text(value)?));
             } else if !is_exploded && name == own_name.as_bytes() {
@@ -52,7 +53,7 @@ impl Parameter {
             }
         }
         // A cookie is what it is, where it was not percent-encoded.
-        let decoded = |text: &'r str| percent(text).unwrap_or(text.into());
+        let decoded = |text: &'r str| if is_verbatim { text.into() } else { percent(text).unwrap_or(text.into()) };
         if own.is_empty() {
             return Ok(Found::Absent);
         }
@@ -61,20 +62,26 @@ impl Parameter {
             return Ok(Found::Pieces(Pieces::Pairs(members.collect())));
         }
         let own: Vec<&str> = own.into_iter().map(|(_, value)| value).collect();
-        match (own.as_slice(), syntax.shape()) {
-            ([text], Shape::List) => {
-                // Exploded, it is `name=a&name=b`, which in a cookie is one value.
-                let ampersands = text.split('&').enumerate();
-                let named = |item: &'r str| item.strip_prefix(&**own_name)?.strip_prefix('=');
-                let items = ampersands.map(|(at, item)| if at == 0 { Some(item) } else { named(item) }).collect::<Option<Vec<&str>>>();
-                let items = items.filter(|items| items.len() > 1).unwrap_or_else(|| text.split(',').collect());
-                Ok(Found::Pieces(Pieces::Many(items.into_iter().map(decoded).collect())))
+        let many = |items: &[&'r str]| Pieces::Many(items.iter().map(|item| decoded(item)).collect());
+        Ok(Found::Pieces(match (own.as_slice(), syntax.shape()) {
+            (items, Shape::List) if *explode && (is_verbatim || items.len() > 1) => many(items),
+            ([text], Shape::List) if is_verbatim => many(&text.split(',').collect::<Vec<_>>()),
+            ([text], Shape::List) => many(&self.items(text)),
+            ([text], Shape::Scalar) => Pieces::One(decoded(text)),
+            ([text], Shape::Record) => {
+                let decode = if is_verbatim { verbatim } else { percent };
+                split(*style, false, Shape::Record, own_name, text, decode).ok_or(STYLE)?
             }
-            (items, Shape::List) if *explode => Ok(Found::Pieces(Pieces::Many(items.iter().map(|item| decoded(item)).collect()))),
-            ([text], Shape::Scalar) => Ok(Found::Pieces(Pieces::One(decoded(text)))),
-            ([text], Shape::Record) => split(Style::Form, false, Shape::Record, own_name, text, percent).map(Found::Pieces).ok_or(STYLE),
-            _ => Err(REPEATED),
-        }
+            _ => return Err(REPEATED),
+        }))
+    }
+
+    /// The items of a list that is one cookie. Exploded in the style `form` it is `name=a&name=b`, which in a cookie is one value.
+    fn items<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let named = |item: &'t str| item.strip_prefix(&*self.written.name)?.strip_prefix('=');
+        let ampersands = text.split('&').enumerate().map(|(at, item)| if at == 0 { Some(item) } else { named(item) });
+        let items = ampersands.collect::<Option<Vec<&str>>>().filter(|items| items.len() > 1);
+        items.unwrap_or_else(|| text.split(',').collect())
     }
 }
 
@@ -83,12 +90,15 @@ pub(crate) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8]
     headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|&byte| byte == b';')).filter_map(cookie)
 }
 
-/// Name and value of a cookie, without the white space around them and the quotation marks that a value may stand in (RFC 6265 §4.1.1).
+/// Name and value of a cookie, without the white space around them.
 fn cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, value) = pair.split_at_checked(pair.iter().position(|&byte| byte == b'=')?)?;
-    let value = value.get(1..)?.trim_ascii();
-    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    Some((name.trim_ascii(), unquoted.unwrap_or(value)))
+    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+/// The value of a cookie without the quotation marks that it may stand in (RFC 6265 §4.1.1).
+pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Broken> {

@@ -21,12 +21,12 @@ use crate::instance::Instance;
 use crate::schemas::Schema;
 use crate::violation::{MOST_VIOLATIONS, Place, Violation, check};
 use decoded::Decoded;
-pub(crate) use headers::cookies;
+pub(crate) use headers::{cookies, unquoted};
 pub(crate) use kinds::{Kinds, Parts, Plan, Reading};
 pub(crate) use query::{Pair, is_of, pairs};
 pub(crate) use record::grouped;
-pub(crate) use style::{Pieces, Shape, Style};
-use style::{percent, split};
+use style::split;
+pub(crate) use style::{Pieces, Shape, Style, percent};
 pub(crate) use syntax::Syntax;
 pub(crate) use written::{Written, json};
 

@@ -23,10 +23,12 @@ pub(crate) enum Style {
     PipeDelimited,
     /// `name[member]=a`
     DeepObject,
+    /// `name=a; name=b`, as it stands: of cookies, from OpenAPI 3.2 on.
+    Cookie,
 }
 
 impl Style {
-    /// Reads its name.
+    /// Reads its name, of a style that every version has.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "simple" => Self::Simple,
@@ -46,7 +48,7 @@ impl Style {
             Location::Path => matches!(self, Self::Simple | Self::Label | Self::Matrix),
             Location::Query => matches!(self, Self::Form | Self::SpaceDelimited | Self::PipeDelimited | Self::DeepObject),
             Location::Header => self == Self::Simple,
-            Location::Cookie => self == Self::Form,
+            Location::Cookie => matches!(self, Self::Form | Self::Cookie),
         }
     }
 }
@@ -97,6 +99,11 @@ pub(crate) fn form(text: &str) -> Option<Cow<'_, str>> {
         return percent(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()));
     }
     percent(text)
+}
+
+/// As it is: of cookies that say so (`style: cookie`).
+pub(crate) fn verbatim(text: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(text))
 }
 
 /// As it is, but for the white space around commas (RFC 9110 §5.6.1): of headers.

@@ -34,7 +34,7 @@ pub(crate) struct Written {
 impl Written {
     /// `explode`: as the document says it. `all`: the names of all that stands in the same place.
     pub(crate) fn new(name: &str, style: Style, explode: Option<bool>, syntaxes: Box<[Syntax]>, plan: Plan, all: &[&str]) -> Self {
-        let explode = explode.unwrap_or(matches!(style, Style::Form | Style::DeepObject));
+        let explode = explode.unwrap_or(matches!(style, Style::Form | Style::DeepObject | Style::Cookie));
         let is_open = explode && style == Style::Form && plan.has_others() && syntaxes.contains(&Syntax::Styled(Shape::Record));
         let beside = all.iter().filter(|other| is_open && **other != name).map(|other| (*other).into()).collect();
         Self { name: name.into(), style, explode, allow_empty: false, allow_reserved: false, syntaxes, plan, beside }

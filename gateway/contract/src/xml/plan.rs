@@ -9,14 +9,15 @@ use xml::{Space, Spaces};
 use super::said::{Said, component};
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::parameter::{Kinds, Parts, Reading};
+use crate::version::Version;
 
 /// How a value is written as XML: a graph, because a schema may contain itself.
 #[derive(Debug)]
 pub(crate) struct XmlPlan {
     pub(super) spaces: Spaces,
     pub(super) nodes: Vec<Node>,
-    /// The name of the root; any, if none is known.
-    pub(super) root: Option<Name>,
+    /// The names that the root may have; any, if none is known.
+    pub(super) root: Vec<Name>,
     is_ambiguous: bool,
 }
 
@@ -47,8 +48,8 @@ pub(super) struct Items {
 /// An item of a list.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// Its name; any, if none is known.
-    pub(super) name: Option<Name>,
+    /// The names that it may have; any, if none is known.
+    pub(super) names: Vec<Name>,
     pub(super) node: NodeId,
 }
 
@@ -133,10 +134,10 @@ impl<'v> XmlPlanner<'v> {
         let mut planner = Self { lowering, spaces: Spaces::default(), known: HashMap::new(), asked: Vec::new() };
         planner.node(vec![&ANY]);
         let said = Said::of(&schemas, lowering);
-        let root = planner.names(&said, said.name.or(component(&definition.pointer)).or(said.component))?;
+        let root = planner.names(&said, component(&definition.pointer).or(said.component))?;
         if planner.is_list(&schemas) {
             // A message has one root: a list that is the whole has an element around it, whatever it says.
-            planner.list(schemas, root.as_ref().map(|name| name.local.clone()));
+            planner.list(schemas, root.first().map(|name| name.local.clone()));
         } else if said.is_nothing() {
             return Err(NOTHING);
         } else {
@@ -182,9 +183,16 @@ impl<'v> XmlPlanner<'v> {
         Kinds::of_all(schemas, self.lowering).is_list()
     }
 
-    fn names(&mut self, said: &Said<'_>, local: Option<&str>) -> Result<Option<Name>, Unplanned> {
+    /// The names of a value: its own, or the one that it has from where it stands. From 3.2 on, what a reference leads to may also be called
+    /// as the component is, and most who write it do not know so.
+    fn names(&mut self, said: &Said<'_>, inferred: Option<&str>) -> Result<Vec<Name>, Unplanned> {
         let space = said.namespace.map(|uri| self.spaces.add(uri).ok_or(TOO_LARGE)).transpose()?;
-        Ok(local.map(|local| Name { space, local: local.into() }))
+        let component = said.component.filter(|_| self.lowering.version == Version::V32 && inferred != said.component);
+        let locals = match said.name {
+            Some(own) => [Some(own), None],
+            None => [inferred, component],
+        };
+        Ok(locals.into_iter().flatten().map(|local| Name { space, local: local.into() }).collect())
     }
 
     fn made(&mut self, Asked { schemas, form }: Asked<'v>) -> Result<Node, Unplanned> {
@@ -213,10 +221,10 @@ impl<'v> XmlPlanner<'v> {
     fn items(&mut self, parts: &Parts<'v>, name: Option<&str>) -> Result<Items, Unplanned> {
         let mut item = |schemas: Vec<&'v Value>| {
             let said = Said::of(&schemas, self.lowering);
-            Ok(Item { name: self.names(&said, said.name.or(name))?, node: self.value(schemas, &said, name)? })
+            Ok(Item { names: self.names(&said, name)?, node: self.value(schemas, &said, name)? })
         };
         let first = parts.first.iter().map(|schemas| item(schemas.clone())).collect::<Result<_, Unplanned>>()?;
-        let rest = if parts.rest.is_empty() { Item { name: None, node: ANYTHING } } else { item(parts.rest.clone())? };
+        let rest = if parts.rest.is_empty() { Item { names: Vec::new(), node: ANYTHING } } else { item(parts.rest.clone())? };
         Ok(Items { first, rest })
     }
 
@@ -232,16 +240,15 @@ impl<'v> XmlPlanner<'v> {
 
     fn member(&mut self, property: &str, schemas: Vec<&'v Value>, required: bool) -> Result<Member, Unplanned> {
         let said = Said::of(&schemas, self.lowering);
-        let own = said.name.unwrap_or(property);
         let is_list = self.is_list(&schemas) && !said.is_wrapped();
         let (written, node) = if said.is_attribute() {
-            (WrittenAs::Attribute(self.names(&said, Some(own))?.into_iter().collect()), self.node(schemas))
+            (WrittenAs::Attribute(self.names(&said, Some(property))?), self.node(schemas))
         } else if said.is_text() {
             (WrittenAs::Text, self.node(schemas))
         } else if is_list {
             self.unwrapped(property, &schemas)?
         } else {
-            (WrittenAs::Elements(self.names(&said, Some(own))?.into_iter().collect()), self.value(schemas, &said, Some(property))?)
+            (WrittenAs::Elements(self.names(&said, Some(property))?), self.value(schemas, &said, Some(property))?)
         };
         Ok(Member { property: property.into(), written, node, is_list, required })
     }
@@ -255,8 +262,8 @@ impl<'v> XmlPlanner<'v> {
         let mut names: Vec<Name> = Vec::new();
         for schema in &parts.items {
             let said = Said::of(&[schema], self.lowering);
-            let name = self.names(&said, Some(said.name.unwrap_or(property)))?;
-            names.extend(name.filter(|name| !names.contains(name)));
+            let own = self.names(&said, Some(property))?;
+            names.extend(own.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
         }
         if parts.items.is_empty() {
             names.push(Name { space: None, local: property.into() });

@@ -41,11 +41,9 @@ impl XmlPlan {
         let limits = XmlLimits { depth: usize::from(limits.depth).min(XmlLimits::default().depth), ..XmlLimits::default() };
         let mut reader = Reader { plan: self, cursor: Cursor::new(text, &self.spaces, limits), reading, way: Vec::new() };
         let value = match reader.token()? {
-            Token::Start(space, local) if self.root.as_ref().is_none_or(|name| name.is(space, local, Space::NONE)) => {
-                reader.element(ROOT, space)?
-            }
+            Token::Start(space, local) if are(&self.root, space, local, Space::NONE) => reader.element(ROOT, space)?,
             Token::Start(..) => {
-                let name = self.root.as_ref().map(|name| &*name.local).unwrap_or_default();
+                let name = self.root.first().map(|name| &*name.local).unwrap_or_default();
                 return Err(reader.unread("xml", format!("has another root than `{name}`, or it is in another namespace")));
             }
             _ => return Err(malformed(XmlError::Malformed)),
@@ -62,6 +60,11 @@ impl Name {
     fn is(&self, space: Space, local: &str, around: Space) -> bool {
         *self.local == *local && self.space.map_or(space == Space::NONE || space == around, |own| own == space)
     }
+}
+
+/// Whether one of these names is that of an element; of none any is.
+fn are(names: &[Name], space: Space, local: &str, around: Space) -> bool {
+    names.is_empty() || names.iter().any(|name| name.is(space, local, around))
 }
 
 impl Node {
@@ -183,7 +186,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Unread<'a>> {
         let item = list.at(content.items.len());
         self.way.push(Step::Item(content.items.len()));
-        if item.name.as_ref().is_some_and(|name| !name.is(found, local, around)) {
+        if !are(&item.names, found, local, around) {
             return Err(self.unread("xml", "is not written as the contract says"));
         }
         let value = self.element(item.node, found)?;

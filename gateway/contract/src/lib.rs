@@ -70,6 +70,7 @@ pub use described::Location;
 pub use documents::Documents;
 pub use drift::{Drift, Finding};
 pub use lint::lint;
+pub use methods::{is_query, is_safe};
 pub use mode::{AnswerMode, AnswerModes, AnswerVerdict, verdict};
 pub use request::{CheckedRequest, ContractError, Payload, RequestParts};
 pub use route::RouteMatch;

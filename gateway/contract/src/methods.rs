@@ -33,8 +33,13 @@ pub(crate) fn listed<'v>(source: &Source<'_>, version: Version, item: &'v Value,
 }
 
 /// Whether a method only asks: one of RFC 9110 §9.2.1, or QUERY, which is a GET with a body.
-pub(crate) fn is_safe(method: &Method) -> bool {
-    method.is_safe() || method.as_str() == "QUERY"
+pub fn is_safe(method: &Method) -> bool {
+    method.is_safe() || is_query(method)
+}
+
+/// Whether a method is QUERY, of which `http` knows nothing.
+pub fn is_query(method: &Method) -> bool {
+    method.as_str() == "QUERY"
 }
 
 fn fields(version: Version) -> impl Iterator<Item = &'static str> {

@@ -241,6 +241,7 @@ fn crud(method: &Method) -> Option<u8> {
         Method::GET | Method::HEAD => Some(2),
         Method::PUT | Method::PATCH => Some(3),
         Method::DELETE => Some(4),
+        _ if contract::is_query(method) => Some(2),
         _ => None,
     }
 }

@@ -48,8 +48,8 @@ pub(super) fn compile(section: &Section<'_>, specs: &[OperationSpec]) -> Vec<Ope
 }
 
 fn defaults(spec: &OperationSpec) -> OperationRules {
-    let safe = spec.method.is_safe();
-    OperationRules { safe, idempotent: spec.method.is_idempotent(), cache: None }
+    let safe = contract::is_safe(&spec.method);
+    OperationRules { safe, idempotent: safe || spec.method.is_idempotent(), cache: None }
 }
 
 fn read(section: &Section<'_>) -> impl Fn(&OperationRules) -> OperationRules + use<> {

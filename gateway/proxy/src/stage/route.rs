@@ -131,9 +131,8 @@ fn cross_origin(request: &mut Request, service: &Arc<EService>) -> bool {
 
 /// A preflight is answered here, whatever the document says of OPTIONS: browsers send it without credentials.
 fn preflight(service: Arc<EService>, path: &str, below: usize) -> Result<Routed, RouteError> {
-    // A method that no document lists finds those that this one does.
-    let nothing = Method::from_bytes(b"VARCO").unwrap_or(Method::TRACE);
-    match service.definition.contract.route(&nothing, &path[below..]) {
+    // A method that no document can list finds those that this one does.
+    match service.definition.contract.route(&Method::CONNECT, &path[below..]) {
         RouteMatch::MethodNotAllowed { allow } => {
             let allow = allow.clone();
             other_method(service, &Method::OPTIONS, path, below, allow.to_str().unwrap_or_default())

@@ -2,6 +2,8 @@
 //! corpora. A function panics where what it holds is broken; its input may be anything.
 
 pub mod audit_log;
+pub mod body;
+pub mod documents;
 pub mod envelope;
 pub mod json;
 pub mod openapi;

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 /// No schema and no word of a message holds it, so that an error that does tells what somebody sent.
 const MARKER: &str = "RSSMRA70A01H501X";
 
-static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+pub(super) static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let tree = Tree::parse("contract.yaml", include_str!("../contract.yaml")).expect("a document");
     let faults = RefCell::new(Faults::new());
     let options = CompileOptions::default();
@@ -72,6 +72,6 @@ fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8().expect("the route has seen that it can be decoded").into_owned()
 }
 
-fn tells_nothing(told: &str) {
+pub(super) fn tells_nothing(told: &str) {
     assert!(!told.contains(MARKER), "a value is told: {told}");
 }

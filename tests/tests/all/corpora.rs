@@ -26,6 +26,16 @@ fn audit_log() {
 }
 
 #[test]
+fn body() {
+    replay("body", targets::body::run);
+}
+
+#[test]
+fn documents() {
+    replay("documents", targets::documents::run);
+}
+
+#[test]
 fn envelope() {
     replay("envelope", targets::envelope::run);
 }

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
 use crate::compile::Formats;
 use crate::discriminator::Discriminator;
+use crate::ecma::{self, PatternFault};
 use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
@@ -101,8 +101,8 @@ pub(crate) struct Lowering<'s, 'a> {
     /// The member names that schemas speak of.
     pub(crate) names: Names,
     ids: HashMap<String, SchemaId>,
-    /// Patterns already tried.
-    patterns: HashMap<String, Result<(), String>>,
+    /// Patterns as the engine reads them, by what the document writes.
+    pub(crate) patterns: HashMap<String, Result<String, PatternFault>>,
     /// Whether the document marks any member at all.
     marks: bool,
     variant: Variant,
@@ -361,16 +361,14 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    /// A pattern must run in time linear in the text: one that looks around or back is refused here.
     fn pattern(&mut self, pattern: &str, at: &str) {
-        let outcome = self.patterns.entry(pattern.to_owned()).or_insert_with(|| {
-            let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-            let schema = json!({"pattern": pattern});
-            options.build(&schema).map(drop).map_err(|error| error.to_string())
-        });
-        if outcome.is_err() && self.variant == Variant::Request {
-            let hint = "patterns are ECMA-262 regular expressions without look-around and back-references";
-            self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used"), hint);
+        if !self.patterns.contains_key(pattern) {
+            let translated = ecma::usable(pattern);
+            self.names.write_pattern(translated.as_deref().unwrap_or(pattern), pattern);
+            self.patterns.insert(pattern.to_owned(), translated);
+        }
+        if let Some(Err(fault)) = self.patterns.get(pattern).filter(|_| self.first_time()) {
+            self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used: {fault}"), fault.hint());
         }
     }
 }

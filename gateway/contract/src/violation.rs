@@ -1,6 +1,6 @@
 //! What is wrong with a request or an answer: where, and which rule of the contract it breaks; never the value.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -92,6 +92,8 @@ impl fmt::Display for Violation {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     members: HashSet<Box<str>>,
+    /// Patterns as the document writes them, by how the engine reads them, where that is not the same.
+    patterns: HashMap<Box<str>, Box<str>>,
     pub(crate) discriminators: Discriminators,
 }
 
@@ -100,6 +102,17 @@ impl Names {
         if !self.members.contains(name) {
             self.members.insert(name.into());
         }
+    }
+
+    pub(crate) fn write_pattern(&mut self, translated: &str, written: &str) {
+        if translated != written && !self.patterns.contains_key(translated) {
+            self.patterns.insert(translated.into(), written.into());
+        }
+    }
+
+    /// A pattern as the document writes it.
+    fn pattern<'n>(&'n self, translated: &'n str) -> &'n str {
+        self.patterns.get(translated).map_or(translated, |written| written)
     }
 
     /// The pointer of a field of a form; the name of one that the contract does not know is not written.
@@ -214,11 +227,18 @@ impl Told<'_> {
             K::Required { property: Value::String(name) } => self.push(location, Some(name), rule::required()),
             K::Custom { message, .. } => match own::told(message) {
                 Some((own::REQUIRED, name)) => self.push(location, Some(name), rule::required()),
+                Some((own::PATTERN, pattern)) => self.tell_pattern(location, pattern),
                 Some((keyword, asked)) => self.push(location, None, rule::of_text(keyword, asked)),
                 None => self.push(location, None, rule::of(error.kind())),
             },
+            K::Pattern { pattern } => self.tell_pattern(location, pattern),
             kind => self.push(location, None, rule::of(kind)),
         }
+    }
+
+    fn tell_pattern(&mut self, location: &str, pattern: &str) {
+        let written = self.terms.names.pattern(pattern);
+        self.push(location, None, rule::of_pattern(written));
     }
 
     /// Of alternatives that a discriminator tells apart, only what is wrong with the one that was meant.

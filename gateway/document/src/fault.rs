@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// A place in a text: both counted from 1, the column in characters.
@@ -33,7 +33,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        shown(&self.file, f)?;
         match self.position {
             Some(Position { line, column }) => write!(f, ":{line}:{column}"),
             None => Ok(()),
@@ -88,12 +88,19 @@ impl fmt::Display for Fault {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}: {severity}: {}", self.place, self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n    hint: {hint}"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {severity}: ", self.place)?;
+        shown(&self.message, f)?;
+        let Some(hint) = &self.hint else { return Ok(()) };
+        f.write_str("\n    hint: ")?;
+        shown(hint, f)
     }
+}
+
+/// Writes what a document may have in it: names of others, which could have a terminal do something, or show what is not there.
+fn shown(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let is_unseen =
+        |symbol: char| symbol.is_control() || matches!(symbol, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().try_for_each(|symbol| if is_unseen(symbol) { write!(f, "{}", symbol.escape_unicode()) } else { f.write_char(symbol) })
 }
 
 /// The faults found so far. Compilation goes on after one, so that all are found in one run.
@@ -147,5 +154,19 @@ impl Faults {
 impl Extend<Fault> for Faults {
     fn extend<T: IntoIterator<Item = Fault>>(&mut self, faults: T) {
         self.0.extend(faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        let place = Place::at(&"a\u{1b}.yaml".into(), Position { line: 1, column: 2 });
+        let fault = Fault::error(place, "the path `/\u{1b}[2J\r\n\u{7}\u{9b}è\u{202e}` is none").hint("write\tit");
+        let expected =
+            "a\\u{1b}.yaml:1:2: error: the path `/\\u{1b}[2J\\u{d}\\u{a}\\u{7}\\u{9b}è\\u{202e}` is none\n    hint: write\\u{9}it";
+        assert_eq!(fault.to_string(), expected);
     }
 }

@@ -121,14 +121,11 @@ impl Names {
         format!("/{}", if self.members.contains(name) { &*token } else { "*" })
     }
 
-    /// A pointer found while reading a text that is no JSON, so that there is nothing yet to tell an index from a name:
-    /// only what can be an index of a text of bounded size passes as one.
-    pub(crate) fn mask(&self, pointer: &str) -> String {
+    /// A pointer found while reading a text that is no JSON; of each token, whether it is a name.
+    pub(crate) fn mask(&self, pointer: &str, names: &[bool]) -> String {
         let mut masked = String::new();
-        for token in pointer.split('/').skip(1) {
-            let name = unescaped(token);
-            let index = token.len() <= 4 && token.bytes().all(|byte| byte.is_ascii_digit());
-            push(&mut masked, if index || self.members.contains(name.as_str()) { token } else { "*" });
+        for (token, &is_name) in pointer.split('/').skip(1).zip(names) {
+            push(&mut masked, if !is_name || self.members.contains(unescaped(token).as_str()) { token } else { "*" });
         }
         masked
     }

@@ -73,11 +73,13 @@ pub struct Violation {
     pub found: Option<&'static str>,
     /// The scalar that came, cut short, where the e-service lets its callers be told (`tell_values`): for them, and for nobody's records.
     pub received: Option<String>,
+    /// The tokens of the place, counted from 1, that are names of members and read like positions: `2024` in an object of numerals.
+    pub(crate) numerals: Vec<usize>,
 }
 
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { place, keyword, message: message.into(), expected: None, found: None, received: None }
+        Self { place, keyword, message: message.into(), expected: None, found: None, received: None, numerals: Vec::new() }
     }
 }
 
@@ -130,18 +132,27 @@ impl Names {
         masked
     }
 
-    /// The pointer of a value within one that was read.
-    fn pointer(&self, root: Instance<'_>, location: &str) -> String {
-        let mut pointer = String::new();
+    /// The pointer of a value within one that was read, and which of its tokens are names that read like positions.
+    fn pointer(&self, root: Instance<'_>, location: &str) -> (String, Vec<usize>) {
+        let (mut pointer, mut numerals) = (String::new(), Vec::new());
         let mut value = Some(root);
-        for token in location.split('/').skip(1) {
+        for (at, token) in location.split('/').enumerate().skip(1) {
             let name = unescaped(token);
             let is_index = value.is_some_and(|value| value.as_array().is_some());
-            push(&mut pointer, if is_index || self.members.contains(name.as_str()) { token } else { "*" });
+            let told = if is_index || self.members.contains(name.as_str()) { token } else { "*" };
+            push(&mut pointer, told);
+            if !is_index && is_numeral(told) {
+                numerals.push(at);
+            }
             value = value.and_then(|value| value.step(&name));
         }
-        pointer
+        (pointer, numerals)
     }
+}
+
+/// Whether a token of a pointer may be a position.
+pub(crate) fn is_numeral(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn unescaped(token: &str) -> String {
@@ -261,15 +272,18 @@ impl Told<'_> {
     }
 
     fn push(&mut self, location: &str, member: Option<&str>, Rule { keyword, message, expected }: Rule) {
-        let mut pointer = self.terms.names.pointer(self.root, location);
+        let (mut pointer, mut numerals) = self.terms.names.pointer(self.root, location);
         if let Some(name) = member {
+            if is_numeral(name) {
+                numerals.push(location.split('/').count());
+            }
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
         let found = if keyword == "type" { self.value(location).map(kind) } else { None };
         // What is missing was not received.
         let is_told = self.terms.tells_values && member.is_none();
         let received = if is_told { self.value(location).and_then(scalar) } else { None };
-        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received };
+        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received, numerals };
         // One rule may be reached in several ways.
         if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
             self.found.push(violation);

@@ -95,6 +95,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let version = Version::of(source)?;
     refuse_other_versions(source);
     refuse_other_dialects(source, version);
+    source.refuse_duplicates();
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats);
     let asked = ask(&described, &mut lowering);

@@ -317,6 +317,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn discriminator(&mut self, raw: &Value, at: &str) {
+        if self.first_time() {
+            Discriminator::check_mapping(self.source, raw, at);
+        }
         let (id, prefix) = self.current;
         for keyword in ["oneOf", "anyOf"] {
             let alternatives = raw.get(keyword).and_then(Value::as_array);

@@ -108,13 +108,15 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     unique_ids(source, &described);
     let routes = routes(source, &described);
     let shapes = Shapes::of(source, &lowering);
+    let names = std::mem::take(&mut lowering.names);
+    lowering.check_unreached();
     Some(Contract {
         status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == "/status"),
         specs,
         rules,
         routes,
         base_paths: servers::base_paths(source),
-        names: lowering.names,
+        names,
         shapes,
         limits: options.json,
         tells_values: options.tell_values,

@@ -101,6 +101,8 @@ pub(crate) struct Lowering<'s, 'a> {
     /// The member names that schemas speak of.
     pub(crate) names: Names,
     ids: HashMap<String, SchemaId>,
+    /// How many definitions are lowered.
+    done: usize,
     /// Patterns as the engine reads them, by what the document writes.
     pub(crate) patterns: HashMap<String, Result<String, PatternFault>>,
     /// Whether the document marks any member at all.
@@ -121,6 +123,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             definitions: Vec::new(),
             names: Names::default(),
             ids: HashMap::new(),
+            done: 0,
             patterns: HashMap::new(),
             marks: source.documents().any(|(_, raw)| marks::any(raw)),
             variant: Variant::Request,
@@ -155,23 +158,44 @@ impl<'s, 'a> Lowering<'s, 'a> {
 
     /// Lowers everything asked for, and everything that it refers to.
     pub(crate) fn run(&mut self) {
-        let mut next = 0;
-        while next < self.definitions.len() {
-            let pointer = self.definitions[next].pointer.clone();
-            let Some(raw) = self.source.at(&pointer) else { return };
-            self.current = (next, pointer.len());
-            let request = self.lowered(Variant::Request, raw, &pointer);
-            let beside = std::mem::take(&mut self.beside);
-            let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
-            self.check(&request, &pointer);
-            let definition = &mut self.definitions[next];
-            definition.answer = answer.filter(|answer| *answer != request);
-            definition.request = request;
-            definition.refers = std::mem::take(&mut self.refers);
-            definition.beside = beside;
-            self.beside.clear();
-            next += 1;
+        while self.lower_next().is_some() {}
+    }
+
+    fn lower_next(&mut self) -> Option<&mut Definition> {
+        let pointer = self.definitions.get(self.done)?.pointer.clone();
+        let raw = self.source.at(&pointer)?;
+        self.current = (self.done, pointer.len());
+        let request = self.lowered(Variant::Request, raw, &pointer);
+        let beside = std::mem::take(&mut self.beside);
+        let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
+        self.check(&request, &pointer);
+        let definition = &mut self.definitions[self.done];
+        definition.answer = answer.filter(|answer| *answer != request);
+        definition.request = request;
+        definition.refers = std::mem::take(&mut self.refers);
+        definition.beside = beside;
+        self.beside.clear();
+        self.done += 1;
+        Some(definition)
+    }
+
+    /// Checks the components' schemas that nothing asked for has led to, and keeps nothing of them. They do no harm: what is wrong in them is
+    /// a warning.
+    pub(crate) fn check_unreached(mut self) {
+        let known = self.source.found();
+        // What is read-only or write-only makes no schema wrong.
+        self.marks = false;
+        let schemas = self.source.root().pointer("/components/schemas").and_then(Value::as_object);
+        for (name, _) in schemas.into_iter().flatten() {
+            let pointer = child("/components/schemas", name);
+            if !self.ids.contains_key(&pointer) {
+                self.root(&pointer);
+            }
+            while let Some(definition) = self.lower_next() {
+                definition.request = Value::Null;
+            }
         }
+        self.source.soften(known, "no operation leads to this schema: mend it, or take it out");
     }
 
     /// Whether a schema, or one that it refers to, differs between requests and answers.

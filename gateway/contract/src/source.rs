@@ -78,6 +78,16 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// How many faults were found so far.
+    pub(crate) fn found(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
+    /// Makes warnings of the errors found since there were so many.
+    pub(crate) fn soften(&self, known: usize, hint: &str) {
+        self.faults.borrow_mut().soften(known, hint);
+    }
+
     /// Whether an error was found so far.
     pub(crate) fn has_errors(&self) -> bool {
         self.faults.borrow().has_errors()

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -138,6 +139,19 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Makes warnings of the errors found since there were so many, with what would mend them where they do not say; what was found before is
+    /// not told again, and warnings are left out.
+    pub fn soften(&mut self, known: usize, hint: &str) {
+        let mut found = self.0.split_off(known.min(self.0.len()));
+        let told: BTreeSet<(&Place, &str)> = self.0.iter().map(|fault| (&fault.place, &*fault.message)).collect();
+        found.retain(|fault| fault.severity == Severity::Error && !told.contains(&(&fault.place, &*fault.message)));
+        for fault in &mut found {
+            fault.severity = Severity::Warning;
+            fault.hint.get_or_insert_with(|| hint.to_owned());
+        }
+        self.0.append(&mut found);
+    }
+
     /// In the order of files, lines and columns.
     pub fn sorted(mut self) -> Vec<Fault> {
         self.0.sort_by(|one, other| (&one.place, one.severity, &one.message).cmp(&(&other.place, other.severity, &other.message)));
@@ -160,6 +174,20 @@ impl Extend<Fault> for Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_since_a_mark_become_warnings_once() {
+        let error = |message: &str| Fault::error(Place::file("a"), message);
+        let mut faults = Faults::new();
+        faults.extend(["x", "x", "y"].map(error));
+        let known = faults.len() - 1;
+        faults.push(error("x"));
+        faults.push(error("z").hint("own"));
+        faults.push(Fault::warning(Place::file("a"), "w"));
+        faults.soften(known, "so");
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a: error: x", "a: error: x", "a: warning: y\n    hint: so", "a: warning: z\n    hint: own"]);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_instead() {

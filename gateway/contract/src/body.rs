@@ -69,9 +69,10 @@ pub(crate) fn read(rule: Option<&BodySchema>, media: &MediaType<'_>, bytes: Byte
             let checked = rule.map_or(Ok(()), |rule| check_body(&rule.schema, &json, terms).map_err(BodyFault::Invalid));
             (Body::Json(json), checked)
         }
-        Err(error) => {
-            (Body::Bytes(bytes), Err(BodyFault::NotJson { place: Place::Body(terms.names.mask(&error.pointer)), cause: error.kind }))
-        }
+        Err(error) => (
+            Body::Bytes(bytes),
+            Err(BodyFault::NotJson { place: Place::Body(terms.names.mask(&error.pointer, &error.names)), cause: error.kind }),
+        ),
     }
 }
 

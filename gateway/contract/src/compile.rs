@@ -97,6 +97,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     refuse_other_versions(source);
     own_uri::refuse_unusable(source);
     refuse_other_dialects(source, version);
+    source.refuse_duplicates();
     let described = described::operations(source, version);
     let mut lowering = Lowering::new(source, version, options.formats, described.iter().any(Described::has_xml));
     let asked = ask(&described, &mut lowering);
@@ -109,13 +110,15 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     unique_ids(source, &described);
     let routes = routes(source, &described);
     let shapes = Shapes::of(source, &lowering);
+    let names = std::mem::take(&mut lowering.names);
+    lowering.check_unreached();
     Some(Contract {
         status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == "/status"),
         specs,
         rules,
         routes,
         base_paths: servers::base_paths(source, version),
-        names: lowering.names,
+        names,
         shapes,
         limits: options.json,
         tells_values: options.tell_values,

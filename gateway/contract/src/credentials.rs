@@ -135,17 +135,22 @@ impl Proof {
             Self::Bearer => credentials(shown.headers, "bearer").is_some_and(is_token),
             Self::Basic => credentials(shown.headers, "basic").is_some_and(is_name_and_password),
             Self::Http(scheme) => credentials(shown.headers, scheme).is_some_and(|text| !text.is_empty()),
-            Self::Header(name) => only(shown.headers.get_all(name).iter().map(HeaderValue::as_bytes)).is_some_and(|key| !key.is_empty()),
+            Self::Header(name) => only(shown.headers.get_all(name).iter().map(HeaderValue::as_bytes)).is_some_and(is_key),
             Self::Named(Location::Cookie, name) => {
-                only(cookies(shown.headers).filter(|(own, _)| *own == name.as_bytes())).is_some_and(|(_, key)| !unquoted(key).is_empty())
+                only(cookies(shown.headers).filter(|(own, _)| *own == name.as_bytes())).is_some_and(|(_, key)| is_key(unquoted(key)))
             }
             Self::Named(_, name) => {
                 let pairs = pairs(shown.query.unwrap_or_default()).unwrap_or_default();
-                only(pairs.iter().filter(|pair| *pair.name == **name)).is_some_and(|pair| !pair.value.is_empty())
+                only(pairs.iter().filter(|pair| *pair.name == **name)).is_some_and(|pair| is_key(pair.value.as_bytes()))
             }
             Self::Certificate => shown.has_certificate,
         }
     }
+}
+
+/// What holds nothing but white space holds no key: an unset variable and a `+` come out as that.
+fn is_key(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).map_or(true, |text| !text.trim().is_empty())
 }
 
 /// The one of what should be one: of two, two readers would take different ones.

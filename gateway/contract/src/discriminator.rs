@@ -75,6 +75,20 @@ impl Discriminator {
         (values.len() >= alternatives.len()).then_some(Self { property, values, default })
     }
 
+    /// A mapping that leads nowhere is a fault, whether anything is told apart by it or not.
+    pub(crate) fn check_mapping(source: &Source<'_>, raw: &Value, at: &str) {
+        let mapping = raw.get("discriminator").and_then(|discriminator| discriminator.get("mapping")?.as_object());
+        let targets = mapping.into_iter().flatten().filter_map(|(value, target)| Some((value, target.as_str()?)));
+        for (value, target) in targets.filter(|(_, target)| !source.is_schema(target)) {
+            let place = child(&child(&child(at, "discriminator"), "mapping"), value);
+            if target.contains(['/', '#', '.']) {
+                source.target_of(target, at, &place);
+            } else {
+                source.error(&place, format!("there is no schema `{target}` among the components"));
+            }
+        }
+    }
+
     pub(crate) fn meant(&self, value: Instance<'_>) -> Meant {
         let told = value.step(&self.property);
         let named = told.and_then(|told| self.values.iter().find(|(value, _)| told.as_string().is_some_and(|told| *told == **value)));

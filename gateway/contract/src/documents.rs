@@ -1,6 +1,6 @@
 //! A document, and those that its references lead to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use document::{Node, Place, Tree, Unread};
 use serde_json::{Map, Value};
@@ -23,6 +23,8 @@ pub struct Documents {
     pub(crate) resources: Resources,
     /// Those that could not be read, and why.
     unread: HashMap<String, Unread>,
+    /// Schemas that name themselves by the address of a file that references lead to, and the file.
+    pub(crate) shadows: Vec<(String, String)>,
     /// Whether the first is of OpenAPI 3.0, in which schemas do not name themselves and nothing counts beside a reference.
     pub(crate) is_30: bool,
 }
@@ -40,15 +42,21 @@ impl Documents {
     /// document once, by its absolute URI without a fragment.
     pub fn read(root: Tree, uri: &str, read: Read<'_>) -> Self {
         let is_30 = root.root.get("openapi").and_then(Node::as_str).is_none_or(|version| version.starts_with("3.0."));
-        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new(), is_30 };
+        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new(), shadows: Vec::new(), is_30 };
         let raw = root.root.to_json();
         documents.add(root, raw, uri);
-        let mut next = 0;
+        let (mut next, mut known) = (0, HashSet::new());
         while let Some(document) = documents.list.get(next) {
             let mut wanted = Vec::new();
             documents.gather(&document.raw, &mut prefix(next), &mut wanted);
             for uri in wanted {
-                if documents.resources.knows(&uri) || documents.unread.contains_key(&uri) {
+                if documents.unread.contains_key(&uri) {
+                    continue;
+                }
+                if documents.resources.knows(&uri) {
+                    if known.insert(uri.clone()) {
+                        documents.note_shadow(&uri, read);
+                    }
                     continue;
                 }
                 match read(&uri) {
@@ -86,6 +94,15 @@ impl Documents {
         self.list.push(Document { tree, raw });
     }
 
+    /// Notes that a file goes by a URI by which a schema of another file names itself: two readers would take different ones.
+    fn note_shadow(&mut self, uri: &str, read: Read<'_>) {
+        let Some(pointer) = self.resources.self_named(uri) else { return };
+        let own = self.split(pointer).map(|(document, _)| &document.tree.file);
+        if let Some(file) = read(uri).ok().map(|tree| tree.file).filter(|file| Some(file) != own) {
+            self.shadows.push((pointer.to_owned(), file.to_string()));
+        }
+    }
+
     /// The documents that references lead to which stand at a place or below it. What is no reference, in an example, has a file read in vain.
     fn gather(&self, value: &Value, at: &mut String, wanted: &mut Vec<String>) {
         let length = at.len();
@@ -103,6 +120,10 @@ impl Documents {
                     references.filter(|reference| !reference.starts_with('#')).filter_map(|reference| self.resources.uri(reference, at)),
                 );
                 wanted.extend(self.schemes(members).filter_map(|name| self.resources.uri(name, at)));
+                let mapping = members.get("discriminator").and_then(|discriminator| discriminator.get("mapping")?.as_object());
+                let targets = mapping.into_iter().flatten().filter_map(|(_, target)| target.as_str());
+                let targets = targets.filter(|target| !target.starts_with('#') && target.contains(['/', '.']) && !self.is_schema(target));
+                wanted.extend(targets.filter_map(|target| self.resources.uri(target, at)));
                 for (name, value) in members {
                     step(at, name);
                     self.gather(value, at, wanted);
@@ -129,6 +150,11 @@ impl Documents {
     /// The first document.
     pub(crate) fn root(&self) -> &Value {
         self.list.first().map_or(&Value::Null, |document| &document.raw)
+    }
+
+    /// Whether a name is one of the first document's named schemas.
+    pub(crate) fn is_schema(&self, name: &str) -> bool {
+        self.at("/components/schemas").is_some_and(|schemas| schemas.get(name).is_some())
     }
 
     /// The documents, each with the pointer of its outermost value.

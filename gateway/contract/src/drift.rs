@@ -6,7 +6,7 @@ use exchange::JsonErrorKind;
 use http::StatusCode;
 
 use crate::media::MediaType;
-use crate::violation::{Place, Violation};
+use crate::violation::{Place, Violation, is_numeral};
 
 /// The longest name of a media type that is told.
 const LONGEST_MEDIA: usize = 80;
@@ -45,23 +45,36 @@ pub enum Drift {
 impl Drift {
     /// What is to be kept of it, of an answer with this status: one finding for each rule that it breaks.
     pub fn findings(&self, status: StatusCode) -> Vec<Finding> {
-        let one = |rule: &str, found: Option<&str>, place: Option<&Place>| Finding {
+        let one = |rule: &str, found: Option<&str>, place: Option<String>| Finding {
             status: status.as_u16(),
             rule: rule.into(),
             found: found.map(Box::from),
-            place: place.map(|place| place.to_string().into()),
+            place: place.map(Box::from),
         };
         match self {
             Self::UndocumentedStatus { media } => vec![one(UNDOCUMENTED_STATUS, media.as_deref(), None)],
             Self::UndocumentedMediaType { media } => vec![one(UNDOCUMENTED_MEDIA_TYPE, media.as_deref(), None)],
             Self::UndocumentedBody { media } => vec![one(UNDOCUMENTED_BODY, media.as_deref(), None)],
             Self::MissingBody => vec![one(MISSING_BODY, None, None)],
-            Self::NotJson { place, .. } => vec![one(NOT_JSON, None, Some(place))],
+            Self::NotJson { place, .. } => vec![one(NOT_JSON, None, Some(place.to_string()))],
             Self::Invalid(violations) => {
-                violations.iter().map(|violation| one(violation.keyword, violation.found, Some(&violation.place))).collect()
+                violations.iter().map(|violation| one(violation.keyword, violation.found, Some(quoted(violation)))).collect()
             }
         }
     }
+}
+
+/// The place of a violation with quotation marks around the names that read like positions.
+fn quoted(violation: &Violation) -> String {
+    let place = violation.place.to_string();
+    let quoted = |(at, token): (usize, &str)| if violation.numerals.contains(&at) { format!("'{token}'") } else { token.to_owned() };
+    place.split('/').enumerate().map(quoted).collect::<Vec<_>>().join("/")
+}
+
+/// A token of a finding's place without them.
+pub(crate) fn unquoted(token: &str) -> &str {
+    let name = token.strip_prefix('\'').and_then(|token| token.strip_suffix('\''));
+    name.filter(|name| is_numeral(name)).unwrap_or(token)
 }
 
 impl fmt::Display for Drift {
@@ -96,7 +109,7 @@ pub struct Finding {
     pub rule: Box<str>,
     /// What came in its place, as far as that is nobody's data: the kind of a value, a media type.
     pub found: Option<Box<str>>,
-    /// Where, as violations name their places.
+    /// Where, as violations name their places; a member whose name reads like a position stands in quotation marks: `body:/anni/'2024'`.
     pub place: Option<Box<str>>,
 }
 
@@ -113,9 +126,8 @@ impl Finding {
     /// The finding of any item of the lists that its place goes through: `body:/voci/*/cap`.
     #[must_use]
     pub fn of_any_item(mut self) -> Self {
-        let is_index = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
         let place = self.place.as_deref().map(|place| {
-            let tokens: Vec<&str> = place.split('/').map(|token| if is_index(token) { "*" } else { token }).collect();
+            let tokens: Vec<&str> = place.split('/').map(|token| if is_numeral(token) { "*" } else { token }).collect();
             tokens.join("/").into()
         });
         self.place = place;
@@ -154,7 +166,7 @@ mod tests {
         for text in ["", "type string", "x type string", "200", "99999999 type"] {
             assert_eq!(Finding::parse(text), None, "{text}");
         }
-        let any = Finding::parse("200 type string body:/voci/0/a1/22").expect("a finding").of_any_item();
-        assert_eq!(any.to_string(), "200 type string body:/voci/*/a1/*");
+        let any = Finding::parse("200 type string body:/voci/0/a1/22/'22'").expect("a finding").of_any_item();
+        assert_eq!(any.to_string(), "200 type string body:/voci/*/a1/*/'22'");
     }
 }

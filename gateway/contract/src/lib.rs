@@ -21,6 +21,7 @@ mod digest;
 mod discriminator;
 mod documents;
 mod drift;
+mod ecma;
 mod fields;
 mod formats;
 mod instance;

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jsonschema::PatternOptions;
 use serde_json::{Map, Value, json};
 
 use crate::compile::Formats;
 use crate::discriminator::Discriminator;
+use crate::ecma::{self, PatternFault};
 use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
@@ -101,8 +101,10 @@ pub(crate) struct Lowering<'s, 'a> {
     /// The member names that schemas speak of.
     pub(crate) names: Names,
     ids: HashMap<String, SchemaId>,
-    /// Patterns already tried.
-    patterns: HashMap<String, Result<(), String>>,
+    /// How many definitions are lowered.
+    done: usize,
+    /// Patterns as the engine reads them, by what the document writes.
+    pub(crate) patterns: HashMap<String, Result<String, PatternFault>>,
     /// Whether the document marks any member at all.
     marks: bool,
     /// Whether some body is XML: then schemas keep what they say of it.
@@ -123,6 +125,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             definitions: Vec::new(),
             names: Names::default(),
             ids: HashMap::new(),
+            done: 0,
             patterns: HashMap::new(),
             marks: source.documents().any(|(_, raw)| marks::any(raw)),
             is_of_xml,
@@ -158,23 +161,44 @@ impl<'s, 'a> Lowering<'s, 'a> {
 
     /// Lowers everything asked for, and everything that it refers to.
     pub(crate) fn run(&mut self) {
-        let mut next = 0;
-        while next < self.definitions.len() {
-            let pointer = self.definitions[next].pointer.clone();
-            let Some(raw) = self.source.at(&pointer) else { return };
-            self.current = (next, pointer.len());
-            let request = self.lowered(Variant::Request, raw, &pointer);
-            let beside = std::mem::take(&mut self.beside);
-            let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
-            self.check(&request, &pointer);
-            let definition = &mut self.definitions[next];
-            definition.answer = answer.filter(|answer| *answer != request);
-            definition.request = request;
-            definition.refers = std::mem::take(&mut self.refers);
-            definition.beside = beside;
-            self.beside.clear();
-            next += 1;
+        while self.lower_next().is_some() {}
+    }
+
+    fn lower_next(&mut self) -> Option<&mut Definition> {
+        let pointer = self.definitions.get(self.done)?.pointer.clone();
+        let raw = self.source.at(&pointer)?;
+        self.current = (self.done, pointer.len());
+        let request = self.lowered(Variant::Request, raw, &pointer);
+        let beside = std::mem::take(&mut self.beside);
+        let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
+        self.check(&request, &pointer);
+        let definition = &mut self.definitions[self.done];
+        definition.answer = answer.filter(|answer| *answer != request);
+        definition.request = request;
+        definition.refers = std::mem::take(&mut self.refers);
+        definition.beside = beside;
+        self.beside.clear();
+        self.done += 1;
+        Some(definition)
+    }
+
+    /// Checks the components' schemas that nothing asked for has led to, and keeps nothing of them. They do no harm: what is wrong in them is
+    /// a warning.
+    pub(crate) fn check_unreached(mut self) {
+        let known = self.source.found();
+        // What is read-only or write-only makes no schema wrong.
+        self.marks = false;
+        let schemas = self.source.root().pointer("/components/schemas").and_then(Value::as_object);
+        for (name, _) in schemas.into_iter().flatten() {
+            let pointer = child("/components/schemas", name);
+            if !self.ids.contains_key(&pointer) {
+                self.root(&pointer);
+            }
+            while let Some(definition) = self.lower_next() {
+                definition.request = Value::Null;
+            }
         }
+        self.source.soften(known, "no operation leads to this schema: mend it, or take it out");
     }
 
     /// Whether a schema, or one that it refers to, differs between requests and answers.
@@ -321,6 +345,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn discriminator(&mut self, raw: &Value, at: &str) {
+        if self.first_time() {
+            Discriminator::check_mapping(self.source, raw, at);
+        }
         let (id, prefix) = self.current;
         for keyword in ["oneOf", "anyOf"] {
             let alternatives = raw.get(keyword).and_then(Value::as_array);
@@ -365,16 +392,14 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    /// A pattern must run in time linear in the text: one that looks around or back is refused here.
     fn pattern(&mut self, pattern: &str, at: &str) {
-        let outcome = self.patterns.entry(pattern.to_owned()).or_insert_with(|| {
-            let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
-            let schema = json!({"pattern": pattern});
-            options.build(&schema).map(drop).map_err(|error| error.to_string())
-        });
-        if outcome.is_err() && self.variant == Variant::Request {
-            let hint = "patterns are ECMA-262 regular expressions without look-around and back-references";
-            self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used"), hint);
+        if !self.patterns.contains_key(pattern) {
+            let translated = ecma::usable(pattern);
+            self.names.write_pattern(translated.as_deref().unwrap_or(pattern), pattern);
+            self.patterns.insert(pattern.to_owned(), translated);
+        }
+        if let Some(Err(fault)) = self.patterns.get(pattern).filter(|_| self.first_time()) {
+            self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used: {fault}"), fault.hint());
         }
     }
 }

@@ -7,6 +7,9 @@ use jsonschema::ValidationError;
 /// The keyword of which an error names the missing member.
 pub(crate) const REQUIRED: &str = "required";
 
+/// The keyword of which an error names the pattern as the engine reads it.
+pub(crate) const PATTERN: &str = "pattern";
+
 /// An error: the keyword, and what it asks for.
 pub(crate) fn broken(keyword: &str, asked: &dyn Display) -> ValidationError<'static> {
     ValidationError::custom(format!("{keyword} {asked}"))

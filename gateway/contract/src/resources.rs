@@ -20,12 +20,27 @@ pub(crate) struct Resources {
     by_uri: HashMap<String, ResourceId>,
     /// Pointers by resource and anchor.
     anchors: HashMap<(ResourceId, String), Anchor>,
+    /// Names that were given before.
+    pub(crate) duplicates: Vec<Duplicate>,
 }
 
 #[derive(Debug)]
 struct Resource {
     pointer: String,
     uri: Uri<String>,
+    /// Whether it is a document by the address that it was read from.
+    is_document: bool,
+}
+
+/// A name that was given before.
+#[derive(Debug)]
+pub(crate) struct Duplicate {
+    /// The keyword that gives it: it stands at the pointer.
+    pub(crate) keyword: &'static str,
+    pub(crate) name: String,
+    pub(crate) pointer: String,
+    /// The pointer of what had it first.
+    pub(crate) first: String,
 }
 
 /// Where an anchor leads.
@@ -53,7 +68,7 @@ impl Resources {
     pub(crate) fn add_document(&mut self, raw: &Value, pointer: &str, uri: &str, names: bool) {
         let Ok(read_from) = Uri::parse(uri.to_owned()) else { return };
         let own = own_uri(raw, &read_from).unwrap_or_else(|| read_from.clone());
-        let document = self.add(pointer.to_owned(), own);
+        let document = self.add(pointer, own, true);
         self.add_name(read_from.into_string(), document);
         if names && is_schema(raw) {
             self.schema(raw, pointer, document);
@@ -74,11 +89,28 @@ impl Resources {
         self.by_uri.entry(uri).or_insert(resource);
     }
 
-    fn add(&mut self, pointer: String, uri: Uri<String>) -> ResourceId {
+    fn add(&mut self, pointer: &str, uri: Uri<String>, is_document: bool) -> ResourceId {
         let id = self.list.len();
-        self.by_uri.entry(uri.as_str().to_owned()).or_insert(id);
-        self.list.push(Resource { pointer, uri });
+        let known = *self.by_uri.entry(uri.as_str().to_owned()).or_insert(id);
+        if let Some(first) = self.list.get(known).map(|known| known.pointer.clone()) {
+            self.again("$id", uri.as_str(), pointer, first);
+        }
+        self.list.push(Resource { pointer: pointer.to_owned(), uri, is_document });
         id
+    }
+
+    fn again(&mut self, keyword: &'static str, name: &str, pointer: &str, first: String) {
+        // A document may name itself by its own address.
+        if pointer != first {
+            self.duplicates.push(Duplicate { keyword, name: name.to_owned(), pointer: pointer.to_owned(), first });
+        }
+    }
+
+    fn anchor(&mut self, resource: ResourceId, keyword: &'static str, name: &str, pointer: &str) {
+        let anchor = Anchor { pointer: pointer.to_owned(), is_dynamic: keyword == "$dynamicAnchor" };
+        if let Some(first) = self.anchors.insert((resource, name.to_owned()), anchor) {
+            self.again(keyword, name, pointer, first.pointer);
+        }
     }
 
     /// Outside schemas: they stand under `schema` and under the components' `schemas`, and in a document that is none of OpenAPI also right
@@ -114,10 +146,10 @@ impl Resources {
         let Some(members) = value.as_object() else { return };
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let id = text("$id").and_then(|id| self.resolved(id, around));
-        let resource = id.map_or(around, |(uri, _)| self.add(pointer.to_owned(), uri));
-        for (keyword, is_dynamic) in [("$anchor", false), ("$dynamicAnchor", true)] {
+        let resource = id.map_or(around, |(uri, _)| self.add(pointer, uri, false));
+        for keyword in ["$anchor", "$dynamicAnchor"] {
             if let Some(name) = text(keyword) {
-                self.anchors.insert((resource, name.to_owned()), Anchor { pointer: pointer.to_owned(), is_dynamic });
+                self.anchor(resource, keyword, name, pointer);
             }
         }
         for (keyword, value) in members {
@@ -144,6 +176,12 @@ impl Resources {
     /// Whether a document or a part of one goes by this URI.
     pub(crate) fn knows(&self, uri: &str) -> bool {
         self.by_uri.contains_key(uri)
+    }
+
+    /// Where the `$id` stands that gives a URI, if it is none that a document was read from.
+    pub(crate) fn self_named(&self, uri: &str) -> Option<&str> {
+        let resource = self.list.get(*self.by_uri.get(uri)?)?;
+        (!resource.is_document).then_some(&resource.pointer)
     }
 
     /// The absolute URI, without its fragment, of a reference that stands at a place in the documents.

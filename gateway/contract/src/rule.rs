@@ -62,7 +62,7 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
         K::Not { .. } => Rule::new("not", "matches what is not allowed"),
         K::OneOfMultipleValid { .. } => Rule::new("oneOf", "matches more than one of the alternatives"),
         K::OneOfNotValid { context } => Rule::new("oneOf", format!("matches none of the {} alternatives", context.len())),
-        K::Pattern { pattern } => Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern.as_str()),
+        K::Pattern { pattern } => of_pattern(pattern),
         K::PropertyNames { .. } => Rule::new("propertyNames", "has a member whose name is not allowed"),
         K::Required { .. } => required(),
         K::Type { kind } => Rule::new("type", format!("is not {}", types(kind))).asks(types(kind)),
@@ -84,6 +84,11 @@ pub(crate) fn required() -> Rule {
     Rule::new("required", "is required")
 }
 
+/// The rule that a text matches a pattern, as the document writes it.
+pub(crate) fn of_pattern(pattern: &str) -> Rule {
+    Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern)
+}
+
 /// A rule that [`crate::text`] merged, in the words that it has by itself.
 pub(crate) fn of_text(keyword: &str, asked: &str) -> Rule {
     use ValidationErrorKind as K;
@@ -91,7 +96,6 @@ pub(crate) fn of_text(keyword: &str, asked: &str) -> Rule {
     match keyword {
         "maxLength" => of(&K::MaxLength { limit }),
         "minLength" => of(&K::MinLength { limit }),
-        "pattern" => of(&K::Pattern { pattern: asked.to_owned() }),
         _ => Rule::new("type", format!("is not {asked}")).asks(asked),
     }
 }

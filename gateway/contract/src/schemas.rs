@@ -97,11 +97,12 @@ impl Schemas {
     }
 }
 
-/// A schema as it is compiled: what it says of texts is one keyword, and schemas that say nothing else stand where they are referred to, so
-/// that nobody has to go there.
+/// A schema as it is compiled: patterns are as the engine reads them, what it says of texts is one keyword, and schemas that say nothing else
+/// stand where they are referred to, so that nobody has to go there.
 fn merged(lowering: &Lowering<'_, '_>, variant: Variant, id: SchemaId) -> Value {
     let mut merged = lowering.definitions[id].schema(variant).clone();
     put_in_place(lowering, variant, &mut merged);
+    translate_patterns(lowering, &mut merged);
     text::merge(&mut merged);
     merged
 }
@@ -118,6 +119,27 @@ fn put_in_place(lowering: &Lowering<'_, '_>, variant: Variant, schema: &mut Valu
         return;
     }
     each_in(members, &mut |inner| put_in_place(lowering, variant, inner));
+}
+
+fn translate_patterns(lowering: &Lowering<'_, '_>, schema: &mut Value) {
+    let Value::Object(members) = schema else { return };
+    each_in(members, &mut |inner| translate_patterns(lowering, inner));
+    let translated = |pattern: &str| lowering.patterns.get(pattern).and_then(|translated| translated.as_deref().ok());
+    if let Some(Value::String(pattern)) = members.get_mut("pattern")
+        && let Some(translated) = translated(pattern)
+    {
+        *pattern = translated.to_owned();
+    }
+    if let Some(Value::Object(named)) = members.get_mut("patternProperties") {
+        for (pattern, schema) in std::mem::take(named) {
+            let mut translated = translated(&pattern).unwrap_or(&pattern).to_owned();
+            // Two that are written differently may be read alike: an empty group changes nothing but the name.
+            while named.contains_key(&translated) {
+                translated.push_str("(?:)");
+            }
+            named.insert(translated, schema);
+        }
+    }
 }
 
 /// Whether a schema says nothing but what texts are.

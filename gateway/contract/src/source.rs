@@ -6,7 +6,7 @@ use document::{Fault, Faults, Place};
 use serde_json::Value;
 
 use crate::documents::Documents;
-use crate::resources::{ResourceId, Target};
+use crate::resources::{Duplicate, ResourceId, Target};
 
 /// References that lead to references: more than this in a row is a circle or as good as one.
 const MOST_HOPS: usize = 32;
@@ -60,7 +60,32 @@ impl<'a> Source<'a> {
 
     /// Whether a name is one of the document's named schemas.
     pub(crate) fn is_schema(&self, name: &str) -> bool {
-        self.at("/components/schemas").is_some_and(|schemas| schemas.get(name).is_some())
+        self.documents.is_schema(name)
+    }
+
+    /// What one schema is named by is the name of no other, and of no file.
+    pub(crate) fn refuse_duplicates(&self) {
+        for Duplicate { keyword, name, pointer, first } in &self.documents.resources.duplicates {
+            let (first, place) = (self.place(first), self.place(pointer));
+            // What is written once may stand in several places, by an alias or a file that has two names.
+            if first != place {
+                self.error(&child(pointer, keyword), format!("the `{keyword}` `{name}` is given twice: first at {first}"));
+            }
+        }
+        for (pointer, file) in &self.documents.shadows {
+            let message = format!("this `$id` is the address of the file `{file}` too, which references lead to");
+            self.error_with_hint(&child(pointer, "$id"), message, "give it another, or take the file away");
+        }
+    }
+
+    /// How many faults were found so far.
+    pub(crate) fn found(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
+    /// Makes warnings of the errors found since there were so many.
+    pub(crate) fn soften(&self, known: usize, hint: &str) {
+        self.faults.borrow_mut().soften(known, hint);
     }
 
     /// Whether an error was found so far.
@@ -113,12 +138,16 @@ impl<'a> Source<'a> {
 
     /// The pointer that a reference standing at `at` names, if it leads to something; else that is a fault.
     pub(crate) fn target(&self, reference: &str, at: &str) -> Option<String> {
+        self.target_of(reference, at, &child(at, "$ref"))
+    }
+
+    /// The same of one that is written at another place than a reference is.
+    pub(crate) fn target_of(&self, reference: &str, at: &str, place: &str) -> Option<String> {
         let leads_to = self.leads_to(reference, at);
         if leads_to.is_none() {
-            let place = child(at, "$ref");
             match self.documents.unread(reference, at) {
-                Some(unread) => self.error_with_hint(&place, format!("the reference `{reference}` {}", unread.message), &unread.hint),
-                None => self.error(&place, format!("the reference `{reference}` leads to nothing")),
+                Some(unread) => self.error_with_hint(place, format!("the reference `{reference}` {}", unread.message), &unread.hint),
+                None => self.error(place, format!("the reference `{reference}` leads to nothing")),
             }
         }
         leads_to

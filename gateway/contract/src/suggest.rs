@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::described::{self, Described, DescribedAnswer, StatusKey};
 use crate::documents::Documents;
-use crate::drift::{Finding, MISSING_BODY, NOT_JSON, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS};
+use crate::drift::{Finding, MISSING_BODY, NOT_JSON, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS, unquoted};
 use crate::media::MediaType;
 use crate::source::{Source, child};
 use crate::version::Version;
@@ -188,7 +188,7 @@ impl Locator<'_, '_> {
             }
             (header.schema.iter().cloned().collect(), way)
         };
-        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| unquoted(token).replace("~1", "/").replace("~0", "~")).collect();
         // What is missing is missing from the value around it.
         let member = if &**rule == "required" { tokens.pop() } else { None };
         let schemas = tokens.iter().fold(self.alternatives(roots), |schemas, token| self.down(&schemas, token));

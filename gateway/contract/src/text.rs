@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::instance::{Arena, Instance, characters};
 use crate::keywords::each_in;
-use crate::own::broken;
+use crate::own::{PATTERN, broken};
 use crate::pattern::Simple;
 
 /// The keyword that stands for those that were merged.
@@ -110,7 +110,7 @@ impl<'i> Keyword<'i, Arena> for Text {
             if let (Some((pattern, simple)), Some(text)) = (&self.pattern, instance.as_bytes())
                 && !simple.is_match(text)
             {
-                breaks("pattern", pattern);
+                breaks(PATTERN, pattern);
             }
         } else if self.only {
             breaks("type", &"string");

@@ -1,6 +1,6 @@
 //! What is wrong with a request or an answer: where, and which rule of the contract it breaks; never the value.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,11 +77,13 @@ pub struct Violation {
     pub found: Option<&'static str>,
     /// The scalar that came, cut short, where the e-service lets its callers be told (`tell_values`): for them, and for nobody's records.
     pub received: Option<String>,
+    /// The tokens of the place, counted from 1, that are names of members and read like positions: `2024` in an object of numerals.
+    pub(crate) numerals: Vec<usize>,
 }
 
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
-        Self { place, keyword, message: message.into(), expected: None, found: None, received: None }
+        Self { place, keyword, message: message.into(), expected: None, found: None, received: None, numerals: Vec::new() }
     }
 }
 
@@ -96,6 +98,8 @@ impl fmt::Display for Violation {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     members: HashSet<Box<str>>,
+    /// Patterns as the document writes them, by how the engine reads them, where that is not the same.
+    patterns: HashMap<Box<str>, Box<str>>,
     pub(crate) discriminators: Discriminators,
 }
 
@@ -106,36 +110,53 @@ impl Names {
         }
     }
 
+    pub(crate) fn write_pattern(&mut self, translated: &str, written: &str) {
+        if translated != written && !self.patterns.contains_key(translated) {
+            self.patterns.insert(translated.into(), written.into());
+        }
+    }
+
+    /// A pattern as the document writes it.
+    fn pattern<'n>(&'n self, translated: &'n str) -> &'n str {
+        self.patterns.get(translated).map_or(translated, |written| written)
+    }
+
     /// The pointer of a field of a form; the name of one that the contract does not know is not written.
     pub(crate) fn field(&self, name: &str) -> String {
         let token = name.replace('~', "~0").replace('/', "~1");
         format!("/{}", if self.members.contains(name) { &*token } else { "*" })
     }
 
-    /// A pointer found while reading a text that is no JSON, so that there is nothing yet to tell an index from a name:
-    /// only what can be an index of a text of bounded size passes as one.
-    pub(crate) fn mask(&self, pointer: &str) -> String {
+    /// A pointer found while reading a text that is no JSON; of each token, whether it is a name.
+    pub(crate) fn mask(&self, pointer: &str, names: &[bool]) -> String {
         let mut masked = String::new();
-        for token in pointer.split('/').skip(1) {
-            let name = unescaped(token);
-            let index = token.len() <= 4 && token.bytes().all(|byte| byte.is_ascii_digit());
-            push(&mut masked, if index || self.members.contains(name.as_str()) { token } else { "*" });
+        for (token, &is_name) in pointer.split('/').skip(1).zip(names) {
+            push(&mut masked, if !is_name || self.members.contains(unescaped(token).as_str()) { token } else { "*" });
         }
         masked
     }
 
-    /// The pointer of a value within one that was read.
-    fn pointer(&self, root: Instance<'_>, location: &str) -> String {
-        let mut pointer = String::new();
+    /// The pointer of a value within one that was read, and which of its tokens are names that read like positions.
+    fn pointer(&self, root: Instance<'_>, location: &str) -> (String, Vec<usize>) {
+        let (mut pointer, mut numerals) = (String::new(), Vec::new());
         let mut value = Some(root);
-        for token in location.split('/').skip(1) {
+        for (at, token) in location.split('/').enumerate().skip(1) {
             let name = unescaped(token);
             let is_index = value.is_some_and(|value| value.as_array().is_some());
-            push(&mut pointer, if is_index || self.members.contains(name.as_str()) { token } else { "*" });
+            let told = if is_index || self.members.contains(name.as_str()) { token } else { "*" };
+            push(&mut pointer, told);
+            if !is_index && is_numeral(told) {
+                numerals.push(at);
+            }
             value = value.and_then(|value| value.step(&name));
         }
-        pointer
+        (pointer, numerals)
     }
+}
+
+/// Whether a token of a pointer may be a position.
+pub(crate) fn is_numeral(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn unescaped(token: &str) -> String {
@@ -218,11 +239,18 @@ impl Told<'_> {
             K::Required { property: Value::String(name) } => self.push(location, Some(name), rule::required()),
             K::Custom { message, .. } => match own::told(message) {
                 Some((own::REQUIRED, name)) => self.push(location, Some(name), rule::required()),
+                Some((own::PATTERN, pattern)) => self.tell_pattern(location, pattern),
                 Some((keyword, asked)) => self.push(location, None, rule::of_text(keyword, asked)),
                 None => self.push(location, None, rule::of(error.kind())),
             },
+            K::Pattern { pattern } => self.tell_pattern(location, pattern),
             kind => self.push(location, None, rule::of(kind)),
         }
+    }
+
+    fn tell_pattern(&mut self, location: &str, pattern: &str) {
+        let written = self.terms.names.pattern(pattern);
+        self.push(location, None, rule::of_pattern(written));
     }
 
     /// Of alternatives that a discriminator tells apart, only what is wrong with the one that was meant.
@@ -248,15 +276,18 @@ impl Told<'_> {
     }
 
     fn push(&mut self, location: &str, member: Option<&str>, Rule { keyword, message, expected }: Rule) {
-        let mut pointer = self.terms.names.pointer(self.root, location);
+        let (mut pointer, mut numerals) = self.terms.names.pointer(self.root, location);
         if let Some(name) = member {
+            if is_numeral(name) {
+                numerals.push(location.split('/').count());
+            }
             push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
         }
         let found = if keyword == "type" { self.value(location).map(kind) } else { None };
         // What is missing was not received.
         let is_told = self.terms.tells_values && member.is_none();
         let received = if is_told { self.value(location).and_then(scalar) } else { None };
-        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received };
+        let violation = Violation { place: (self.place)(pointer), keyword, message, expected, found, received, numerals };
         // One rule may be reached in several ways.
         if self.found.len() < MOST_VIOLATIONS && !self.found.contains(&violation) {
             self.found.push(violation);

@@ -32,6 +32,7 @@ components:
       properties:
         voci: {type: array, items: {$ref: "#/components/schemas/Voce"}, maxItems: 3}
         nota: {type: string}
+        anni: {type: object, required: ["2023"], properties: {"2023": {type: string}, "2024": {type: string}}}
     Voce:
       allOf:
         - {type: object, required: [cap, nome]}
@@ -39,7 +40,7 @@ components:
 "##;
 
 /// Status, media type (or none), ETag, body; the findings, and where each is to be mended.
-const ANSWERS: [(u16, &str, &str, &str, &[&str]); 13] = [
+const ANSWERS: [(u16, &str, &str, &str, &[&str]); 14] = [
     (500, "text/html", "a", "<html>", &["500 undocumented-status text/html 9:7"]),
     (503, "", "a", "", &["503 undocumented-status - 9:7"]),
     (404, "application/problem+json", "a", "{}", &["404 undocumented-body application/problem+json 14:9"]),
@@ -49,26 +50,33 @@ const ANSWERS: [(u16, &str, &str, &str, &[&str]); 13] = [
         "application/json",
         "a",
         r#"{"voci":[{"cap":"1","nome":null}]}"#,
-        &["200 pattern - body:/voci/*/cap 27:24", "200 type null body:/voci/*/nome 27:68"],
+        &["200 pattern - body:/voci/*/cap 28:24", "200 type null body:/voci/*/nome 28:68"],
     ),
     (
         200,
         "application/json",
         "a",
         r#"{"voci":[{"cap":"00100"}],"nota":7}"#,
-        &["200 required - body:/voci/*/nome 26:11", "200 type integer body:/nota 23:9"],
+        &["200 required - body:/voci/*/nome 27:11", "200 type integer body:/nota 23:9"],
     ),
-    (200, "application/json", "a", r#"{"voci":[{"cap":"00100","nome":"n","l'anno":1}]}"#, &["200 minimum - body:/voci/*/l'anno 27:90"]),
+    (200, "application/json", "a", r#"{"voci":[{"cap":"00100","nome":"n","l'anno":1}]}"#, &["200 minimum - body:/voci/*/l'anno 28:90"]),
     (200, "application/json", "a", "{}", &["200 required - body:/voci 17:5"]),
     (
         200,
         "application/json",
         "a",
         r#"{"voci":[{"cap":"00100","nome":null},{"cap":"00100","nome":5}]}"#,
-        &["200 type null body:/voci/*/nome 27:68", "200 type integer body:/voci/*/nome 27:68"],
+        &["200 type null body:/voci/*/nome 28:68", "200 type integer body:/voci/*/nome 28:68"],
     ),
     (200, "application/json", "a", r#"{"voci":[],"RSSMRA80A01H501U":1}"#, &["200 additionalProperties - body 17:5"]),
-    (200, "application/json", "a", r#"{"voci":[1,2,3,4]}"#, &["200 maxItems - body:/voci 22:9", "200 type integer body:/voci/* 26:11"]),
+    (
+        200,
+        "application/json",
+        "a",
+        r#"{"voci":[],"anni":{"2024":1}}"#,
+        &["200 type integer body:/anni/'2024' 24:87", "200 required - body:/anni/'2023' 24:9"],
+    ),
+    (200, "application/json", "a", r#"{"voci":[1,2,3,4]}"#, &["200 maxItems - body:/voci 22:9", "200 type integer body:/voci/* 27:11"]),
     (200, "application/json", "troppo lungo", r#"{"voci":[]}"#, &["200 maxLength - header.ETag 12:44"]),
     (200, "application/json", "", r#"{"voci":[]}"#, &["200 required - header.ETag 12:21"]),
 ];

@@ -1,4 +1,5 @@
-use std::fmt;
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 /// A place in a text: both counted from 1, the column in characters.
@@ -33,7 +34,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        shown(&self.file, f)?;
         match self.position {
             Some(Position { line, column }) => write!(f, ":{line}:{column}"),
             None => Ok(()),
@@ -88,12 +89,19 @@ impl fmt::Display for Fault {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}: {severity}: {}", self.place, self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n    hint: {hint}"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {severity}: ", self.place)?;
+        shown(&self.message, f)?;
+        let Some(hint) = &self.hint else { return Ok(()) };
+        f.write_str("\n    hint: ")?;
+        shown(hint, f)
     }
+}
+
+/// Writes what a document may have in it: names of others, which could have a terminal do something, or show what is not there.
+fn shown(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let is_unseen =
+        |symbol: char| symbol.is_control() || matches!(symbol, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().try_for_each(|symbol| if is_unseen(symbol) { write!(f, "{}", symbol.escape_unicode()) } else { f.write_char(symbol) })
 }
 
 /// The faults found so far. Compilation goes on after one, so that all are found in one run.
@@ -131,6 +139,19 @@ impl Faults {
         self.0.is_empty()
     }
 
+    /// Makes warnings of the errors found since there were so many, with what would mend them where they do not say; what was found before is
+    /// not told again, and warnings are left out.
+    pub fn soften(&mut self, known: usize, hint: &str) {
+        let mut found = self.0.split_off(known.min(self.0.len()));
+        let told: BTreeSet<(&Place, &str)> = self.0.iter().map(|fault| (&fault.place, &*fault.message)).collect();
+        found.retain(|fault| fault.severity == Severity::Error && !told.contains(&(&fault.place, &*fault.message)));
+        for fault in &mut found {
+            fault.severity = Severity::Warning;
+            fault.hint.get_or_insert_with(|| hint.to_owned());
+        }
+        self.0.append(&mut found);
+    }
+
     /// In the order of files, lines and columns.
     pub fn sorted(mut self) -> Vec<Fault> {
         self.0.sort_by(|one, other| (&one.place, one.severity, &one.message).cmp(&(&other.place, other.severity, &other.message)));
@@ -147,5 +168,33 @@ impl Faults {
 impl Extend<Fault> for Faults {
     fn extend<T: IntoIterator<Item = Fault>>(&mut self, faults: T) {
         self.0.extend(faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_since_a_mark_become_warnings_once() {
+        let error = |message: &str| Fault::error(Place::file("a"), message);
+        let mut faults = Faults::new();
+        faults.extend(["x", "x", "y"].map(error));
+        let known = faults.len() - 1;
+        faults.push(error("x"));
+        faults.push(error("z").hint("own"));
+        faults.push(Fault::warning(Place::file("a"), "w"));
+        faults.soften(known, "so");
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a: error: x", "a: error: x", "a: warning: y\n    hint: so", "a: warning: z\n    hint: own"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        let place = Place::at(&"a\u{1b}.yaml".into(), Position { line: 1, column: 2 });
+        let fault = Fault::error(place, "the path `/\u{1b}[2J\r\n\u{7}\u{9b}è\u{202e}` is none").hint("write\tit");
+        let expected =
+            "a\\u{1b}.yaml:1:2: error: the path `/\\u{1b}[2J\\u{d}\\u{a}\\u{7}\\u{9b}è\\u{202e}` is none\n    hint: write\\u{9}it";
+        assert_eq!(fault.to_string(), expected);
     }
 }

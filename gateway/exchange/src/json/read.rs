@@ -34,6 +34,8 @@ pub struct JsonError {
     pub offset: usize,
     /// The JSON pointer of the innermost value that was being read.
     pub pointer: String,
+    /// Of each token of the pointer, whether it is the name of a member, and no position in an array: both may be digits.
+    pub names: Vec<bool>,
 }
 
 /// The cause of a [`JsonError`].
@@ -96,7 +98,7 @@ impl std::error::Error for JsonError {}
 type Result<T> = std::result::Result<T, JsonErrorKind>;
 
 pub(super) fn read(text: Bytes, limits: &JsonLimits) -> std::result::Result<Json, JsonError> {
-    let error = |kind, offset| JsonError { kind, offset, pointer: String::new() };
+    let error = |kind, offset| JsonError { kind, offset, pointer: String::new(), names: Vec::new() };
     if u32::try_from(text.len()).is_err() {
         return Err(error(JsonErrorKind::TooLong, 0));
     }
@@ -120,7 +122,10 @@ pub(super) fn read(text: Bytes, limits: &JsonLimits) -> std::result::Result<Json
             let bytes = Bytes::from_owner(text.clone());
             Ok(Json(Arc::new(Index { entries, unescaped, text, bytes })))
         }
-        Err(kind) => Err(JsonError { kind, offset: reader.at, pointer: reader.pointer() }),
+        Err(kind) => {
+            let (pointer, names) = reader.pointer();
+            Err(JsonError { kind, offset: reader.at, pointer, names })
+        }
     }
 }
 
@@ -421,9 +426,9 @@ impl Reader<'_> {
         self.whole.get(entry.start as usize + 1..entry.end as usize - 1).unwrap_or_default()
     }
 
-    /// Where the reader stopped: through the containers that are still open, by name or index.
-    fn pointer(&self) -> String {
-        let mut pointer = String::new();
+    /// Where the reader stopped: through the containers that are still open, by name or index, and which of them are names.
+    fn pointer(&self) -> (String, Vec<bool>) {
+        let (mut pointer, mut names) = (String::new(), Vec::new());
         let mut at = 0;
         while let Some(open) = self.entries.get(at).filter(|entry| entry.next == OPEN) {
             let (mut child, mut position, mut last_name) = (at + 1, 0, None);
@@ -447,11 +452,13 @@ impl Reader<'_> {
             match last_name {
                 Some(name) => push_token(&mut pointer, self.text_of(name)),
                 None if !object => push_token(&mut pointer, &position.to_string()),
-                None => {}
+                // After the last member, in none of them.
+                None => break,
             }
+            names.push(object);
             at = child;
         }
-        pointer
+        (pointer, names)
     }
 }
 
@@ -499,6 +506,8 @@ mod tests {
             let error = read(text).expect_err(text);
             assert_eq!((error.kind, error.pointer.as_str()), (kind, pointer), "{text}");
         }
+        assert_eq!(read(r#"{"0":[7,{"1":[{"c":tru"#).expect_err("cut").names, [true, false, true, false, true]);
+        assert!(read(r#"{"0":1 "#).expect_err("cut").names.is_empty());
         assert_eq!(read(&deep).expect_err("65 levels").kind, E::TooDeep);
         assert!(read(&deep[1..deep.len() - 1]).is_ok());
         let few = JsonLimits { values: 3, ..JsonLimits::default() };

@@ -41,6 +41,10 @@ def report(bench, startups, closed, fixed, memory, commits, load_before):
     if {"soap", "get"} <= closed.keys() and first in closed["soap"]:
         parts += [f"REST to SOAP and back against {first}'s own GET: {spread(ratios(closed['soap'][first], closed['get'][first]))}.", ""]
 
+    if {"checked", "post"} <= closed.keys() and first in closed["checked"]:
+        against = spread(ratios(closed["checked"][first], closed["post"][first]))
+        parts += [f"POST with both bodies read and held against their schemas, against {first}'s own POST without: {against}.", ""]
+
     rows = [[scenario.title, *(cell(closed[scenario.name].get(name)) for name in names)] for scenario in bench.scenarios]
     parts += ["## The figures behind the ratios", "",
               "Requests per CPU-second, median; in brackets how busy the proxy kept its core. Not to be compared between days.", "",

@@ -78,6 +78,8 @@ def scenarios():
     return [
         Scenario("get", "GET 1 KiB", everyone, "GET", "/plain/item", expected=item_value),
         Scenario("post", "POST 2 KiB", everyone, "POST", "/plain/item", body=query(), expected=item_value),
+        Scenario("checked", "POST 2 KiB, request and answer against their schemas", ["varco"], "POST", "/checked/item", body=query(),
+                 expected=item_value),
         Scenario("tls", "TLS 1.3 GET 1 KiB", everyone, "GET", "/plain/item", port="tls", expected=item_value),
         Scenario("chain", "full chain, RS256 voucher, POST 2 KiB", ["varco", "many", "envoy"], "POST", "/chain/item", port="voucher",
                  body=query(), voucher=True, expected=item_value),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use exchange::{Body, Json, JsonErrorKind};
-use xml::decode;
+use xml::decode_agreed;
 
 use crate::contract::Terms;
 use crate::fields::{FieldFault, Fields, form_pairs, of_multipart};
@@ -15,7 +15,7 @@ use crate::parameter::decoded::Decoded;
 use crate::parameter::{Plan, Reading, holds_as_one};
 use crate::schemas::Schema;
 use crate::violation::{Place, Violation, check, check_body};
-use crate::xml::{Unread, XmlPlan};
+use crate::xml::{Unread, XmlRoot};
 
 /// What a document says of the bodies of one media type: how they are read, and the schema that they are held against.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) enum BodyReader {
     /// `text/*`
     Text(Plan),
     /// XML.
-    Xml(XmlPlan),
+    Xml(XmlRoot),
     /// Some other media type of text, or bytes: it is text if it can be.
     Opaque(Plan),
     /// Bytes: they are counted.
@@ -81,7 +81,7 @@ impl BodySchema {
         match &self.reader {
             BodyReader::Form(fields) => self.form(fields, media, bytes, terms),
             BodyReader::Multipart(fields) => self.multipart(fields, media, bytes, terms),
-            BodyReader::Xml(plan) => self.xml(plan, media, bytes, terms),
+            BodyReader::Xml(root) => self.xml(root, media, bytes, terms),
             BodyReader::Text(plan) => self.text(plan, &text(media, bytes)?, terms),
             BodyReader::Opaque(plan) => match str::from_utf8(bytes) {
                 Ok(text) => self.text(plan, text, terms),
@@ -100,15 +100,15 @@ impl BodySchema {
         self.holds_as_one(plan.readings(), terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
     }
 
-    fn xml(&self, plan: &XmlPlan, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
+    fn xml(&self, root: &XmlRoot, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         let unreadable = |error| {
             let message = format!("is not readable as XML: {error}");
             BodyFault::Invalid(vec![Violation::new(Place::Body(String::new()), "encoding", message)])
         };
-        let text = decode(bytes, media.charset()).map_err(unreadable)?;
-        let read = |reading| plan.read(&text, reading, terms.limits);
+        let text = decode_agreed(bytes, media.charset()).map_err(unreadable)?;
+        let read = |reading| terms.xml.read(root, &text, reading, terms.limits);
         let told = |unread: Unread<'_>| BodyFault::Invalid(vec![unread.violation(terms.names)]);
-        self.holds_as_one(plan.readings(), terms, |reading| read(reading).map_err(told))
+        self.holds_as_one(root.readings(), terms, |reading| read(reading).map_err(told))
     }
 
     fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {

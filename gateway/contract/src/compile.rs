@@ -22,7 +22,7 @@ use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::{Content, MediaRange};
 use crate::own_uri;
-use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, Written};
+use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, View, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
@@ -31,6 +31,7 @@ use crate::servers;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
 use crate::version::{Version, refuse_other_dialects, refuse_other_versions};
+use crate::xml::XmlPlanner;
 
 /// What a document is compiled with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,8 +105,17 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     lowering.run();
     let roots: Vec<(Variant, SchemaId)> = asked.values().flatten().copied().collect();
     let schemas = Schemas::compile(source, &lowering, &roots, options.formats);
-    let compiler = Compiler { source, options, lowering: &lowering, asked: &asked, schemas: &schemas, fields: RefCell::default() };
+    let compiler = Compiler {
+        source,
+        options,
+        lowering: &lowering,
+        asked: &asked,
+        schemas: &schemas,
+        fields: RefCell::default(),
+        xml: RefCell::default(),
+    };
     let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
+    let xml = compiler.xml.into_inner().finish();
     let specs: Vec<OperationSpec> = described.iter().map(spec).collect();
     unique_ids(source, &described);
     let routes = routes(source, &described);
@@ -119,6 +129,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         routes,
         base_paths: servers::base_paths(source, version),
         names,
+        xml,
         shapes,
         limits: options.json,
         tells_values: options.tell_values,
@@ -204,7 +215,15 @@ pub(crate) struct Compiler<'c, 's, 'a> {
     asked: &'c Asked,
     pub(crate) schemas: &'c Schemas,
     /// The fields that bodies of any media type may have: many operations have the same.
+    /// How they are written as XML.
+    pub(crate) xml: RefCell<XmlPlanner<'c>>,
     pub(crate) fields: RefCell<HashMap<(Variant, SchemaId), Arc<Fields>>>,
+}
+
+impl<'c> Compiler<'c, '_, '_> {
+    pub(crate) fn view(&self, variant: Variant) -> View<'c> {
+        View { lowering: self.lowering, variant }
+    }
 }
 
 impl Compiler<'_, '_, '_> {
@@ -336,7 +355,7 @@ impl Compiler<'_, '_, '_> {
             return (Box::new([if json { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
         }
         let schema = id.map(|id| self.lowering.definitions[id].schema(variant));
-        let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.lowering));
+        let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.view(variant)));
         (Syntax::of(&plan), plan)
     }
 

@@ -13,6 +13,7 @@ use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, Reque
 use crate::route::{RouteMatch, Routes};
 use crate::shape::Shapes;
 use crate::violation::Names;
+use crate::xml::XmlGraph;
 
 /// An OpenAPI document compiled: routes, and the rules for each operation's requests and answers.
 pub struct Contract {
@@ -21,6 +22,7 @@ pub struct Contract {
     pub(crate) routes: Routes,
     pub(crate) base_paths: Vec<String>,
     pub(crate) names: Names,
+    pub(crate) xml: XmlGraph,
     pub(crate) shapes: Shapes,
     pub(crate) limits: JsonLimits,
     pub(crate) tells_values: bool,
@@ -32,6 +34,8 @@ pub struct Contract {
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'c> {
     pub(crate) names: &'c Names,
+    /// How bodies are written as XML.
+    pub(crate) xml: &'c XmlGraph,
     pub(crate) limits: &'c JsonLimits,
     /// Whether callers may be told their own values.
     pub(crate) tells_values: bool,
@@ -107,7 +111,7 @@ impl Contract {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { names: &self.names, limits: &self.limits, tells_values: self.tells_values }
+        Terms { names: &self.names, xml: &self.xml, limits: &self.limits, tells_values: self.tells_values }
     }
 
     /// Holds a request against its operation.

@@ -77,10 +77,13 @@ impl Discriminator {
 
     /// A mapping that leads nowhere is a fault, whether anything is told apart by it or not.
     pub(crate) fn check_mapping(source: &Source<'_>, raw: &Value, at: &str) {
-        let mapping = raw.get("discriminator").and_then(|discriminator| discriminator.get("mapping")?.as_object());
-        let targets = mapping.into_iter().flatten().filter_map(|(value, target)| Some((value, target.as_str()?)));
-        for (value, target) in targets.filter(|(_, target)| !source.is_schema(target)) {
-            let place = child(&child(&child(at, "discriminator"), "mapping"), value);
+        let Some(discriminator) = raw.get("discriminator") else { return };
+        let at_discriminator = child(at, "discriminator");
+        let mapping = discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten();
+        let mapped = mapping.map(|(value, target)| (child(&child(&at_discriminator, "mapping"), value), target));
+        let default = discriminator.get("defaultMapping").map(|target| (child(&at_discriminator, "defaultMapping"), target));
+        let targets = mapped.chain(default).filter_map(|(place, target)| Some((place, target.as_str()?)));
+        for (place, target) in targets.filter(|(_, target)| !source.is_schema(target)) {
             if target.contains(['/', '#', '.']) {
                 source.target_of(target, at, &place);
             } else {

@@ -120,8 +120,10 @@ impl Documents {
                     references.filter(|reference| !reference.starts_with('#')).filter_map(|reference| self.resources.uri(reference, at)),
                 );
                 wanted.extend(self.schemes(members).filter_map(|name| self.resources.uri(name, at)));
-                let mapping = members.get("discriminator").and_then(|discriminator| discriminator.get("mapping")?.as_object());
-                let targets = mapping.into_iter().flatten().filter_map(|(_, target)| target.as_str());
+                let discriminator = members.get("discriminator");
+                let mapping = discriminator.and_then(|discriminator| discriminator.get("mapping")?.as_object());
+                let default = discriminator.and_then(|discriminator| discriminator.get("defaultMapping"));
+                let targets = mapping.into_iter().flat_map(Map::values).chain(default).filter_map(Value::as_str);
                 let targets = targets.filter(|target| !target.starts_with('#') && target.contains(['/', '.']) && !self.is_schema(target));
                 wanted.extend(targets.filter_map(|target| self.resources.uri(target, at)));
                 for (name, value) in members {

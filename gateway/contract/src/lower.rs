@@ -4,6 +4,7 @@
 //! `writeOnly`. Only what some operation reaches is lowered, each target of a reference once, under a short name; what
 //! constrains nothing is left out, so that it costs no memory.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
@@ -14,6 +15,7 @@ use crate::ecma::{self, PatternFault};
 use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
+use crate::parameter::Kinds;
 use crate::resources::ResourceId;
 use crate::rule;
 use crate::source::{Source, child};
@@ -96,6 +98,8 @@ impl Definition {
 pub(crate) struct Lowering<'s, 'a> {
     pub(crate) source: &'s Source<'a>,
     pub(crate) version: Version,
+    /// The kinds of values that definitions allow, as far as they were asked for.
+    pub(crate) kinds: RefCell<HashMap<(Variant, SchemaId), Kinds>>,
     formats: Formats,
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
@@ -121,6 +125,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         Self {
             source,
             version,
+            kinds: RefCell::default(),
             formats,
             definitions: Vec::new(),
             names: Names::default(),

@@ -9,8 +9,8 @@ use crate::compile::Compiler;
 use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
+use crate::media::MediaRange;
 use crate::parameter::{Kinds, Plan, Shape, Style, Syntax, Written};
-use crate::xml::XmlPlanner;
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -22,7 +22,7 @@ impl Compiler<'_, '_, '_> {
 
     fn reader(&self, variant: Variant, media: &DescribedMedia, id: SchemaId) -> Option<BodyReader> {
         let schema = self.lowering.definitions[id].schema(variant);
-        let plan = || Plan::of(schema, self.lowering);
+        let plan = || Plan::of(schema, self.view(variant));
         let range = &media.range;
         if range.is_json() {
             return Some(BodyReader::Json);
@@ -35,13 +35,22 @@ impl Compiler<'_, '_, '_> {
             return Some(BodyReader::Form(self.fields(plan(), &media.encodings)));
         }
         if range.is_multipart_form() {
-            return Some(BodyReader::Multipart(self.fields(plan(), &media.encodings)));
+            let plan = plan();
+            let is_of_xml = |encoding: &&DescribedEncoding| {
+                let is_structured = plan.member(&encoding.field).is_some_and(Plan::may_be_object);
+                is_structured && encoding.types.iter().any(MediaRange::is_xml)
+            };
+            if let Some(encoding) = media.encodings.iter().find(is_of_xml) {
+                self.unread(media, &format!(": its part `{}` is XML", encoding.field));
+                return None;
+            }
+            return Some(BodyReader::Multipart(self.fields(plan, &media.encodings)));
         }
         // A text of which nothing says how it is written as XML is the document itself.
         let is_opaque = plan().kinds == Kinds::STRING && schema.get("xml").is_none();
         if range.is_xml() && !is_opaque {
-            let plan = XmlPlanner::plan(self.lowering, variant, id);
-            return plan.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
+            let root = self.xml.borrow_mut().plan(self.view(variant), id);
+            return root.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
         }
         let is_text = range.is_text() || range.is_json_stream();
         if range.is_multipart() || (is_text && !plan().kinds.has_scalars()) {

@@ -73,7 +73,7 @@ impl Reader<'_, '_> {
 impl Compiler<'_, '_, '_> {
     pub(crate) fn whole_query(&self, DescribedQuery { pointer, required, deprecated, media }: &DescribedQuery) -> Option<WholeQuery> {
         let id = self.id(Variant::Request, media.schema.as_ref());
-        let plan = id.map_or(Plan::ANY, |id| Plan::of(self.lowering.definitions[id].schema(Variant::Request), self.lowering));
+        let plan = id.map_or(Plan::ANY, |id| Plan::of(self.view(Variant::Request).schema(id), self.view(Variant::Request)));
         let range = &media.range;
         let is_structured = range.is_xml() || range.is_multipart() || range.is_json_stream() || range.is_wide();
         let form = match () {

@@ -16,12 +16,36 @@ pub fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>
     let name = charset.map_or_else(|| declared(bytes), |charset| Some(charset.trim_matches('"')));
     match name {
         None => utf8(bytes),
-        Some(name) if is(name, &["utf-8", "utf8", "us-ascii", "ascii"]) => utf8(bytes),
-        Some(name) if is(name, &["iso-8859-1", "latin1", "iso_8859-1"]) => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
-        Some(name) if is(name, &["windows-1252", "cp1252"]) => windows_1252(bytes),
+        Some(name) if is(name, &UTF_8) => utf8(bytes),
+        Some(name) if is(name, &LATIN_1) => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
+        Some(name) if is(name, &WINDOWS_1252) => windows_1252(bytes),
         Some(_) => Err(XmlError::Encoding),
     }
 }
+
+/// Like [`decode`], and refuses a text whose XML declaration says that it is in another encoding: another reader would believe it.
+pub fn decode_agreed<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>, XmlError> {
+    let text = decode(bytes, charset)?;
+    let by_mark = match bytes {
+        [0xef, 0xbb, 0xbf, ..] => Some("utf-8"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("utf-16"),
+        _ => None,
+    };
+    let used = by_mark.or(charset.map(|charset| charset.trim_matches('"')));
+    let agrees = |declared: &str| used.is_none_or(|used| family(used).is_some() && family(used) == family(declared));
+    if declared(text.as_bytes()).is_none_or(agrees) { Ok(text) } else { Err(XmlError::Encoding) }
+}
+
+/// One name for all names of an encoding.
+fn family(name: &str) -> Option<&'static str> {
+    let families = [&UTF_8[..], &UTF_16, &LATIN_1, &WINDOWS_1252];
+    families.iter().find(|names| is(name, names)).map(|names| names[0])
+}
+
+const UTF_8: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
+const UTF_16: [&str; 3] = ["utf-16", "utf-16le", "utf-16be"];
+const LATIN_1: [&str; 3] = ["iso-8859-1", "latin1", "iso_8859-1"];
+const WINDOWS_1252: [&str; 2] = ["windows-1252", "cp1252"];
 
 fn is(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -29,8 +53,7 @@ fn is(name: &str, names: &[&str]) -> bool {
 
 /// The encoding of an XML declaration; all the encodings read here agree with ASCII in it.
 fn declared(bytes: &[u8]) -> Option<&str> {
-    let head = &bytes[..bytes.len().min(200)];
-    let head = head.strip_prefix(b"<?xml".as_slice())?;
+    let head = bytes.strip_prefix(b"<?xml".as_slice())?;
     let end = memchr::memmem::find(head, b"?>")?;
     let declaration = std::str::from_utf8(&head[..end]).ok()?;
     let (_, rest) = declaration.split_once("encoding")?;
@@ -66,6 +89,25 @@ fn windows_1252(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_encodings_of_one_text_do_not_agree() {
+        let blank = " ".repeat(300);
+        for (declared, charset, agrees) in [
+            ("UTF-8", None, true),
+            ("utf-8", Some("UTF-8"), true),
+            ("us-ascii", Some("utf-8"), true),
+            ("ISO-8859-1", Some("latin1"), true),
+            ("ISO-8859-1", Some("utf-8"), false),
+            ("utf-7", Some("utf-8"), false),
+            ("utf-7", None, false),
+            ("utf-16", Some("utf-8"), false),
+        ] {
+            let text = format!("<?xml version='1.0'{blank}encoding='{declared}'?><a/>");
+            assert_eq!(decode_agreed(text.as_bytes(), charset).is_ok(), agrees, "{declared} {charset:?}");
+        }
+        assert!(decode_agreed(b"\xef\xbb\xbf<?xml version='1.0' encoding='latin1'?><a/>", None).is_err());
+    }
 
     #[test]
     fn reads_what_legacy_upstreams_send() {

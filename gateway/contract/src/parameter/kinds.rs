@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::decoded::Decoded;
-use crate::lower::{Lowering, Variant};
+use crate::lower::{Lowering, SchemaId, Variant};
 use crate::references::named;
 
 /// How deep alternatives are followed, and members of members.
@@ -14,6 +15,37 @@ const DEEPEST: usize = 32;
 
 /// How many values within values of one parameter or body are looked at: a schema that contains itself has no end of them.
 const MOST_PLANS: usize = 2000;
+
+/// The lowered schemas, as requests or answers have them.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    pub(crate) lowering: &'v Lowering<'v, 'v>,
+    pub(crate) variant: Variant,
+}
+
+impl<'v> View<'v> {
+    /// A schema by its name.
+    pub(crate) fn schema(self, id: SchemaId) -> &'v Value {
+        self.lowering.definitions[id].schema(self.variant)
+    }
+
+    /// The definition that a schema refers to.
+    pub(crate) fn target(keywords: &Map<String, Value>) -> Option<SchemaId> {
+        keywords.get("$ref").and_then(Value::as_str).and_then(named)
+    }
+
+    /// The kinds of a definition. Each is found once: one that is on the way to itself may be anything.
+    fn kinds(self, id: SchemaId, depth: usize) -> Kinds {
+        let key = (self.variant, id);
+        if let Some(known) = self.lowering.kinds.borrow().get(&key) {
+            return *known;
+        }
+        self.lowering.kinds.borrow_mut().insert(key, Kinds::ALL);
+        let kinds = Kinds::of(self.schema(id), self, depth);
+        self.lowering.kinds.borrow_mut().insert(key, kinds);
+        kinds
+    }
+}
 
 /// The kinds of values that a schema allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +70,13 @@ impl Kinds {
     }
 
     /// What several lowered schemas allow that all speak of one value, or of one value each time.
-    pub(crate) fn of_all(schemas: &[&Value], lowering: &Lowering<'_, '_>) -> Self {
-        schemas.iter().map(|schema| Self::of(schema, lowering, 0)).fold(Self::NONE, Self::or)
+    pub(crate) fn of_all(schemas: &[&Value], view: View<'_>) -> Self {
+        schemas.iter().map(|schema| Self::of(schema, view, 0)).fold(Self::NONE, Self::or)
+    }
+
+    /// Whether it may be anything.
+    pub(crate) fn is_all(self) -> bool {
+        self == Self::ALL
     }
 
     /// Whether it can only be a list.
@@ -70,9 +107,12 @@ impl Kinds {
     }
 
     /// What a lowered schema allows, as far as its types say.
-    fn of(schema: &Value, lowering: &Lowering<'_, '_>, depth: usize) -> Self {
+    fn of(schema: &Value, view: View<'_>, depth: usize) -> Self {
+        if *schema == Value::Bool(false) {
+            return Self::NONE;
+        }
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return Self::ALL };
-        let inner = |schema: &Value| Self::of(schema, lowering, depth + 1);
+        let inner = |schema: &Value| Self::of(schema, view, depth + 1);
         let mut kinds = match keywords.get("type") {
             Some(Value::String(kind)) => Self::named(kind),
             Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).map(Self::named).fold(Self::NONE, Self::or),
@@ -87,7 +127,7 @@ impl Kinds {
             kinds = kinds.and(values.iter().map(Self::of_value).fold(Self::NONE, Self::or));
         }
         kinds = keywords.get("const").map_or(kinds, |value| kinds.and(Self::of_value(value)));
-        kinds = target(keywords, lowering).map_or(kinds, |schema| kinds.and(inner(schema)));
+        kinds = View::target(keywords).map_or(kinds, |id| kinds.and(view.kinds(id, depth + 1)));
         for schema in list(keywords, "allOf") {
             kinds = kinds.and(inner(schema));
         }
@@ -198,17 +238,14 @@ impl Plan {
     }
 
     /// What a lowered schema allows.
-    pub(crate) fn of(schema: &Value, lowering: &Lowering<'_, '_>) -> Self {
-        Self::within(&[schema], lowering, 0, &Cell::new(MOST_PLANS))
+    pub(crate) fn of(schema: &Value, view: View<'_>) -> Self {
+        Self::within(&[schema], view, 0, &Cell::new(MOST_PLANS))
     }
 
     /// What several schemas allow that all speak of one value, or of one value each time.
-    fn within(schemas: &[&Value], lowering: &Lowering<'_, '_>, depth: usize, left: &Cell<usize>) -> Self {
-        let kinds = Kinds::of_all(schemas, lowering);
-        let mut parts = Parts::default();
-        for schema in schemas {
-            parts.collect(schema, lowering, 0);
-        }
+    fn within(schemas: &[&Value], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
+        let kinds = Kinds::of_all(schemas, view);
+        let parts = Parts::of(schemas, view);
         let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
         // Deeper, no text is split any more.
         left.set(left.get().saturating_sub(1));
@@ -216,7 +253,7 @@ impl Plan {
             plan.is_ambiguous = plan.may_be_several();
             return plan;
         }
-        let inner = |schemas: &[&Value]| Self::within(schemas, lowering, depth + 1, left);
+        let inner = |schemas: &[&Value]| Self::within(schemas, view, depth + 1, left);
         plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
         plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
         plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
@@ -271,48 +308,77 @@ pub(crate) struct Parts<'v> {
 }
 
 impl<'v> Parts<'v> {
-    pub(crate) fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
+    /// What is said of the parts of a value by all of these schemas.
+    pub(crate) fn of(schemas: &[&'v Value], view: View<'v>) -> Self {
+        let mut parts = Self::default();
+        let mut seen = HashSet::new();
+        for schema in schemas {
+            parts.collect(schema, view, &mut seen, (0, false));
+        }
+        parts
+    }
+
+    /// `is_branch`: of schemas of which not all need to hold.
+    fn collect(&mut self, schema: &'v Value, view: View<'v>, seen: &mut HashSet<(SchemaId, bool)>, (depth, is_branch): (usize, bool)) {
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return };
+        self.own(keywords, is_branch);
+        if let Some(id) = View::target(keywords).filter(|id| seen.insert((*id, is_branch))) {
+            self.collect(view.schema(id), view, seen, (depth + 1, is_branch));
+        }
+        for schema in list(keywords, "allOf") {
+            self.collect(schema, view, seen, (depth + 1, is_branch));
+        }
+        let branches = ["anyOf", "oneOf"].into_iter().flat_map(|keyword| list(keywords, keyword));
+        let branches = branches.chain(["then", "else"].into_iter().filter_map(|keyword| keywords.get(keyword)));
+        let dependent = keywords.get("dependentSchemas").and_then(Value::as_object).into_iter().flat_map(Map::values);
+        for schema in branches.chain(dependent) {
+            self.collect(schema, view, seen, (depth + 1, true));
+        }
+    }
+
+    fn own(&mut self, keywords: &'v Map<String, Value>, is_branch: bool) {
         self.is_binary |= keywords.get("format").is_some_and(|format| format == "binary");
         self.is_bounded |= keywords.contains_key("maxLength") || keywords.contains_key("minLength");
-        self.items.extend(keywords.get("items"));
-        self.items.extend(list(keywords, "prefixItems"));
-        self.rest.extend(keywords.get("items"));
+        let items = keywords.get("items");
+        list(keywords, "prefixItems").chain(items).for_each(|schema| add(&mut self.items, schema));
+        if let Some(schema) = items {
+            add(&mut self.rest, schema);
+        }
         for (at, schema) in list(keywords, "prefixItems").enumerate() {
             if self.first.len() == at {
                 self.first.push(Vec::new());
             }
-            self.first[at].push(schema);
+            add(&mut self.first[at], schema);
         }
-        self.required.extend(list(keywords, "required").filter_map(Value::as_str));
+        if !is_branch {
+            self.required.extend(list(keywords, "required").filter_map(Value::as_str));
+        }
         for (name, schema) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
             match self.members.iter_mut().find(|(known, _)| known == name) {
-                Some((_, schemas)) => schemas.push(schema),
+                Some((_, schemas)) => add(schemas, schema),
                 None => self.members.push((name, vec![schema])),
             }
         }
         for keyword in ["additionalProperties", "unevaluatedProperties"] {
             match keywords.get(keyword) {
                 Some(Value::Bool(false)) => self.is_closed = true,
-                others => self.others.extend(others),
+                others => others.into_iter().for_each(|schema| add(&mut self.others, schema)),
             }
         }
-        self.others.extend(keywords.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values));
-        let inner = target(keywords, lowering).into_iter();
-        let inner = inner.chain(["allOf", "anyOf", "oneOf"].into_iter().flat_map(|keyword| list(keywords, keyword)));
-        for schema in inner.collect::<Vec<_>>() {
-            self.collect(schema, lowering, depth + 1);
-        }
+        let patterns = keywords.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values);
+        patterns.for_each(|schema| add(&mut self.others, schema));
+    }
+}
+
+/// A schema that is reached in several ways is one.
+fn add<'v>(schemas: &mut Vec<&'v Value>, schema: &'v Value) {
+    if !schemas.iter().any(|known| std::ptr::eq(*known, schema)) {
+        schemas.push(schema);
     }
 }
 
 fn list<'v>(keywords: &'v Map<String, Value>, keyword: &str) -> impl Iterator<Item = &'v Value> {
     keywords.get(keyword).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn target<'v>(keywords: &Map<String, Value>, lowering: &'v Lowering<'_, '_>) -> Option<&'v Value> {
-    let id = keywords.get("$ref").and_then(Value::as_str).and_then(named)?;
-    Some(lowering.definitions[id].schema(Variant::Request))
 }
 
 fn is_of_objects(keyword: &str) -> bool {

@@ -22,7 +22,7 @@ use crate::schemas::Schema;
 use crate::violation::{MOST_VIOLATIONS, Place, Violation, check};
 use decoded::Decoded;
 pub(crate) use headers::{cookies, unquoted};
-pub(crate) use kinds::{Kinds, Parts, Plan, Reading};
+pub(crate) use kinds::{Kinds, Parts, Plan, Reading, View};
 pub(crate) use query::{Pair, is_of, pairs};
 pub(crate) use record::grouped;
 use style::split;

@@ -1,112 +1,41 @@
 //! How the values of a schema are written as XML, settled at load.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use xml::{Space, Spaces};
+use xml::Spaces;
 
+use super::graph::{Content, Item, Items, Member, Name, Node, NodeId, WrittenAs, XmlGraph, XmlRoot};
 use super::said::{Said, component};
-use crate::lower::{Lowering, SchemaId, Variant};
-use crate::parameter::{Kinds, Parts, Reading};
+use crate::lower::{SchemaId, Variant};
+use crate::parameter::{Kinds, Parts, View};
 use crate::version::Version;
 
-/// How a value is written as XML: a graph, because a schema may contain itself.
-#[derive(Debug)]
-pub(crate) struct XmlPlan {
-    pub(super) spaces: Spaces,
-    pub(super) nodes: Vec<Node>,
-    /// The names that the root may have; any, if none is known.
-    pub(super) root: Vec<Name>,
-    is_ambiguous: bool,
-}
+/// The most that is made of the schemas of one document: nodes, and schemas that are looked at together for them.
+const MOST: usize = 1 << 20;
 
-pub(super) type NodeId = usize;
-
-/// The most nodes of a plan.
-const MOST_NODES: usize = 20_000;
-
-/// What stands in an element, or in an attribute.
-#[derive(Debug)]
-pub(super) struct Node {
-    pub(super) kinds: Kinds,
-    /// Its items, if it is a list with an element around them.
-    pub(super) list: Option<Items>,
-    pub(super) members: Vec<Member>,
-    /// What no member is.
-    pub(super) others: NodeId,
-}
-
-/// The items of a list.
-#[derive(Debug)]
-pub(super) struct Items {
-    /// Of those at the beginning each on its own.
-    pub(super) first: Vec<Item>,
-    pub(super) rest: Item,
-}
-
-/// An item of a list.
-#[derive(Debug)]
-pub(super) struct Item {
-    /// The names that it may have; any, if none is known.
-    pub(super) names: Vec<Name>,
-    pub(super) node: NodeId,
-}
-
-/// A member of an object.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) property: Box<str>,
-    pub(super) written: WrittenAs,
-    /// Of a list without an element of its own the items'.
-    pub(super) node: NodeId,
-    pub(super) is_list: bool,
-    pub(super) required: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum WrittenAs {
-    /// Elements of one of these names.
-    Elements(Vec<Name>),
-    /// An attribute of one of these names.
-    Attribute(Vec<Name>),
-    /// The text of the element around it.
-    Text,
-}
-
-/// A name, and its namespace if the document says one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
-    pub(super) space: Option<Space>,
-    pub(super) local: Box<str>,
-}
-
-impl XmlPlan {
-    /// As what the texts in it are to be read.
-    pub(crate) fn readings(&self) -> &'static [Reading] {
-        if self.is_ambiguous { &[Reading::Typed, Reading::Text] } else { &[Reading::Typed] }
-    }
-}
-
-/// The node of anything at all, which every plan has.
-pub(super) const ANYTHING: NodeId = 0;
-/// The node of the root.
-pub(super) const ROOT: NodeId = 1;
-
-/// Makes plans. What is asked for is queued, so that circles end.
+/// Makes the graph of a document. What is asked for is queued, so that circles end.
+#[derive(Default)]
 pub(crate) struct XmlPlanner<'v> {
-    lowering: &'v Lowering<'v, 'v>,
     spaces: Spaces,
-    known: HashMap<(Vec<*const Value>, Form), NodeId>,
+    known: HashMap<Asked<'v>, NodeId>,
     asked: Vec<Asked<'v>>,
+    made: Vec<Result<Node, Unplanned>>,
+    size: usize,
 }
 
-/// Schemas of one value.
-#[derive(Clone)]
+/// Schemas of one value, each told from others by where it lies in memory.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Asked<'v> {
-    schemas: Vec<&'v Value>,
+    variant: Variant,
+    schemas: Vec<ByPlace<'v>>,
     form: Form,
 }
+
+/// A schema as the one that it is: two that say the same may say more in what they refer to.
+#[derive(Clone, Copy)]
+struct ByPlace<'v>(&'v Value);
 
 /// What stands in an element.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -121,73 +50,102 @@ enum Form {
 pub(crate) type Unplanned = Cow<'static, str>;
 
 const LIST_IN_LIST: Unplanned = Cow::Borrowed("the items of a list are lists without an element of their own");
+const LIST_AS_ATTRIBUTE: Unplanned = Cow::Borrowed("a list or an object is written as an attribute");
 const NOTHING: Unplanned = Cow::Borrowed("`nodeType: none` stands in what is no list");
-const TOO_LARGE: Unplanned = Cow::Borrowed("it is too large");
+const DYNAMIC: Unplanned = Cow::Borrowed("what a `$dynamicRef` leads to is known only with the value");
+const TOO_LARGE: Unplanned = Cow::Borrowed("its schemas lead to each other in too many ways");
+
+/// Keywords that speak of lists, or of nothing.
+const MAY_BE_OF_LISTS: [&str; 4] = ["xml", "$ref", "allOf", "enum"];
 
 static ANY: Value = Value::Bool(true);
 
 impl<'v> XmlPlanner<'v> {
     /// How the values of a lowered schema are written; or why that cannot be told.
-    pub(crate) fn plan(lowering: &'v Lowering<'v, 'v>, variant: Variant, id: SchemaId) -> Result<XmlPlan, Unplanned> {
-        let definition = &lowering.definitions[id];
-        let schemas = vec![definition.schema(variant)];
-        let mut planner = Self { lowering, spaces: Spaces::default(), known: HashMap::new(), asked: Vec::new() };
-        planner.node(vec![&ANY]);
-        let said = Said::of(&schemas, lowering);
-        let root = planner.names(&said, component(&definition.pointer).or(said.component))?;
-        if planner.is_list(&schemas) {
+    pub(crate) fn plan(&mut self, view: View<'v>, id: SchemaId) -> Result<XmlRoot, Unplanned> {
+        let schemas = vec![view.schema(id)];
+        let said = Said::of(&schemas, view);
+        let names = self.names(view, &said, component(&view.lowering.definitions[id].pointer).or(said.component))?;
+        let node = if is_list(view, &schemas) {
             // A message has one root: a list that is the whole has an element around it, whatever it says.
-            planner.list(schemas, root.first().map(|name| name.local.clone()));
+            self.list(view, schemas, names.first().map(|name| name.local.clone()))
         } else if said.is_nothing() {
             return Err(NOTHING);
         } else {
-            planner.node(schemas);
-        }
-        let nodes = planner.nodes()?;
-        let is_ambiguous = nodes.iter().any(|node| node.kinds.may_be_several());
-        Ok(XmlPlan { spaces: planner.spaces, nodes, root, is_ambiguous })
+            self.node(view, schemas)
+        };
+        self.make(view)?;
+        let is_ambiguous = self.is_ambiguous(node)?;
+        Ok(XmlRoot { node, names, is_ambiguous })
+    }
+
+    /// The graph, once all is planned. What could not be is led to by nothing.
+    pub(crate) fn finish(self) -> XmlGraph {
+        let nothing = || Node {
+            kinds: Kinds::NONE,
+            may_repeat: false,
+            list: None,
+            members: Vec::new(),
+            by_name: HashMap::new(),
+            others: Content::One(0),
+        };
+        XmlGraph { spaces: self.spaces, nodes: self.made.into_iter().map(|node| node.unwrap_or_else(|_| nothing())).collect() }
     }
 
     /// Everything asked for, and everything that is in it.
-    fn nodes(&mut self) -> Result<Vec<Node>, Unplanned> {
-        let mut nodes = Vec::new();
-        while let Some(asked) = self.asked.get(nodes.len()).cloned() {
-            if self.asked.len() > MOST_NODES {
+    fn make(&mut self, view: View<'v>) -> Result<(), Unplanned> {
+        while let Some(asked) = self.asked.get(self.made.len()).cloned() {
+            if self.size > MOST {
                 return Err(TOO_LARGE);
             }
-            nodes.push(self.made(asked)?);
+            let made = self.made(View { variant: asked.variant, ..view }, asked);
+            self.made.push(made);
         }
-        Ok(nodes)
+        Ok(())
     }
 
-    fn ask(&mut self, schemas: Vec<&'v Value>, form: Form) -> NodeId {
-        let key = (schemas.iter().map(|schema| std::ptr::from_ref(*schema)).collect(), form.clone());
+    /// Whether some text below a node may be read as more than one thing; or why not all of it is planned.
+    fn is_ambiguous(&self, root: NodeId) -> Result<bool, Unplanned> {
+        let (mut seen, mut open, mut is_ambiguous) = (HashSet::new(), vec![root], false);
+        while let Some(at) = open.pop() {
+            if seen.insert(at) {
+                let node = self.made.get(at).ok_or(TOO_LARGE)?.as_ref().map_err(Clone::clone)?;
+                is_ambiguous |= node.kinds.may_be_several();
+                open.extend(node.leads_to());
+            }
+        }
+        Ok(is_ambiguous)
+    }
+
+    fn ask(&mut self, view: View<'v>, schemas: Vec<&'v Value>, form: Form) -> NodeId {
+        let asked = Asked { variant: view.variant, schemas: schemas.into_iter().map(ByPlace).collect(), form };
         let next = self.asked.len();
-        let id = *self.known.entry(key).or_insert(next);
+        let id = *self.known.entry(asked.clone()).or_insert(next);
         if id == next {
-            self.asked.push(Asked { schemas, form });
+            self.size += 1 + asked.schemas.len();
+            self.asked.push(asked);
         }
         id
     }
 
-    fn node(&mut self, schemas: Vec<&'v Value>) -> NodeId {
-        self.ask(schemas, Form::Value)
+    fn node(&mut self, view: View<'v>, schemas: Vec<&'v Value>) -> NodeId {
+        self.ask(view, schemas, Form::Value)
     }
 
     /// A list with an element around it, of this name.
-    fn list(&mut self, schemas: Vec<&'v Value>, name: Option<Box<str>>) -> NodeId {
-        self.ask(schemas, Form::Items(name))
+    fn list(&mut self, view: View<'v>, schemas: Vec<&'v Value>, name: Option<Box<str>>) -> NodeId {
+        self.ask(view, schemas, Form::Items(name))
     }
 
-    fn is_list(&self, schemas: &[&Value]) -> bool {
-        Kinds::of_all(schemas, self.lowering).is_list()
+    fn anything(&mut self, view: View<'v>) -> NodeId {
+        self.node(view, vec![&ANY])
     }
 
     /// The names of a value: its own, or the one that it has from where it stands. From 3.2 on, what a reference leads to may also be called
     /// as the component is, and most who write it do not know so.
-    fn names(&mut self, said: &Said<'_>, inferred: Option<&str>) -> Result<Vec<Name>, Unplanned> {
+    fn names(&mut self, view: View<'_>, said: &Said<'_>, inferred: Option<&str>) -> Result<Vec<Name>, Unplanned> {
         let space = said.namespace.map(|uri| self.spaces.add(uri).ok_or(TOO_LARGE)).transpose()?;
-        let component = said.component.filter(|_| self.lowering.version == Version::V32 && inferred != said.component);
+        let component = said.component.filter(|_| view.lowering.version == Version::V32 && inferred != said.component);
         let locals = match said.name {
             Some(own) => [Some(own), None],
             None => [inferred, component],
@@ -195,99 +153,156 @@ impl<'v> XmlPlanner<'v> {
         Ok(locals.into_iter().flatten().map(|local| Name { space, local: local.into() }).collect())
     }
 
-    fn made(&mut self, Asked { schemas, form }: Asked<'v>) -> Result<Node, Unplanned> {
-        let kinds = Kinds::of_all(&schemas, self.lowering);
-        let mut parts = Parts::default();
-        for schema in &schemas {
-            parts.collect(schema, self.lowering, 0);
+    fn made(&mut self, view: View<'v>, Asked { schemas, form, .. }: Asked<'v>) -> Result<Node, Unplanned> {
+        let schemas: Vec<&Value> = schemas.into_iter().map(|schema| schema.0).collect();
+        if schemas.iter().any(|schema| schema.get("$dynamicRef").is_some()) {
+            return Err(DYNAMIC);
         }
+        let kinds = Kinds::of_all(&schemas, view);
+        let parts = Parts::of(&schemas, view);
         let list = match form {
-            Form::Items(name) => Some(self.items(&parts, name.as_deref())?),
+            Form::Items(name) => Some(self.items(view, &parts, name.as_deref())?),
             Form::Value => None,
         };
         let mut members: Vec<Member> = Vec::new();
         for (property, schemas) in parts.members {
-            members.push(self.member(property, schemas, parts.required.contains(&property))?);
+            members.push(self.member(view, property, schemas, parts.required.contains(&property))?);
         }
-        for (at, member) in members.iter().enumerate() {
-            if let Some(before) = members[..at].iter().find(|before| before.written.overlaps(&member.written)) {
-                return Err(format!("its properties `{}` and `{}` are written in the same way", before.property, member.property).into());
-            }
-        }
-        let others = if parts.others.is_empty() { ANYTHING } else { self.node(parts.others) };
-        Ok(Node { kinds, list, members, others })
+        tell_apart(&mut members)?;
+        let others = if parts.others.is_empty() { Content::One(self.anything(view)) } else { self.content(view, parts.others, None)?.1 };
+        let may_repeat = kinds.has(Kinds::ARRAY) && (!kinds.is_all() || schemas.iter().all(|schema| may_be_of_lists(schema)));
+        let by_name = by_name(&members);
+        Ok(Node { kinds, may_repeat, list, members, by_name, others })
     }
 
-    fn items(&mut self, parts: &Parts<'v>, name: Option<&str>) -> Result<Items, Unplanned> {
-        let mut item = |schemas: Vec<&'v Value>| {
-            let said = Said::of(&schemas, self.lowering);
-            Ok(Item { names: self.names(&said, name)?, node: self.value(schemas, &said, name)? })
+    fn items(&mut self, view: View<'v>, parts: &Parts<'v>, name: Option<&str>) -> Result<Items, Unplanned> {
+        let item = |planner: &mut Self, schemas: Vec<&'v Value>| {
+            let said = Said::of(&schemas, view);
+            Ok(Item { names: planner.names(view, &said, name)?, node: planner.value(view, schemas, &said, name)? })
         };
-        let first = parts.first.iter().map(|schemas| item(schemas.clone())).collect::<Result<_, Unplanned>>()?;
-        let rest = if parts.rest.is_empty() { Item { names: Vec::new(), node: ANYTHING } } else { item(parts.rest.clone())? };
+        let first = parts.first.iter().map(|schemas| item(self, schemas.clone())).collect::<Result<_, Unplanned>>()?;
+        let rest =
+            if parts.rest.is_empty() { Item { names: Vec::new(), node: self.anything(view) } } else { item(self, parts.rest.clone())? };
         Ok(Items { first, rest })
     }
 
     /// What stands in an element that is not a list's own.
-    fn value(&mut self, schemas: Vec<&'v Value>, said: &Said<'_>, name: Option<&str>) -> Result<NodeId, Unplanned> {
-        match (self.is_list(&schemas), said.is_wrapped()) {
-            (true, true) => Ok(self.list(schemas, said.name.or(name).map(Box::from))),
+    fn value(&mut self, view: View<'v>, schemas: Vec<&'v Value>, said: &Said<'_>, name: Option<&str>) -> Result<NodeId, Unplanned> {
+        match (is_list(view, &schemas), said.is_wrapped()) {
+            (true, true) => Ok(self.list(view, schemas, said.name.or(name).map(Box::from))),
             (true, false) => Err(LIST_IN_LIST),
             (false, _) if said.is_nothing() => Err(NOTHING),
-            (false, _) => Ok(self.node(schemas)),
+            (false, _) => Ok(self.node(view, schemas)),
         }
     }
 
-    fn member(&mut self, property: &str, schemas: Vec<&'v Value>, required: bool) -> Result<Member, Unplanned> {
-        let said = Said::of(&schemas, self.lowering);
-        let is_list = self.is_list(&schemas) && !said.is_wrapped();
-        let (written, node) = if said.is_attribute() {
-            (WrittenAs::Attribute(self.names(&said, Some(property))?), self.node(schemas))
-        } else if said.is_text() {
-            (WrittenAs::Text, self.node(schemas))
-        } else if is_list {
-            self.unwrapped(property, &schemas)?
-        } else {
-            (WrittenAs::Elements(self.names(&said, Some(property))?), self.value(schemas, &said, Some(property))?)
-        };
-        Ok(Member { property: property.into(), written, node, is_list, required })
-    }
-
-    /// The items of a list without an element of its own: they stand where it would.
-    fn unwrapped(&mut self, property: &str, schemas: &[&'v Value]) -> Result<(WrittenAs, NodeId), Unplanned> {
-        let mut parts = Parts::default();
-        for schema in schemas {
-            parts.collect(schema, self.lowering, 0);
-        }
-        let mut names: Vec<Name> = Vec::new();
-        for schema in &parts.items {
-            let said = Said::of(&[schema], self.lowering);
-            let own = self.names(&said, Some(property))?;
-            names.extend(own.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-        }
-        if parts.items.is_empty() {
-            names.push(Name { space: None, local: property.into() });
-            return Ok((WrittenAs::Elements(names), ANYTHING));
-        }
-        let said = Said::of(&parts.items, self.lowering);
-        Ok((WrittenAs::Elements(names), self.value(parts.items, &said, Some(property))?))
-    }
-}
-
-impl WrittenAs {
-    fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Elements(own), Self::Elements(others)) | (Self::Attribute(own), Self::Attribute(others)) => {
-                own.iter().any(|name| others.iter().any(|other| name.overlaps(other)))
+    fn member(&mut self, view: View<'v>, property: &str, schemas: Vec<&'v Value>, required: bool) -> Result<Member, Unplanned> {
+        let said = Said::of(&schemas, view);
+        let is_structured = |kinds: Kinds| kinds.is_list() || kinds.is_object();
+        let (written, content) = if said.is_attribute() || said.is_text() {
+            if is_structured(Kinds::of_all(&schemas, view)) {
+                return Err(LIST_AS_ATTRIBUTE);
             }
-            (Self::Text, Self::Text) => true,
-            _ => false,
+            let names = self.names(view, &said, Some(property))?;
+            let written = if said.is_text() { WrittenAs::Text } else { WrittenAs::Attribute(names) };
+            (written, Content::One(self.node(view, schemas)))
+        } else {
+            let (names, content) = self.content(view, schemas, Some(property))?;
+            (WrittenAs::Elements(names), content)
+        };
+        Ok(Member { property: property.into(), written, content, required })
+    }
+
+    /// What elements of a name, or of any name, are, and the names that they may have.
+    fn content(&mut self, view: View<'v>, schemas: Vec<&'v Value>, name: Option<&str>) -> Result<(Vec<Name>, Content), Unplanned> {
+        let said = Said::of(&schemas, view);
+        if !is_list(view, &schemas) || said.is_wrapped() {
+            return Ok((self.names(view, &said, name)?, Content::One(self.value(view, schemas, &said, name)?)));
         }
+        let items = self.items(view, &Parts::of(&schemas, view), name)?;
+        let names = name.map(|name| all_names(&items, name)).unwrap_or_default();
+        Ok((names, Content::Each(items)))
     }
 }
 
-impl Name {
-    fn overlaps(&self, other: &Self) -> bool {
-        self.local == other.local && (self.space == other.space || self.space.is_none() || other.space.is_none())
+fn is_list(view: View<'_>, schemas: &[&Value]) -> bool {
+    Kinds::of_all(schemas, view).is_list()
+}
+
+/// Whether a schema without a type says nothing that only a single value could break.
+fn may_be_of_lists(schema: &Value) -> bool {
+    schema.as_object().is_none_or(|keywords| keywords.keys().all(|keyword| MAY_BE_OF_LISTS.contains(&keyword.as_str())))
+}
+
+/// No two members are written in the same way. The name of a component gives way to whatever else has it.
+fn tell_apart(members: &mut [Member]) -> Result<(), Unplanned> {
+    let mut count: HashMap<Box<str>, usize> = HashMap::new();
+    for member in &*members {
+        let locals: HashSet<&str> = member.written.names().iter().map(|name| &*name.local).collect();
+        for local in locals {
+            *count.entry(local.into()).or_default() += 1;
+        }
+    }
+    let keep = |names: &mut Vec<Name>| {
+        let mut is_first = true;
+        names.retain(|name| std::mem::take(&mut is_first) || count.get(&name.local).is_none_or(|count| *count < 2));
+    };
+    for member in &mut *members {
+        match (&mut member.written, &mut member.content) {
+            (WrittenAs::Elements(names), Content::One(_)) => keep(names),
+            (WrittenAs::Elements(names), Content::Each(items)) => {
+                items.first.iter_mut().chain([&mut items.rest]).for_each(|item| keep(&mut item.names));
+                *names = all_names(items, &member.property);
+            }
+            _ => {}
+        }
+    }
+    for (at, member) in members.iter().enumerate() {
+        if let Some(before) = members[..at].iter().find(|before| before.written.overlaps(&member.written)) {
+            return Err(format!("its properties `{}` and `{}` are written in the same way", before.property, member.property).into());
+        }
+    }
+    Ok(())
+}
+
+/// The names that elements of a list may have, whichever of its items they are.
+fn all_names(items: &Items, property: &str) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    for own in items.all().flat_map(|item| &item.names) {
+        if !names.contains(own) {
+            names.push(own.clone());
+        }
+    }
+    if names.is_empty() {
+        names.push(Name { space: None, local: property.into() });
+    }
+    names
+}
+
+/// The members by all names that they might be taken for.
+fn by_name(members: &[Member]) -> HashMap<Box<str>, Vec<usize>> {
+    let mut by_name: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+    for (at, member) in members.iter().enumerate() {
+        for name in member.written.names().iter().map(|name| &name.local).chain([&member.property]) {
+            let found = by_name.entry(name.clone()).or_default();
+            if !found.contains(&at) {
+                found.push(at);
+            }
+        }
+    }
+    by_name
+}
+
+impl PartialEq for ByPlace<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for ByPlace<'_> {}
+
+impl std::hash::Hash for ByPlace<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.0).hash(state);
     }
 }

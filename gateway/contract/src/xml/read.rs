@@ -1,11 +1,12 @@
 //! An element read as the value that is meant.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use exchange::JsonLimits;
 use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank};
 
-use super::plan::{ANYTHING, Item, Items, Member, Name, Node, NodeId, ROOT, WrittenAs, XmlPlan};
+use super::graph::{Content, Items, Member, Node, NodeId, WrittenAs, XmlGraph, XmlRoot, are};
 use crate::parameter::decoded::Decoded;
 use crate::parameter::{Kinds, REPEATED, Reading, grouped};
 use crate::violation::{Names, Place, Violation};
@@ -35,15 +36,21 @@ impl Unread<'_> {
     }
 }
 
-impl XmlPlan {
+impl XmlGraph {
     /// Reads a body. Every limit of the reader of XML is kept, and of the reader of JSON how deep values may stand in values.
-    pub(crate) fn read<'a>(&'a self, text: &'a str, reading: Reading, limits: &JsonLimits) -> Result<Decoded<'a>, Unread<'a>> {
+    pub(crate) fn read<'a>(
+        &'a self,
+        root: &'a XmlRoot,
+        text: &'a str,
+        reading: Reading,
+        limits: &JsonLimits,
+    ) -> Result<Decoded<'a>, Unread<'a>> {
         let limits = XmlLimits { depth: usize::from(limits.depth).min(XmlLimits::default().depth), ..XmlLimits::default() };
-        let mut reader = Reader { plan: self, cursor: Cursor::new(text, &self.spaces, limits), reading, way: Vec::new() };
+        let mut reader = Reader { graph: self, cursor: Cursor::new(text, &self.spaces, limits), reading, way: Vec::new() };
         let value = match reader.token()? {
-            Token::Start(space, local) if are(&self.root, space, local, Space::NONE) => reader.element(ROOT, space)?,
+            Token::Start(space, local) if are(&root.names, space, local, Space::NONE) => reader.element(root.node, space)?,
             Token::Start(..) => {
-                let name = self.root.first().map(|name| &*name.local).unwrap_or_default();
+                let name = root.names.first().map(|name| &*name.local).unwrap_or_default();
                 return Err(reader.unread("xml", format!("has another root than `{name}`, or it is in another namespace")));
             }
             _ => return Err(malformed(XmlError::Malformed)),
@@ -55,34 +62,34 @@ impl XmlPlan {
     }
 }
 
-impl Name {
-    /// A name without a namespace may be in that of the element around it: so most write what a document says of no namespace.
-    fn is(&self, space: Space, local: &str, around: Space) -> bool {
-        *self.local == *local && self.space.map_or(space == Space::NONE || space == around, |own| own == space)
-    }
-}
-
-/// Whether one of these names is that of an element; of none any is.
-fn are(names: &[Name], space: Space, local: &str, around: Space) -> bool {
-    names.is_empty() || names.iter().any(|name| name.is(space, local, around))
-}
+/// That a name is a member's which is written otherwise.
+struct Disguised;
 
 impl Node {
-    /// The member that an element is; `None` if it is no member, and nothing if it is one that is written otherwise.
-    fn element(&self, space: Space, local: &str, around: Space) -> Result<Option<&Member>, ()> {
+    /// The members that a name may be of.
+    fn named(&self, name: &str) -> impl Iterator<Item = &Member> {
+        self.by_name.get(name).into_iter().flatten().map(|at| &self.members[*at])
+    }
+
+    fn property(&self, name: &str) -> Option<&Member> {
+        self.named(name).find(|member| *member.property == *name)
+    }
+
+    /// The member that an element is; `None` if it is none.
+    fn element(&self, space: Space, local: &str, around: Space) -> Result<Option<&Member>, Disguised> {
         let is = |member: &&Member| matches!(&member.written, WrittenAs::Elements(names) if names.iter().any(|name| name.is(space, local, around)));
-        self.found(self.members.iter().find(is), local)
+        self.found(self.named(local).find(is), local)
     }
 
     /// The member that an attribute is, likewise.
-    fn attribute(&self, space: Space, local: &str) -> Result<Option<&Member>, ()> {
+    fn attribute(&self, space: Space, local: &str) -> Result<Option<&Member>, Disguised> {
         let is = |member: &&Member| matches!(&member.written, WrittenAs::Attribute(names) if names.iter().any(|name| name.is(space, local, Space::NONE)));
-        self.found(self.members.iter().find(is), local)
+        let found = self.named(local).find(is);
+        if found.is_none() && is_about(space, local) { Ok(None) } else { self.found(found, local) }
     }
 
-    fn found<'n>(&'n self, member: Option<&'n Member>, local: &str) -> Result<Option<&'n Member>, ()> {
-        let is_disguised = |member: &Member| *member.property == *local || member.written.has(local);
-        if member.is_none() && self.members.iter().any(is_disguised) { Err(()) } else { Ok(member) }
+    fn found<'n>(&'n self, member: Option<&'n Member>, local: &str) -> Result<Option<&'n Member>, Disguised> {
+        if member.is_none() && self.by_name.contains_key(local) { Err(Disguised) } else { Ok(member) }
     }
 
     fn text(&self) -> Option<&Member> {
@@ -90,37 +97,44 @@ impl Node {
     }
 }
 
-impl WrittenAs {
-    fn has(&self, local: &str) -> bool {
-        match self {
-            Self::Elements(names) | Self::Attribute(names) => names.iter().any(|name| *name.local == *local),
-            Self::Text => false,
-        }
-    }
-}
-
-impl Items {
-    fn at(&self, at: usize) -> &Item {
-        self.first.get(at).unwrap_or(&self.rest)
-    }
+/// What XML Schema says about a document is not in it.
+fn is_about(space: Space, local: &str) -> bool {
+    space == Space::XSI && matches!(local, "nil" | "type" | "schemaLocation" | "noNamespaceSchemaLocation")
 }
 
 struct Reader<'a> {
-    plan: &'a XmlPlan,
+    graph: &'a XmlGraph,
     cursor: Cursor<'a, 'a>,
     reading: Reading,
     /// Where the element that is read stands.
     way: Vec<Step<'a>>,
 }
 
-/// What an element has in it.
+/// What an element was found to have in it.
 #[derive(Default)]
-struct Content<'a> {
+struct Found<'a> {
     members: Vec<(&'a str, Decoded<'a>)>,
+    /// How many elements of each list came before.
+    counts: HashMap<&'a str, usize>,
     items: Vec<Decoded<'a>>,
     text: Cow<'a, str>,
+    /// Whether elements came, and whether text came before and behind one.
     has_elements: bool,
+    is_mixed: bool,
 }
+
+impl<'a> Found<'a> {
+    fn add_text(&mut self, text: Cow<'a, str>) {
+        self.is_mixed |= self.has_elements && !is_blank(&self.text) && !is_blank(&text);
+        if self.text.is_empty() {
+            self.text = text;
+        } else {
+            self.text.to_mut().push_str(&text);
+        }
+    }
+}
+
+const OTHERWISE: &str = "is not written as the contract says";
 
 impl<'a> Reader<'a> {
     fn unread(&self, keyword: &'static str, message: impl Into<Cow<'static, str>>) -> Unread<'a> {
@@ -133,94 +147,102 @@ impl<'a> Reader<'a> {
 
     /// The value of the element that has just begun, up to its end.
     fn element(&mut self, at: NodeId, space: Space) -> Result<Decoded<'a>, Unread<'a>> {
-        let node = &self.plan.nodes[at];
+        let node = &self.graph.nodes[at];
         let is_nil = matches!(self.cursor.attribute(Space::XSI, "nil").map(str::trim), Some("true" | "1"));
-        let mut content = Content::default();
-        self.attributes(node, &mut content)?;
+        let mut found = Found::default();
+        self.attributes(node, &mut found)?;
         loop {
             match self.token()? {
-                Token::Start(found, local) => {
-                    content.has_elements = true;
+                Token::Start(own, local) => {
                     match &node.list {
-                        Some(list) => self.item(list, &mut content, (found, local, space))?,
-                        None => self.child(node, &mut content, (found, local, space))?,
+                        Some(list) => self.item(list, &mut found, (own, local, space))?,
+                        None => self.child(node, &mut found, (own, local, space))?,
                     }
+                    found.has_elements = true;
                 }
-                Token::Text(text) if content.text.is_empty() => content.text = text,
-                Token::Text(text) => content.text.to_mut().push_str(&text),
+                Token::Text(text) => found.add_text(text),
                 Token::End => break,
                 Token::Over => return Err(malformed(XmlError::Malformed)),
             }
         }
         if is_nil {
-            let is_empty = content.members.is_empty() && !content.has_elements && content.text.is_empty();
+            let is_empty = found.members.is_empty() && !found.has_elements && found.text.is_empty();
             return if is_empty { Ok(Decoded::Null) } else { Err(self.unread("xml", "has content, and says that it has none")) };
         }
-        self.value(node, content)
+        self.value(node, found)
     }
 
-    fn attributes(&mut self, node: &'a Node, content: &mut Content<'a>) -> Result<(), Unread<'a>> {
+    fn attributes(&mut self, node: &'a Node, found: &mut Found<'a>) -> Result<(), Unread<'a>> {
         for attribute in self.cursor.attributes().to_vec() {
-            // What XML Schema says about a document is not in it.
-            if attribute.space == Space::XSI && matches!(attribute.local, "nil" | "type" | "schemaLocation" | "noNamespaceSchemaLocation") {
+            self.way.push(Step::Member(attribute.local));
+            let member = node.attribute(attribute.space, attribute.local).map_err(|Disguised| self.unread("xml", OTHERWISE))?;
+            self.way.pop();
+            if member.is_none() && is_about(attribute.space, attribute.local) {
                 continue;
             }
-            let found = node.attribute(attribute.space, attribute.local);
-            self.way.push(Step::Member(attribute.local));
-            let member = found.map_err(|()| self.unread("xml", "is not written as the contract says"))?;
-            self.way.pop();
-            let (name, kinds) = match member {
-                Some(member) => (&*member.property, self.plan.nodes[member.node].kinds),
-                None => (attribute.local, self.plan.nodes[node.others].kinds),
+            let (name, content) = member.map_or((attribute.local, &node.others), |member| (&*member.property, &member.content));
+            let kinds = match content {
+                Content::One(at) => self.graph.nodes[*at].kinds,
+                // One that is a list elsewhere is none here.
+                Content::Each(_) => Kinds::STRING,
             };
-            content.members.push((name, read(kinds, attribute.value, self.reading)));
+            found.members.push((name, read(kinds, attribute.value, self.reading)));
         }
         Ok(())
     }
 
-    fn item(
-        &mut self,
-        list: &'a Items,
-        content: &mut Content<'a>,
-        (found, local, around): (Space, &'a str, Space),
-    ) -> Result<(), Unread<'a>> {
-        let item = list.at(content.items.len());
-        self.way.push(Step::Item(content.items.len()));
-        if !are(&item.names, found, local, around) {
-            return Err(self.unread("xml", "is not written as the contract says"));
+    /// An element that is an item of the list that the element around it is.
+    fn item(&mut self, list: &'a Items, found: &mut Found<'a>, (own, local, around): Name3<'a>) -> Result<(), Unread<'a>> {
+        let item = list.at(found.items.len());
+        self.way.push(Step::Item(found.items.len()));
+        if !are(&item.names, own, local, around) {
+            return Err(self.unread("xml", OTHERWISE));
         }
-        let value = self.element(item.node, found)?;
+        let value = self.element(item.node, own)?;
         self.way.pop();
-        content.items.push(value);
+        found.items.push(value);
         Ok(())
     }
 
-    fn child(
-        &mut self,
-        node: &'a Node,
-        content: &mut Content<'a>,
-        (found, local, around): (Space, &'a str, Space),
-    ) -> Result<(), Unread<'a>> {
-        let member = node.element(found, local, around);
+    /// An element that is a member of the object that the element around it is, or an item of a member.
+    fn child(&mut self, node: &'a Node, found: &mut Found<'a>, (own, local, around): Name3<'a>) -> Result<(), Unread<'a>> {
         self.way.push(Step::Member(local));
-        let member = member.map_err(|()| self.unread("xml", "is not written as the contract says"))?;
-        let (name, at) = member.map_or((local, node.others), |member| (&*member.property, member.node));
+        let member = node.element(own, local, around).map_err(|Disguised| self.unread("xml", OTHERWISE))?;
+        let (name, content) = member.map_or((local, &node.others), |member| (&*member.property, &member.content));
         if let Some(step) = self.way.last_mut() {
             *step = Step::Member(name);
         }
-        let value = self.element(at, found)?;
-        self.way.pop();
-        content.members.push((name, value));
+        let at = match content {
+            Content::One(at) => *at,
+            Content::Each(items) => {
+                let count = found.counts.entry(name).or_default();
+                let item = items.at(*count);
+                self.way.push(Step::Item(*count));
+                *count += 1;
+                if member.is_some() && !are(&item.names, own, local, around) {
+                    return Err(self.unread("xml", OTHERWISE));
+                }
+                item.node
+            }
+        };
+        let value = self.element(at, own)?;
+        self.way.truncate(self.way.len() - 1 - usize::from(matches!(content, Content::Each(_))));
+        found.members.push((name, value));
         Ok(())
     }
 
-    fn value(&self, node: &'a Node, content: Content<'a>) -> Result<Decoded<'a>, Unread<'a>> {
-        let Content { mut members, items, text, has_elements } = content;
-        if node.list.is_some() && members.is_empty() && is_blank(&text) {
-            return Ok(Decoded::List(items));
+    fn value(&self, node: &'a Node, found: Found<'a>) -> Result<Decoded<'a>, Unread<'a>> {
+        let Found { mut members, items, text, has_elements, is_mixed, .. } = found;
+        if node.list.is_some() {
+            let is_list = members.is_empty() && is_blank(&text);
+            return if is_list { Ok(Decoded::List(items)) } else { Err(self.unread("xml", "has more in it than the items of a list")) };
         }
         if let Some(member) = node.text() {
-            members.push((&member.property, read(self.plan.nodes[member.node].kinds, text, self.reading)));
+            if is_mixed {
+                return Err(self.unread("xml", "has text on both sides of an element"));
+            }
+            let kinds = member.content.nodes().first().map_or(Kinds::STRING, |at| self.graph.nodes[*at].kinds);
+            members.push((&member.property, read(kinds, text, self.reading)));
         } else if !has_elements && members.is_empty() && !(node.kinds.is_object() && is_blank(&text)) {
             return Ok(read(node.kinds, text, self.reading));
         } else if !is_blank(&text) {
@@ -232,37 +254,41 @@ impl<'a> Reader<'a> {
     fn record(&self, node: &'a Node, values: Vec<(&'a str, Decoded<'a>)>) -> Result<Decoded<'a>, Unread<'a>> {
         let mut members = Vec::new();
         for (name, mut list) in grouped(values.into_iter()) {
-            let member = node.members.iter().find(|member| *member.property == *name);
-            let kinds = self.plan.nodes[member.map_or(node.others, |member| member.node)].kinds;
-            let value = match (member.is_some_and(|member| member.is_list), list.len()) {
-                (false, 1) => list.remove(0),
-                (false, _) if !kinds.has(Kinds::ARRAY) => {
+            let content = node.property(name).map_or(&node.others, |member| &member.content);
+            let value = match content {
+                Content::Each(_) => Decoded::List(list),
+                Content::One(_) if list.len() == 1 => list.remove(0),
+                Content::One(at) if self.graph.nodes[*at].may_repeat => Decoded::List(list),
+                Content::One(_) => {
                     let mut unread = self.unread(REPEATED.0, REPEATED.1);
                     unread.way.push(Step::Member(name));
                     return Err(unread);
                 }
-                _ => Decoded::List(list),
             };
             members.push((Cow::Borrowed(name), value));
         }
-        for member in node.members.iter().filter(|member| member.required) {
-            let is_there = members.iter().any(|(name, _)| **name == *member.property);
-            if let Some(nothing) = self.nothing(member).filter(|_| !is_there) {
-                members.push((Cow::Borrowed(&member.property), nothing));
-            }
+        let there: HashSet<String> = members.iter().map(|(name, _)| name.clone().into_owned()).collect();
+        for member in node.members.iter().filter(|member| member.required && !there.contains(&*member.property)) {
+            members.extend(self.nothing(member).map(|nothing| (Cow::Borrowed(&*member.property), nothing)));
         }
         Ok(Decoded::Record(members))
     }
 
     /// What a member is that has to be there and leaves no trace: no items, or no value (OpenAPI 3.2.0 §4.25.6).
     fn nothing(&self, member: &Member) -> Option<Decoded<'a>> {
-        if member.is_list {
-            return Some(Decoded::List(Vec::new()));
+        match (&member.content, &member.written) {
+            (Content::Each(_), _) => Some(Decoded::List(Vec::new())),
+            (Content::One(at), WrittenAs::Attribute(_)) => {
+                let kinds = self.graph.nodes[*at].kinds;
+                (kinds.has(Kinds::NULL) && !kinds.is_all()).then_some(Decoded::Null)
+            }
+            _ => None,
         }
-        let is_nullable = member.node != ANYTHING && self.plan.nodes[member.node].kinds.has(Kinds::NULL);
-        (is_nullable && matches!(member.written, WrittenAs::Attribute(_))).then_some(Decoded::Null)
     }
 }
+
+/// A namespace and a name, and the namespace of the element around.
+type Name3<'a> = (Space, &'a str, Space);
 
 fn malformed<'a>(error: XmlError) -> Unread<'a> {
     Unread { way: Vec::new(), keyword: "encoding", message: format!("is not readable as XML: {error}").into() }

@@ -1,9 +1,11 @@
 //! What the Schema Objects of a value say of how it is written.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
-use crate::lower::{Lowering, Variant};
-use crate::references::named;
+use crate::lower::SchemaId;
+use crate::parameter::View;
 
 /// How deep references and branches of `allOf` are followed.
 const DEEPEST: usize = 32;
@@ -31,10 +33,10 @@ pub(super) struct Said<'v> {
 }
 
 impl<'v> Said<'v> {
-    pub(super) fn of(schemas: &[&'v Value], lowering: &'v Lowering<'_, '_>) -> Self {
-        let mut said = Self::default();
+    pub(super) fn of(schemas: &[&'v Value], view: View<'v>) -> Self {
+        let (mut said, mut seen) = (Self::default(), HashSet::new());
         for schema in schemas {
-            said.collect(schema, lowering, 0);
+            said.collect(schema, view, &mut seen, 0);
         }
         said
     }
@@ -57,17 +59,18 @@ impl<'v> Said<'v> {
         self.node_type == Some(NodeType::None)
     }
 
-    fn collect(&mut self, schema: &'v Value, lowering: &'v Lowering<'_, '_>, depth: usize) {
+    fn collect(&mut self, schema: &'v Value, view: View<'v>, seen: &mut HashSet<SchemaId>, depth: usize) {
         let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return };
         if let Some(Value::Object(own)) = keywords.get("xml") {
             self.take(own);
         }
-        if let Some(id) = keywords.get("$ref").and_then(Value::as_str).and_then(named) {
-            let definition = &lowering.definitions[id];
-            self.component = self.component.or_else(|| component(&definition.pointer));
-            self.collect(definition.schema(Variant::Request), lowering, depth + 1);
+        if let Some(id) = View::target(keywords).filter(|id| seen.insert(*id)) {
+            self.component = self.component.or_else(|| component(&view.lowering.definitions[id].pointer));
+            self.collect(view.schema(id), view, seen, depth + 1);
         }
-        keywords.get("allOf").and_then(Value::as_array).into_iter().flatten().for_each(|branch| self.collect(branch, lowering, depth + 1));
+        for branch in keywords.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            self.collect(branch, view, seen, depth + 1);
+        }
     }
 
     fn take(&mut self, own: &'v Map<String, Value>) {

@@ -1,12 +1,14 @@
 //! What the validators read: the gateway's own JSON values in place, and parameters without making JSON of them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use exchange::json::{Items, Kind, Members as ArenaMembers, Node as ArenaNode};
 use jsonschema::JsonType;
-use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
+use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use serde_json::Value;
 
+use crate::equal::{canonical, is_listed};
 use crate::parameter::decoded::Decoded;
 
 /// The representation that the validators are compiled for.
@@ -32,15 +34,6 @@ impl<'a> Instance<'a> {
         match value {
             Decoded::Json(json) => Self::Value(json.root()),
             value => Self::Decoded(value),
-        }
-    }
-
-    /// The same value as serde's tree: only for comparing with what the contract lists.
-    fn copied(&self) -> Value {
-        match *self {
-            Self::Value(node) => node.to_value(),
-            Self::Name(name) => name.into(),
-            Self::Decoded(value) => value.to_value(),
         }
     }
 
@@ -166,11 +159,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        match (self.as_string(), expected) {
-            (Some(text), Value::String(expected)) => text == expected.as_str(),
-            (Some(_), _) | (_, Value::String(_)) => false,
-            _ => cmp::equal(&self.copied(), expected),
-        }
+        is_listed(*self, expected)
     }
 
     /// Asked only to put the value into an error, where ours must never stand: `const`, `enum` and `uniqueItems` are
@@ -305,8 +294,8 @@ impl<'a> Array<'a, Arena> for List<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        let values: Vec<Cow<'_, Value>> = self.elements().map(|item| Cow::Owned(item.copied())).collect();
-        unique::is_unique(&values)
+        let mut seen = HashSet::new();
+        self.elements().all(|item| seen.insert(canonical(item)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rules of schemas in words.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// A rule in words, and what it asks for.
 pub(crate) struct Rule {
@@ -31,7 +31,7 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
         ),
         K::AnyOf { context } => Rule::new("anyOf", format!("matches none of the {} alternatives", context.len())),
         K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => Rule::new("pattern", "cannot be held against the pattern"),
-        K::Constant { expected_value } => Rule::new("const", "is not the one allowed value").asks((**expected_value).clone()),
+        K::Constant { expected_value } => constant(expected_value),
         K::Contains => Rule::new("contains", "has too few or too many items of the kind that is asked for"),
         K::ContentEncoding { content_encoding } => Rule::new("contentEncoding", format!("is not encoded as {content_encoding}")),
         K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
@@ -89,14 +89,32 @@ pub(crate) fn of_pattern(pattern: &str) -> Rule {
     Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern)
 }
 
-/// A rule that [`crate::text`] merged, in the words that it has by itself.
+/// A rule that [`crate::text`] or [`crate::bounds`] merged, in the words that it has by itself.
 pub(crate) fn of_text(keyword: &str, asked: &str) -> Rule {
     use ValidationErrorKind as K;
     let limit = asked.parse().unwrap_or_default();
     match keyword {
         "maxLength" => of(&K::MaxLength { limit }),
         "minLength" => of(&K::MinLength { limit }),
+        "minimum" => of_number("minimum", "less than", asked),
+        "maximum" => of_number("maximum", "greater than", asked),
+        "exclusiveMinimum" => of_number("exclusiveMinimum", "not greater than", asked),
+        "exclusiveMaximum" => of_number("exclusiveMaximum", "not less than", asked),
+        "multipleOf" => of_number("multipleOf", "not a multiple of", asked),
+        "const" => constant(&serde_json::from_str(asked).unwrap_or_default()),
         _ => Rule::new("type", format!("is not {asked}")).asks(asked),
+    }
+}
+
+fn constant(expected: &Value) -> Rule {
+    Rule::new("const", "is not the one allowed value").asks(expected.clone())
+}
+
+fn of_number(keyword: &'static str, is: &str, asked: &str) -> Rule {
+    let rule = Rule::new(keyword, format!("is {is} {asked}"));
+    match asked.parse::<Number>() {
+        Ok(number) => rule.asks(number),
+        Err(_) => rule,
     }
 }
 

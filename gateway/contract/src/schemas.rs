@@ -6,8 +6,10 @@ use std::sync::Arc;
 use jsonschema::{Draft, PatternOptions, Registry, Retrieve, ValidationError, ValidationOptions};
 use serde_json::{Map, Value, json};
 
+use crate::bounds::{self, Bounds, NUMBER};
 use crate::circle::Circles;
 use crate::compile::Formats;
+use crate::equal::{CONST, Constant};
 use crate::formats::FORMATS;
 use crate::instance::{Arena, Instance, Validator};
 use crate::keywords::each_in;
@@ -104,6 +106,7 @@ fn merged(lowering: &Lowering<'_, '_>, variant: Variant, id: SchemaId) -> Value 
     put_in_place(lowering, variant, &mut merged);
     translate_patterns(lowering, &mut merged);
     text::merge(&mut merged);
+    bounds::merge(&mut merged);
     merged
 }
 
@@ -207,6 +210,8 @@ fn options<'o>(formats: Formats) -> ValidationOptions<'o, Arc<dyn Retrieve>, Are
         .offline()
         .with_pattern_options(PatternOptions::regex())
         .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
+        .with_keyword(CONST, |_, value, _| Ok(Box::new(Constant(value.clone()))))
+        .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Bounds::read(merged))))
         .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Required::read(names))))
         .should_validate_formats(formats == Formats::Assert);
     FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has))

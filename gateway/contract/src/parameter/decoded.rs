@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use exchange::Json;
-use serde_json::Value;
 
 /// A value read from text.
 #[derive(Clone, Debug)]
@@ -48,19 +47,6 @@ impl Decoded<'_> {
             Self::Record(members) => members.iter().map(|(name, value)| name.len() + value.bytes() + 2).sum(),
             Self::Json(json) => json.bytes().len(),
             Self::File { .. } => 1,
-        }
-    }
-
-    /// The same value as serde's tree: only for comparing with what the contract lists.
-    pub(crate) fn to_value(&self) -> Value {
-        match self {
-            Self::Text(text) => (&**text).into(),
-            Self::Number(text) => serde_json::from_str(text).unwrap_or(Value::Null),
-            Self::Bool(value) => Value::Bool(*value),
-            Self::List(items) => items.iter().map(Self::to_value).collect(),
-            Self::Record(members) => members.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value())).collect(),
-            Self::Json(json) => json.root().to_value(),
-            Self::Null | Self::File { .. } => Value::Null,
         }
     }
 }

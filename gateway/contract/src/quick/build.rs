@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Array, Beside, Bounds, Member, Object, Others, Quick, Rules, RulesId, Types};
+use super::{Array, Beside, Member, Object, Others, Quick, Rules, RulesId, Types};
+use crate::bounds::{Bounds, NUMBER};
 use crate::instance::Validator;
 use crate::lower::SchemaId;
 use crate::references::named;
 use crate::text::{TEXT, Text};
 
 /// Keywords that say something of one value by itself: the validator looks at them.
-const OF_ONE: [&str; 8] =
-    ["format", "pattern", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "const", "uniqueItems", "dependentRequired"];
+const OF_ONE: [&str; 5] = ["format", "pattern", "const", "uniqueItems", "dependentRequired"];
 /// Keywords that say something of what is in a value.
 const OF_OBJECTS: [&str; 5] = ["properties", "required", "additionalProperties", "minProperties", "maxProperties"];
 const OF_ARRAYS: [&str; 4] = ["items", "prefixItems", "minItems", "maxItems"];
-const OF_NUMBERS: [&str; 2] = ["minimum", "maximum"];
 /// Keywords that say nothing by themselves.
 const SILENT: [&str; 6] = ["$schema", "$dynamicAnchor", "then", "else", "minContains", "maxContains"];
 
@@ -129,12 +128,13 @@ impl<'b> Builder<'b> {
         for (keyword, value) in keywords {
             match (keyword.as_str(), value) {
                 ("type", value) => rules.types = types(value).ok_or(NotQuick)?,
+                (NUMBER, bounds) => rules.bounds = Some(Bounds::read(bounds)),
                 (TEXT, text) => rules.text = Some(Text::read(text)),
                 ("enum", Value::Array(values)) if values.iter().all(Value::is_string) => {
                     rules.words = Some(values.iter().filter_map(Value::as_str).map(Box::from).collect());
                 }
                 // Read below, those that belong together at once.
-                (name, _) if OF_NUMBERS.contains(&name) || OF_OBJECTS.contains(&name) || OF_ARRAYS.contains(&name) => {}
+                (name, _) if OF_OBJECTS.contains(&name) || OF_ARRAYS.contains(&name) => {}
                 ("$ref", Value::String(reference)) => is_beside.push(Beside::All(named(reference).ok_or(NotQuick)? as RulesId)),
                 ("allOf", Value::Array(schemas)) => is_beside.extend(schemas.iter().map(|schema| Beside::All(self.add(schema)))),
                 ("anyOf", Value::Array(schemas)) => is_beside.push(Beside::Any(schemas.iter().map(|schema| self.add(schema)).collect())),
@@ -155,7 +155,6 @@ impl<'b> Builder<'b> {
         if rules.text.as_ref().is_some_and(Text::is_only) {
             rules.types = Types::STRING;
         }
-        rules.bounds = self.bounds(keywords, &mut rest)?;
         rules.object = self.object(keywords, within)?;
         rules.array = self.array(keywords, within)?;
         rules.rest = if rest.is_empty() { None } else { Some(self.compiled(rest)?) };
@@ -168,23 +167,6 @@ impl<'b> Builder<'b> {
         let schema = Value::Object(keywords);
         let compile = self.compile;
         self.compiled.entry(schema.to_string()).or_insert_with(|| compile(&schema).map(Arc::new)).clone().ok_or(NotQuick)
-    }
-
-    /// Bounds that are whole numbers; others are left to the validator.
-    fn bounds(&mut self, keywords: &Map<String, Value>, rest: &mut Map<String, Value>) -> Result<Option<Bounds>, NotQuick> {
-        let bounds = OF_NUMBERS.map(|name| keywords.get(name).map(|value| (name, value)));
-        let own: Map<String, Value> = bounds.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        if own.is_empty() {
-            return Ok(None);
-        }
-        let [least, most] = bounds.map(|bound| bound.map(|(_, value)| value.as_i64()));
-        match (least.unwrap_or(Some(i64::MIN)), most.unwrap_or(Some(i64::MAX))) {
-            (Some(least), Some(most)) => Ok(Some(Bounds { least, most, exactly: self.compiled(own)? })),
-            _ => {
-                rest.extend(own);
-                Ok(None)
-            }
-        }
     }
 
     fn object(&mut self, keywords: &Map<String, Value>, within: &mut Vec<RulesId>) -> Result<Option<Box<Object>>, NotQuick> {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use exchange::json::{Kind, Node};
 use jsonschema::json::JsonNumber as _;
 
+use crate::bounds::Bounds;
 use crate::instance::{Instance, Number, Validator};
 use crate::text::Text;
 
@@ -44,15 +45,6 @@ struct Rules {
 /// The types that are allowed, a bit for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Types(u8);
-
-/// Bounds of whole numbers.
-#[derive(Debug)]
-struct Bounds {
-    least: i64,
-    most: i64,
-    /// For numbers that are not so simple.
-    exactly: Arc<Validator>,
-}
 
 #[derive(Debug)]
 struct Object {
@@ -170,11 +162,7 @@ impl Rules {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let is_plain = digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
         let is_of_type = self.types.has(Types::NUMBER) || (self.types.has(Types::INTEGER) && (is_plain || Number(text).is_integer()));
-        is_of_type
-            && self.bounds.as_ref().is_none_or(|bounds| match text.parse::<i64>() {
-                Ok(number) if is_plain => (bounds.least..=bounds.most).contains(&number),
-                _ => bounds.exactly.is_valid(Instance::Value(value)),
-            })
+        is_of_type && self.bounds.as_ref().is_none_or(|bounds| bounds.is_kept(text))
     }
 
     fn is_text(&self, value: Node<'_>) -> bool {

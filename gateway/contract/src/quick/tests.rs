@@ -3,11 +3,14 @@ use exchange::{Json, JsonLimits};
 use serde_json::{Value, json};
 
 use super::Builder;
+use crate::bounds::{self, Bounds, NUMBER};
 use crate::instance::{Arena, Instance, Validator};
 use crate::text::{self, TEXT, Text};
 
 fn validator(schema: &Value) -> Option<Validator> {
-    let options = jsonschema::options_for::<Arena>().with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))));
+    let options = jsonschema::options_for::<Arena>()
+        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
+        .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Bounds::read(merged))));
     options.build(schema).ok()
 }
 
@@ -79,6 +82,7 @@ fn says_what_the_validator_says() {
     ] {
         let mut merged = schema.clone();
         text::merge(&mut merged);
+        bounds::merge(&mut merged);
         let validator_of_all = validator(&merged).unwrap_or_else(|| panic!("{schema}"));
         let definitions = [merged];
         let (quick, places) = Builder::build(&definitions, &validator);

@@ -118,14 +118,15 @@ struct Found<'a> {
     counts: HashMap<&'a str, usize>,
     items: Vec<Decoded<'a>>,
     text: Cow<'a, str>,
-    /// Whether elements came, and whether text came before and behind one.
+    /// Whether elements came, whether text came before one, and whether more came behind it.
     has_elements: bool,
+    has_text_before: bool,
     is_mixed: bool,
 }
 
 impl<'a> Found<'a> {
     fn add_text(&mut self, text: Cow<'a, str>) {
-        self.is_mixed |= self.has_elements && !is_blank(&self.text) && !is_blank(&text);
+        self.is_mixed |= self.has_text_before && !is_blank(&text);
         if self.text.is_empty() {
             self.text = text;
         } else {
@@ -159,6 +160,7 @@ impl<'a> Reader<'a> {
                         None => self.child(node, &mut found, (own, local, space))?,
                     }
                     found.has_elements = true;
+                    found.has_text_before |= !is_blank(&found.text);
                 }
                 Token::Text(text) => found.add_text(text),
                 Token::End => break,

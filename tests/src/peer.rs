@@ -99,9 +99,11 @@ impl Peer {
         Self { child, stdin, ports, log }
     }
 
-    /// What it was asked so far, a line a request.
+    /// What it was asked so far, a line a request; one that is still being written is none yet.
     pub fn log(&self) -> Vec<String> {
-        std::fs::read_to_string(&self.log).unwrap_or_default().lines().map(str::to_owned).collect()
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        let whole = &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)];
+        String::from_utf8_lossy(whole).lines().map(str::to_owned).collect()
     }
 }
 

@@ -3,29 +3,23 @@
 use std::cmp::Ordering;
 
 use jsonschema::json::Node as _;
-use jsonschema::{Keyword, ValidationError};
 use serde_json::{Map, Value};
 
 use crate::decimal::Decimal;
-use crate::instance::{Arena, Instance};
-use crate::keywords::each_in;
-use crate::own::broken;
+use crate::instance::Instance;
+use crate::keywords::put_under;
+use crate::own::{Broken, Rules};
 
 /// The keyword that stands for those that were merged.
 pub(crate) const NUMBER: &str = "number";
 
 const MERGED: [&str; 5] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
 
-/// Merges what is said of numbers, in a lowered schema and in all that are in it.
-pub(crate) fn merge(schema: &mut Value) {
-    let Value::Object(members) = schema else { return };
-    each_in(members, &mut merge);
-    let is_number = |keyword: &&str| members.get(*keyword).is_some_and(Value::is_number);
-    let merged: Vec<&str> = MERGED.into_iter().filter(is_number).collect();
-    let number: Map<String, Value> =
-        merged.into_iter().filter_map(|keyword| Some((keyword.to_owned(), members.remove(keyword)?))).collect();
-    if !number.is_empty() {
-        members.insert(NUMBER.into(), Value::Object(number));
+/// Merges what a lowered schema says of numbers.
+pub(crate) fn merge(members: &mut Map<String, Value>) {
+    let merged: Vec<&str> = MERGED.into_iter().filter(|keyword| members.get(*keyword).is_some_and(Value::is_number)).collect();
+    if !merged.is_empty() {
+        put_under(members, NUMBER, &merged);
     }
 }
 
@@ -50,16 +44,16 @@ impl Bounds {
         Self { rules: MERGED.into_iter().filter_map(rule).collect(), plain: plain() }
     }
 
-    /// Whether a number keeps the rules.
-    pub(crate) fn is_kept(&self, text: &str) -> bool {
+    /// Whether a number keeps them.
+    pub(crate) fn keeps(&self, text: &str) -> bool {
         // Of most numbers a look at a few digits says all.
         match self.plain.filter(|_| text.len() <= 18).and_then(|plain| Some((plain, text.parse::<i64>().ok()?))) {
             Some(((least, most), number)) => (least..=most).contains(&number),
-            None => self.broken(text).next().is_none(),
+            None => self.broken_by(text).next().is_none(),
         }
     }
 
-    fn broken(&self, text: &str) -> impl Iterator<Item = &(&'static str, Box<str>)> {
+    fn broken_by(&self, text: &str) -> impl Iterator<Item = &(&'static str, Box<str>)> {
         let number = Decimal::read(text);
         self.rules.iter().filter(move |(keyword, limit)| {
             let limit = Decimal::read(limit);
@@ -75,19 +69,14 @@ impl Bounds {
     }
 }
 
-impl<'i> Keyword<'i, Arena> for Bounds {
-    fn is_valid(&self, instance: Instance<'i>) -> bool {
-        instance.as_number().is_none_or(|number| self.is_kept(number.0))
+impl Rules for Bounds {
+    fn is_kept(&self, value: Instance<'_>) -> bool {
+        value.as_number().is_none_or(|number| self.keeps(number.0))
     }
 
-    fn validate(&self, instance: Instance<'i>) -> Result<(), ValidationError<'i>> {
-        self.iter_errors(instance).next().map_or(Ok(()), Err)
-    }
-
-    fn iter_errors(&self, instance: Instance<'i>) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let number = instance.as_number();
-        let rules = number.iter().flat_map(|number| self.broken(number.0));
-        let errors: Vec<_> = rules.map(|(keyword, limit)| broken(keyword, limit)).collect();
-        Box::new(errors.into_iter())
+    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+        let number = value.as_number();
+        let broken = number.iter().flat_map(|number| self.broken_by(number.0));
+        broken.map(|(keyword, limit)| (*keyword, limit.to_string())).collect()
     }
 }

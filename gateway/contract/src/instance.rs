@@ -8,7 +8,7 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use serde_json::Value;
 
-use crate::equal::{canonical, is_listed};
+use crate::listed::{Listed, canonical};
 use crate::parameter::decoded::Decoded;
 
 /// The representation that the validators are compiled for.
@@ -159,7 +159,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        is_listed(*self, expected)
+        Listed::of_const(expected).has(*self)
     }
 
     /// Asked only to put the value into an error, where ours must never stand: `const`, `enum` and `uniqueItems` are

@@ -35,3 +35,17 @@ pub(crate) fn each_in(schema: &mut Map<String, Value>, each: &mut dyn FnMut(&mut
         }
     }
 }
+
+/// Changes a lowered schema and each that is in it, the innermost first.
+pub(crate) fn change_each(schema: &mut Value, change: &mut dyn FnMut(&mut Map<String, Value>)) {
+    if let Value::Object(members) = schema {
+        each_in(members, &mut |inner| change_each(inner, change));
+        change(members);
+    }
+}
+
+/// Puts some keywords of a schema, each with what it says, under one of ours.
+pub(crate) fn put_under(members: &mut Map<String, Value>, ours: &str, keywords: &[&str]) {
+    let put: Map<String, Value> = keywords.iter().filter_map(|keyword| Some(((*keyword).to_owned(), members.remove(*keyword)?))).collect();
+    members.insert(ours.to_owned(), Value::Object(put));
+}

@@ -1,10 +1,9 @@
 //! `required`, asked in the order in which members mostly stand.
 
-use jsonschema::{Keyword, ValidationError};
 use serde_json::Value;
 
-use crate::instance::{Arena, Instance};
-use crate::own::{REQUIRED, broken};
+use crate::instance::Instance;
+use crate::own::{Broken, REQUIRED, Rules};
 
 /// The members that an object has to have.
 pub(crate) struct Required(Box<[Box<str>]>);
@@ -31,17 +30,12 @@ impl Required {
     }
 }
 
-impl<'i> Keyword<'i, Arena> for Required {
-    fn is_valid(&self, instance: Instance<'i>) -> bool {
-        self.missing(instance).next().is_none()
+impl Rules for Required {
+    fn is_kept(&self, value: Instance<'_>) -> bool {
+        self.missing(value).next().is_none()
     }
 
-    fn validate(&self, instance: Instance<'i>) -> Result<(), ValidationError<'i>> {
-        self.iter_errors(instance).next().map_or(Ok(()), Err)
-    }
-
-    fn iter_errors(&self, instance: Instance<'i>) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let missing: Vec<_> = self.missing(instance).map(|name| broken(REQUIRED, &name)).collect();
-        Box::new(missing.into_iter())
+    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+        self.missing(value).map(|name| (REQUIRED, name.to_owned())).collect()
     }
 }

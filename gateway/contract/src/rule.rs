@@ -37,13 +37,13 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
         K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
         K::ContentMediaType { content_media_type } => Rule::new("contentMediaType", format!("does not hold {content_media_type}")),
         K::Custom { .. } => Rule::new("custom", "breaks a rule of the contract"),
-        K::Enum { options } => Rule::new("enum", one_of(options)).asks((**options).clone()),
-        K::ExclusiveMaximum { limit } => Rule::new("exclusiveMaximum", format!("is not less than {limit}")).asks(limit.clone()),
-        K::ExclusiveMinimum { limit } => Rule::new("exclusiveMinimum", format!("is not greater than {limit}")).asks(limit.clone()),
+        K::Enum { options } => listed(options),
+        K::ExclusiveMaximum { limit } => of_own("exclusiveMaximum", &limit.to_string()),
+        K::ExclusiveMinimum { limit } => of_own("exclusiveMinimum", &limit.to_string()),
         K::FalseSchema => Rule::new("false", "is not allowed here"),
         K::Format { format } => Rule::new("format", format!("is not of the format {format}")).asks(format.as_str()),
         K::MaxItems { limit } => Rule::new("maxItems", format!("has more than {}", counted(*limit, "item", "items"))).asks(*limit),
-        K::Maximum { limit } => Rule::new("maximum", format!("is greater than {limit}")).asks(limit.clone()),
+        K::Maximum { limit } => of_own("maximum", &limit.to_string()),
         K::MaxLength { limit } => {
             Rule::new("maxLength", format!("is longer than {}", counted(*limit, "character", "characters"))).asks(*limit)
         }
@@ -51,14 +51,14 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
             Rule::new("maxProperties", format!("has more than {}", counted(*limit, "member", "members"))).asks(*limit)
         }
         K::MinItems { limit } => Rule::new("minItems", format!("has fewer than {}", counted(*limit, "item", "items"))).asks(*limit),
-        K::Minimum { limit } => Rule::new("minimum", format!("is less than {limit}")).asks(limit.clone()),
+        K::Minimum { limit } => of_own("minimum", &limit.to_string()),
         K::MinLength { limit } => {
             Rule::new("minLength", format!("is shorter than {}", counted(*limit, "character", "characters"))).asks(*limit)
         }
         K::MinProperties { limit } => {
             Rule::new("minProperties", format!("has fewer than {}", counted(*limit, "member", "members"))).asks(*limit)
         }
-        K::MultipleOf { multiple_of } => Rule::new("multipleOf", format!("is not a multiple of {multiple_of}")).asks(*multiple_of),
+        K::MultipleOf { multiple_of } => of_own("multipleOf", &multiple_of.to_string()),
         K::Not { .. } => Rule::new("not", "matches what is not allowed"),
         K::OneOfMultipleValid { .. } => Rule::new("oneOf", "matches more than one of the alternatives"),
         K::OneOfNotValid { context } => Rule::new("oneOf", format!("matches none of the {} alternatives", context.len())),
@@ -89,8 +89,8 @@ pub(crate) fn of_pattern(pattern: &str) -> Rule {
     Rule::new("pattern", format!("does not match the pattern {pattern}")).asks(pattern)
 }
 
-/// A rule that [`crate::text`] or [`crate::bounds`] merged, in the words that it has by itself.
-pub(crate) fn of_text(keyword: &str, asked: &str) -> Rule {
+/// What a keyword of ours asks for ([`crate::own`]), in words.
+pub(crate) fn of_own(keyword: &str, asked: &str) -> Rule {
     use ValidationErrorKind as K;
     let limit = asked.parse().unwrap_or_default();
     match keyword {
@@ -102,12 +102,17 @@ pub(crate) fn of_text(keyword: &str, asked: &str) -> Rule {
         "exclusiveMaximum" => of_number("exclusiveMaximum", "not less than", asked),
         "multipleOf" => of_number("multipleOf", "not a multiple of", asked),
         "const" => constant(&serde_json::from_str(asked).unwrap_or_default()),
+        "enum" => listed(&serde_json::from_str(asked).unwrap_or_default()),
         _ => Rule::new("type", format!("is not {asked}")).asks(asked),
     }
 }
 
 fn constant(expected: &Value) -> Rule {
     Rule::new("const", "is not the one allowed value").asks(expected.clone())
+}
+
+fn listed(options: &Value) -> Rule {
+    Rule::new("enum", one_of(options)).asks(options.clone())
 }
 
 fn of_number(keyword: &'static str, is: &str, asked: &str) -> Rule {

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use jsonschema::{Draft, PatternOptions, Registry, Retrieve, ValidationError, ValidationOptions};
 use serde_json::{Map, Value, json};
 
-use crate::bounds::{self, Bounds, NUMBER};
+use crate::bounds::{Bounds, NUMBER};
 use crate::circle::Circles;
 use crate::compile::Formats;
-use crate::equal::{CONST, Constant};
 use crate::formats::FORMATS;
 use crate::instance::{Arena, Instance, Validator};
-use crate::keywords::each_in;
+use crate::listed::{Allowed, CONST, ENUM};
 use crate::lower::{Lowering, SchemaId, Variant};
-use crate::own::REQUIRED;
+use crate::merged::merged;
+use crate::own::{Own, REQUIRED};
 use crate::quick::{Builder, Quick, RulesId};
-use crate::references::{local, named, uri};
+use crate::references::{local, uri};
 use crate::required::Required;
 use crate::resources::ResourceId;
 use crate::source::Source;
-use crate::text::{self, TEXT, Text};
+use crate::text::{TEXT, Text};
 
 /// A schema compiled.
 #[derive(Debug)]
@@ -60,9 +60,6 @@ impl Schema {
 
 type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
 
-/// How values are written: validators have no use for it.
-const WRITTEN: &str = "xml";
-
 /// In how many ways one value may be held against a schema: beyond, a single one would take seconds.
 const MOST_WAYS: u64 = 1 << 20;
 
@@ -97,58 +94,6 @@ impl Schemas {
     pub(crate) fn get(&self, variant: Variant, id: SchemaId) -> Option<Arc<Schema>> {
         self.0.get(&(variant, id)).cloned()
     }
-}
-
-/// A schema as it is compiled: patterns are as the engine reads them, what it says of texts is one keyword, and schemas that say nothing else
-/// stand where they are referred to, so that nobody has to go there.
-fn merged(lowering: &Lowering<'_, '_>, variant: Variant, id: SchemaId) -> Value {
-    let mut merged = lowering.definitions[id].schema(variant).clone();
-    put_in_place(lowering, variant, &mut merged);
-    translate_patterns(lowering, &mut merged);
-    text::merge(&mut merged);
-    bounds::merge(&mut merged);
-    merged
-}
-
-fn put_in_place(lowering: &Lowering<'_, '_>, variant: Variant, schema: &mut Value) {
-    let Value::Object(members) = schema else { return };
-    members.remove(WRITTEN);
-    let target = members.get("$ref").filter(|_| members.len() == 1).and_then(Value::as_str).and_then(named);
-    if let Some(target) = target.map(|id| lowering.definitions[id].schema(variant)).filter(|target| is_of_texts(target)) {
-        *schema = target.clone();
-        if let Value::Object(members) = schema {
-            members.remove(WRITTEN);
-        }
-        return;
-    }
-    each_in(members, &mut |inner| put_in_place(lowering, variant, inner));
-}
-
-fn translate_patterns(lowering: &Lowering<'_, '_>, schema: &mut Value) {
-    let Value::Object(members) = schema else { return };
-    each_in(members, &mut |inner| translate_patterns(lowering, inner));
-    let translated = |pattern: &str| lowering.patterns.get(pattern).and_then(|translated| translated.as_deref().ok());
-    if let Some(Value::String(pattern)) = members.get_mut("pattern")
-        && let Some(translated) = translated(pattern)
-    {
-        *pattern = translated.to_owned();
-    }
-    if let Some(Value::Object(named)) = members.get_mut("patternProperties") {
-        for (pattern, schema) in std::mem::take(named) {
-            let mut translated = translated(&pattern).unwrap_or(&pattern).to_owned();
-            // Two that are written differently may be read alike: an empty group changes nothing but the name.
-            while named.contains_key(&translated) {
-                translated.push_str("(?:)");
-            }
-            named.insert(translated, schema);
-        }
-    }
-}
-
-/// Whether a schema says nothing but what texts are.
-fn is_of_texts(schema: &Value) -> bool {
-    let is_of_texts = |keyword: &String| matches!(keyword.as_str(), "type" | "minLength" | "maxLength" | "pattern" | "format" | WRITTEN);
-    schema.as_object().is_some_and(|members| members.keys().all(is_of_texts))
 }
 
 fn compile(
@@ -204,15 +149,16 @@ fn compile(
 }
 
 /// How all validators read schemas.
-fn options<'o>(formats: Formats) -> ValidationOptions<'o, Arc<dyn Retrieve>, Arena> {
+pub(crate) fn options<'o>(formats: Formats) -> ValidationOptions<'o, Arc<dyn Retrieve>, Arena> {
     let options = jsonschema::options_for::<Arena>()
         .with_draft(Draft::Draft202012)
         .offline()
         .with_pattern_options(PatternOptions::regex())
-        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
-        .with_keyword(CONST, |_, value, _| Ok(Box::new(Constant(value.clone()))))
-        .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Bounds::read(merged))))
-        .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Required::read(names))))
+        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Own(Text::read(merged)))))
+        .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Own(Bounds::read(merged)))))
+        .with_keyword(ENUM, |_, values, _| Ok(Box::new(Own(Allowed::of_enum(values)))))
+        .with_keyword(CONST, |_, value, _| Ok(Box::new(Own(Allowed::of_const(value)))))
+        .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Own(Required::read(names)))))
         .should_validate_formats(formats == Formats::Assert);
     FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has))
 }

@@ -3,37 +3,30 @@
 //! Most values are short texts, and most of what is said of them are a length and a pattern such as `^[0-9]{5}$`. Each is a keyword of its
 //! own, with its own look at the text; here they are one, and a pattern that needs no engine has none.
 
-use std::fmt::Display;
-
 use jsonschema::json::Node as _;
-use jsonschema::{JsonType, Keyword, ValidationError};
 use serde_json::{Map, Value};
 
-use crate::instance::{Arena, Instance, characters};
-use crate::keywords::each_in;
-use crate::own::{PATTERN, broken};
+use crate::instance::{Instance, characters};
+use crate::keywords::put_under;
+use crate::own::{Broken, PATTERN, Rules};
 use crate::pattern::Simple;
 
 /// The keyword that stands for those that were merged.
 pub(crate) const TEXT: &str = "text";
 
-/// Merges what is said of texts, in a lowered schema and in all that are in it.
-pub(crate) fn merge(schema: &mut Value) {
-    let Value::Object(members) = schema else { return };
-    each_in(members, &mut merge);
+/// Merges what a lowered schema says of texts.
+pub(crate) fn merge(members: &mut Map<String, Value>) {
     let is_bound = |value: Option<&Value>| value.is_some_and(Value::is_u64);
-    let is_merged = |keyword: &str| match keyword {
-        "type" => members.get(keyword).is_some_and(|kind| kind == "string"),
-        "pattern" => members.get(keyword).and_then(Value::as_str).is_some_and(|pattern| Simple::read(pattern).is_some()),
-        _ => is_bound(members.get(keyword)),
+    let is_merged = |keyword: &&str| match *keyword {
+        "type" => members.get(*keyword).is_some_and(|kind| kind == "string"),
+        "pattern" => members.get(*keyword).and_then(Value::as_str).is_some_and(|pattern| Simple::read(pattern).is_some()),
+        _ => is_bound(members.get(*keyword)),
     };
-    let merged: Vec<&str> = ["type", "minLength", "maxLength", "pattern"].into_iter().filter(|keyword| is_merged(keyword)).collect();
+    let merged: Vec<&str> = ["type", "minLength", "maxLength", "pattern"].into_iter().filter(is_merged).collect();
     // The type by itself costs no look at the text.
-    if merged.iter().all(|keyword| *keyword == "type") {
-        return;
+    if merged.iter().any(|keyword| *keyword != "type") {
+        put_under(members, TEXT, &merged);
     }
-    let text: Map<String, Value> = merged.into_iter().filter_map(|keyword| Some((keyword.to_owned(), members.remove(keyword)?))).collect();
-    members.insert(TEXT.into(), Value::Object(text));
 }
 
 /// The rules of one schema.
@@ -80,42 +73,35 @@ impl Text {
     }
 }
 
-impl<'i> Keyword<'i, Arena> for Text {
-    fn is_valid(&self, instance: Instance<'i>) -> bool {
-        if let Some(text) = instance.as_bytes() {
+impl Rules for Text {
+    fn is_kept(&self, value: Instance<'_>) -> bool {
+        if let Some(text) = value.as_bytes() {
             return self.is_match(text);
         }
-        match instance.string_length() {
+        match value.string_length() {
             // A file: its bytes are counted.
             Some(length) => (self.least..=self.most).contains(&length),
             None => !self.only,
         }
     }
 
-    fn validate(&self, instance: Instance<'i>) -> Result<(), ValidationError<'i>> {
-        self.iter_errors(instance).next().map_or(Ok(()), Err)
-    }
-
-    fn iter_errors(&self, instance: Instance<'i>) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let mut found = Vec::new();
-        let mut breaks = |keyword: &str, asked: &dyn Display| found.push(broken(keyword, asked));
-        if instance.json_type() == JsonType::String {
-            let length = instance.string_length().unwrap_or_default();
-            if length < self.least {
-                breaks("minLength", &self.least);
-            }
-            if length > self.most {
-                breaks("maxLength", &self.most);
-            }
-            if let (Some((pattern, simple)), Some(text)) = (&self.pattern, instance.as_bytes())
-                && !simple.is_match(text)
-            {
-                breaks(PATTERN, pattern);
-            }
-        } else if self.only {
-            breaks("type", &"string");
+    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+        let Some(length) = value.string_length() else {
+            return if self.only { vec![("type", "string".to_owned())] } else { Vec::new() };
+        };
+        let mut broken = Vec::new();
+        if length < self.least {
+            broken.push(("minLength", self.least.to_string()));
         }
-        Box::new(found.into_iter())
+        if length > self.most {
+            broken.push(("maxLength", self.most.to_string()));
+        }
+        if let (Some((pattern, simple)), Some(text)) = (&self.pattern, value.as_bytes())
+            && !simple.is_match(text)
+        {
+            broken.push((PATTERN, pattern.to_string()));
+        }
+        broken
     }
 }
 
@@ -124,6 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::keywords::change_each;
 
     #[test]
     fn what_is_said_of_texts_is_merged_wherever_it_stands() {
@@ -133,7 +120,7 @@ mod tests {
             "enum": [{ "maxLength": 1 }],
             "allOf": [{ "type": "string" }, { "pattern": "(a)" }],
         });
-        merge(&mut schema);
+        change_each(&mut schema, &mut merge);
         let expected = json!({
             "properties": { "maxLength": { "format": "date", "text": { "type": "string", "maxLength": 3 } }, "b": { "type": ["string", "null"], "text": { "pattern": "^a$" } } },
             "items": { "pattern": "^(aa|b)$", "text": { "minLength": 1 } },

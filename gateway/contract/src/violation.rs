@@ -240,7 +240,7 @@ impl Told<'_> {
             K::Custom { message, .. } => match own::told(message) {
                 Some((own::REQUIRED, name)) => self.push(location, Some(name), rule::required()),
                 Some((own::PATTERN, pattern)) => self.tell_pattern(location, pattern),
-                Some((keyword, asked)) => self.push(location, None, rule::of_text(keyword, asked)),
+                Some((keyword, asked)) => self.push(location, None, rule::of_own(keyword, asked)),
                 None => self.push(location, None, rule::of(error.kind())),
             },
             K::Pattern { pattern } => self.tell_pattern(location, pattern),

@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 use super::{Array, Beside, Member, Object, Others, Quick, Rules, RulesId, Types};
 use crate::bounds::{Bounds, NUMBER};
 use crate::instance::Validator;
+use crate::listed::{CONST, ENUM, Listed};
 use crate::lower::SchemaId;
 use crate::references::named;
 use crate::text::{TEXT, Text};
 
 /// Keywords that say something of one value by itself: the validator looks at them.
-const OF_ONE: [&str; 5] = ["format", "pattern", "const", "uniqueItems", "dependentRequired"];
+const OF_ONE: [&str; 4] = ["format", "pattern", "uniqueItems", "dependentRequired"];
 /// Keywords that say something of what is in a value.
 const OF_OBJECTS: [&str; 5] = ["properties", "required", "additionalProperties", "minProperties", "maxProperties"];
 const OF_ARRAYS: [&str; 4] = ["items", "prefixItems", "minItems", "maxItems"];
@@ -29,7 +30,7 @@ const MOST_VISITS: u64 = 1024;
 
 /// Makes a table.
 pub(crate) struct Builder<'b> {
-    /// The lowered schemas, with what is said of texts merged.
+    /// The lowered schemas as they are compiled.
     definitions: &'b [Value],
     /// Makes a validator of the keywords of one value.
     compile: &'b dyn Fn(&Value) -> Option<Validator>,
@@ -130,9 +131,8 @@ impl<'b> Builder<'b> {
                 ("type", value) => rules.types = types(value).ok_or(NotQuick)?,
                 (NUMBER, bounds) => rules.bounds = Some(Bounds::read(bounds)),
                 (TEXT, text) => rules.text = Some(Text::read(text)),
-                ("enum", Value::Array(values)) if values.iter().all(Value::is_string) => {
-                    rules.words = Some(values.iter().filter_map(Value::as_str).map(Box::from).collect());
-                }
+                (ENUM, values) => rules.listed.push(Listed::of_enum(values)),
+                (CONST, value) => rules.listed.push(Listed::of_const(value)),
                 // Read below, those that belong together at once.
                 (name, _) if OF_OBJECTS.contains(&name) || OF_ARRAYS.contains(&name) => {}
                 ("$ref", Value::String(reference)) => is_beside.push(Beside::All(named(reference).ok_or(NotQuick)? as RulesId)),
@@ -146,7 +146,7 @@ impl<'b> Builder<'b> {
                     is_beside.push(Beside::If { asked: self.add(schema), then, otherwise });
                 }
                 (name, _) if SILENT.contains(&name) => {}
-                (name, value) if OF_ONE.contains(&name) || name == "enum" => {
+                (name, value) if OF_ONE.contains(&name) => {
                     rest.insert(name.to_owned(), value.clone());
                 }
                 _ => return Err(NotQuick),
@@ -224,7 +224,16 @@ impl<'b> Builder<'b> {
 
 impl Rules {
     fn nothing() -> Self {
-        Self { types: Types::ALL, text: None, words: None, bounds: None, object: None, array: None, beside: Box::default(), rest: None }
+        Self {
+            types: Types::ALL,
+            text: None,
+            listed: Vec::new(),
+            bounds: None,
+            object: None,
+            array: None,
+            beside: Box::default(),
+            rest: None,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use jsonschema::json::JsonNumber as _;
 
 use crate::bounds::Bounds;
 use crate::instance::{Instance, Number, Validator};
+use crate::listed::Listed;
 use crate::text::Text;
 
 pub(crate) use build::Builder;
@@ -32,8 +33,8 @@ pub(crate) type RulesId = u32;
 struct Rules {
     types: Types,
     text: Option<Text>,
-    /// The only texts that are allowed.
-    words: Option<Box<[Box<str>]>>,
+    /// The only values that are allowed, by `enum` and by `const`.
+    listed: Vec<Listed>,
     bounds: Option<Bounds>,
     object: Option<Box<Object>>,
     array: Option<Box<Array>>,
@@ -108,7 +109,7 @@ impl Quick {
             Kind::Object => rules.types.has(Types::OBJECT) && rules.object.as_ref().is_none_or(|object| self.is_object(object, value)),
         };
         is_of_kind
-            && (rules.words.is_none() || kind == Kind::String)
+            && rules.listed.iter().all(|listed| listed.has(Instance::Value(value)))
             && rules.rest.as_ref().is_none_or(|rest| rest.is_valid(Instance::Value(value)))
             && rules.beside.iter().all(|beside| self.is_beside(beside, value))
     }
@@ -162,14 +163,12 @@ impl Rules {
         let digits = text.strip_prefix('-').unwrap_or(text);
         let is_plain = digits.len() <= 18 && digits.bytes().all(|byte| byte.is_ascii_digit());
         let is_of_type = self.types.has(Types::NUMBER) || (self.types.has(Types::INTEGER) && (is_plain || Number(text).is_integer()));
-        is_of_type && self.bounds.as_ref().is_none_or(|bounds| bounds.is_kept(text))
+        is_of_type && self.bounds.as_ref().is_none_or(|bounds| bounds.keeps(text))
     }
 
     fn is_text(&self, value: Node<'_>) -> bool {
         let text = value.as_bytes().unwrap_or_default();
-        self.types.has(Types::STRING)
-            && self.text.as_ref().is_none_or(|rules| rules.is_match(text))
-            && self.words.as_ref().is_none_or(|words| words.iter().any(|word| word.as_bytes() == text))
+        self.types.has(Types::STRING) && self.text.as_ref().is_none_or(|rules| rules.is_match(text))
     }
 }
 

@@ -3,15 +3,14 @@ use exchange::{Json, JsonLimits};
 use serde_json::{Value, json};
 
 use super::Builder;
-use crate::bounds::{self, Bounds, NUMBER};
-use crate::instance::{Arena, Instance, Validator};
-use crate::text::{self, TEXT, Text};
+use crate::compile::Formats;
+use crate::instance::{Instance, Validator};
+use crate::keywords::change_each;
+use crate::schemas::options;
+use crate::{bounds, text};
 
 fn validator(schema: &Value) -> Option<Validator> {
-    let options = jsonschema::options_for::<Arena>()
-        .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Text::read(merged))))
-        .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Bounds::read(merged))));
-    options.build(schema).ok()
+    options(Formats::Assert).build(schema).ok()
 }
 
 /// Every value of the list against every schema: the same as the validator says.
@@ -81,8 +80,10 @@ fn says_what_the_validator_says() {
         (false, json!({"unevaluatedProperties": false})),
     ] {
         let mut merged = schema.clone();
-        text::merge(&mut merged);
-        bounds::merge(&mut merged);
+        change_each(&mut merged, &mut |members| {
+            text::merge(members);
+            bounds::merge(members);
+        });
         let validator_of_all = validator(&merged).unwrap_or_else(|| panic!("{schema}"));
         let definitions = [merged];
         let (quick, places) = Builder::build(&definitions, &validator);

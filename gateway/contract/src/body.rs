@@ -101,13 +101,9 @@ impl BodySchema {
     }
 
     fn xml(&self, root: &XmlRoot, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
-        let unreadable = |error| {
-            let message = format!("is not readable as XML: {error}");
-            BodyFault::Invalid(vec![Violation::new(Place::Body(String::new()), "encoding", message)])
-        };
-        let text = decode_agreed(bytes, media.charset()).map_err(unreadable)?;
-        let read = |reading| terms.xml.read(root, &text, reading, terms.limits);
         let told = |unread: Unread<'_>| BodyFault::Invalid(vec![unread.violation(terms.names)]);
+        let text = decode_agreed(bytes, media.charset()).map_err(|error| told(Unread::malformed(error)))?;
+        let read = |reading| terms.xml.read(root, &text, reading, terms.limits);
         self.holds_as_one(root.readings(), terms, |reading| read(reading).map_err(told))
     }
 

@@ -214,9 +214,9 @@ pub(crate) struct Compiler<'c, 's, 'a> {
     pub(crate) lowering: &'c Lowering<'s, 'a>,
     asked: &'c Asked,
     pub(crate) schemas: &'c Schemas,
-    /// The fields that bodies of any media type may have: many operations have the same.
-    /// How they are written as XML.
+    /// How bodies are written as XML.
     pub(crate) xml: RefCell<XmlPlanner<'c>>,
+    /// The fields that bodies of any media type may have: many operations have the same.
     pub(crate) fields: RefCell<HashMap<(Variant, SchemaId), Arc<Fields>>>,
 }
 

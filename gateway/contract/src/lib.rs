@@ -1,12 +1,12 @@
 //! OpenAPI documents compiled into contracts that validate requests and answers.
 //!
-//! A document of version 3.0, 3.1 or 3.2 is read once, at load, with the documents that its references lead to ([`Documents`]): its operations become routes, its Schema Objects validators of
-//! JSON Schema 2020-12, and then it is dropped. What is wrong in it is a fault with file, line and column; all faults are
-//! found in one run. At run time nothing is compiled or looked up by name that could be settled before: a request is held
-//! against the index of an operation, and the validators read the gateway's own JSON values in place.
+//! A document of version 3.0, 3.1 or 3.2 is read once, at load, with the documents that its references lead to ([`Documents`]): its
+//! operations become routes, its Schema Objects validators of JSON Schema 2020-12, and then it is dropped. What is wrong in it is a fault
+//! with file, line and column; all faults are found in one run. At run time nothing is compiled or looked up by name that could be settled
+//! before: a request is held against the index of an operation, and the validators read the gateway's own JSON values in place.
 //!
-//! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error: a violation names its
-//! place and the rule that it breaks.
+//! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error: a
+//! violation names its place and the rule that it breaks.
 
 mod accept;
 mod answer;
@@ -19,6 +19,7 @@ mod contract;
 mod credentials;
 mod decimal;
 mod described;
+mod dialect30;
 mod digest;
 mod discriminator;
 mod documents;
@@ -42,6 +43,7 @@ mod own_uri;
 mod parameter;
 mod path;
 mod pattern;
+mod pieces;
 mod quick;
 mod read30;
 mod read31;

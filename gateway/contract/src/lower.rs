@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::compile::Formats;
 use crate::discriminator::Discriminator;
@@ -26,7 +26,7 @@ use crate::violation::Names;
 pub(crate) const DEEPEST: usize = 128;
 
 /// Keywords that constrain, and are taken as they are.
-const PLAIN: [&str; 21] = [
+pub(crate) const PLAIN: [&str; 21] = [
     "type",
     "enum",
     "const",
@@ -240,7 +240,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     /// Tells a fault once, although the schema is lowered twice.
-    fn first_time(&self) -> bool {
+    pub(crate) fn first_time(&self) -> bool {
         self.variant == Variant::Request
     }
 
@@ -360,39 +360,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 self.names.insert(&discriminator.property);
                 let within = at.get(prefix..).unwrap_or_default();
                 self.names.discriminators.insert(format!("/$defs/s{id}{within}/{keyword}"), discriminator);
-            }
-        }
-    }
-
-    fn warn_of_siblings(&self, members: &Map<String, Value>, at: &str) {
-        let constrains = |name: &&String| {
-            name.as_str() == "nullable" || [&ONE[..], &MANY, &NAMED, &PLAIN].iter().any(|list| list.contains(&name.as_str()))
-        };
-        if let Some(name) = members.keys().find(constrains).filter(|_| self.first_time()) {
-            let hint = "put the reference into `allOf`, beside the other keywords";
-            self.source.warning(&child(at, name), format!("`{name}` beside `$ref` has no effect in OpenAPI 3.0"), hint);
-        }
-    }
-
-    /// `nullable` and the boolean exclusive bounds (OpenAPI 3.0.3 §4.7.24).
-    fn dialect_of_30(&self, members: &Map<String, Value>, at: &str, lowered: &mut Map<String, Value>) {
-        if members.get("nullable") == Some(&Value::Bool(true)) {
-            match lowered.get_mut("type") {
-                Some(kind @ Value::String(_)) => *kind = json!([kind.take(), "null"]),
-                // Clarified in 3.0.3: without a `type` beside it, `nullable` neither allows nor forbids anything.
-                None if self.first_time() => {
-                    let hint = "write the `type` beside it, or an `anyOf` with a schema that is nullable";
-                    self.source.warning(&child(at, "nullable"), "`nullable` has no effect without a `type` beside it", hint);
-                }
-                Some(_) | None => {}
-            }
-        }
-        for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-            if let Some(&Value::Bool(set)) = lowered.get(exclusive) {
-                lowered.remove(exclusive);
-                if let Some(limit) = set.then(|| lowered.remove(bound)).flatten() {
-                    lowered.insert(exclusive.into(), limit);
-                }
             }
         }
     }

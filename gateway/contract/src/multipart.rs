@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::media::parameters;
+use crate::pieces::parameters;
 
 /// The most parts of a body.
 const MOST_PARTS: usize = 1000;

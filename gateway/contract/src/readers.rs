@@ -47,8 +47,8 @@ impl Compiler<'_, '_, '_> {
             return Some(BodyReader::Multipart(self.fields(plan, &media.encodings)));
         }
         // A text of which nothing says how it is written as XML is the document itself.
-        let is_opaque = plan().kinds == Kinds::STRING && schema.get("xml").is_none();
-        if range.is_xml() && !is_opaque {
+        let is_opaque = || Kinds::of_all(&[schema], self.view(variant)) == Kinds::STRING && schema.get("xml").is_none();
+        if range.is_xml() && !is_opaque() {
             let root = self.xml.borrow_mut().plan(self.view(variant), id);
             return root.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();
         }

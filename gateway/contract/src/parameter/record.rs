@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::decoded::Decoded;
-use super::kinds::{Kinds, Plan, Reading};
+use super::kinds::{Kinds, Reading};
+use super::plan::Plan;
 use super::{Broken, REPEATED, STYLE};
 
 /// Between the names of members within members, as `deepObject` writes them: `outer][inner`.

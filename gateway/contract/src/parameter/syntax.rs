@@ -1,6 +1,7 @@
 //! As what a parameter's text is read.
 
-use super::kinds::{Kinds, Plan};
+use super::kinds::Kinds;
+use super::plan::Plan;
 use super::style::Shape;
 
 /// As what a parameter's text is read.

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use exchange::{Json, JsonLimits};
 
 use super::decoded::Decoded;
-use super::kinds::{Plan, Reading};
+use super::kinds::Reading;
+use super::plan::Plan;
 use super::query::is_of;
 use super::record::record;
 use super::style::{Pieces, Shape, Style};

@@ -33,6 +33,8 @@ pub(super) struct Node {
     /// Its items, if it is a list with an element around them.
     pub(super) list: Option<Items>,
     pub(super) members: Vec<Member>,
+    /// Which of them is its text.
+    pub(super) text: Option<usize>,
     /// The members that a name may be of, written or in the schema.
     pub(super) by_name: HashMap<Box<str>, Vec<usize>>,
     /// What no member is.
@@ -68,7 +70,17 @@ pub(super) struct Member {
     pub(super) property: Box<str>,
     pub(super) written: WrittenAs,
     pub(super) content: Content,
-    pub(super) required: bool,
+    /// What it is where it leaves no trace, if it has to be there.
+    pub(super) absent: Option<Absent>,
+}
+
+/// What a member is that is there, and of which nothing is written (OpenAPI 3.2.0 §4.25.6).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Absent {
+    /// A list without items.
+    Empty,
+    /// An attribute without a value.
+    Null,
 }
 
 #[derive(Debug)]
@@ -86,6 +98,15 @@ pub(super) enum WrittenAs {
 pub(super) struct Name {
     pub(super) space: Option<Space>,
     pub(super) local: Box<str>,
+}
+
+/// How an element, or an attribute, begins.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) space: Space,
+    pub(super) local: &'a str,
+    /// The namespace of the element around it.
+    pub(super) around: Space,
 }
 
 impl XmlRoot {
@@ -107,7 +128,7 @@ impl Items {
 
 impl Content {
     /// The nodes that it leads to.
-    pub(super) fn nodes(&self) -> Vec<NodeId> {
+    fn nodes(&self) -> Vec<NodeId> {
         match self {
             Self::One(node) => vec![*node],
             Self::Each(items) => items.all().map(|item| item.node).collect(),
@@ -146,7 +167,8 @@ impl WrittenAs {
 
 impl Name {
     /// A name without a namespace may be in that of the element around it: so most write what a document says of no namespace.
-    pub(super) fn is(&self, space: Space, local: &str, around: Space) -> bool {
+    pub(super) fn is(&self, start: Start<'_>) -> bool {
+        let Start { space, local, around } = start;
         let unsaid = || space == Space::NONE || (space == around && space != Space::UNKNOWN);
         *self.local == *local && self.space.map_or_else(unsaid, |own| own == space)
     }
@@ -157,6 +179,6 @@ impl Name {
 }
 
 /// Whether one of these names is that of an element; of none any is.
-pub(super) fn are(names: &[Name], space: Space, local: &str, around: Space) -> bool {
-    names.is_empty() || names.iter().any(|name| name.is(space, local, around))
+pub(super) fn are(names: &[Name], start: Start<'_>) -> bool {
+    names.is_empty() || names.iter().any(|name| name.is(start))
 }

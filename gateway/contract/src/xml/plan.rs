@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 use xml::Spaces;
 
-use super::graph::{Content, Item, Items, Member, Name, Node, NodeId, WrittenAs, XmlGraph, XmlRoot};
+use super::graph::{Absent, Content, Item, Items, Member, Name, Node, NodeId, WrittenAs, XmlGraph, XmlRoot};
 use super::said::{Said, component};
 use crate::lower::{SchemaId, Variant};
 use crate::parameter::{Kinds, Parts, View};
@@ -86,6 +86,7 @@ impl<'v> XmlPlanner<'v> {
             may_repeat: false,
             list: None,
             members: Vec::new(),
+            text: None,
             by_name: HashMap::new(),
             others: Content::One(0),
         };
@@ -172,7 +173,8 @@ impl<'v> XmlPlanner<'v> {
         let others = if parts.others.is_empty() { Content::One(self.anything(view)) } else { self.content(view, parts.others, None)?.1 };
         let may_repeat = kinds.has(Kinds::ARRAY) && (!kinds.is_all() || schemas.iter().all(|schema| may_be_of_lists(schema)));
         let by_name = by_name(&members);
-        Ok(Node { kinds, may_repeat, list, members, by_name, others })
+        let text = members.iter().position(|member| matches!(member.written, WrittenAs::Text));
+        Ok(Node { kinds, may_repeat, list, members, text, by_name, others })
     }
 
     fn items(&mut self, view: View<'v>, parts: &Parts<'v>, name: Option<&str>) -> Result<Items, Unplanned> {
@@ -198,9 +200,9 @@ impl<'v> XmlPlanner<'v> {
 
     fn member(&mut self, view: View<'v>, property: &str, schemas: Vec<&'v Value>, required: bool) -> Result<Member, Unplanned> {
         let said = Said::of(&schemas, view);
-        let is_structured = |kinds: Kinds| kinds.is_list() || kinds.is_object();
+        let kinds = Kinds::of_all(&schemas, view);
         let (written, content) = if said.is_attribute() || said.is_text() {
-            if is_structured(Kinds::of_all(&schemas, view)) {
+            if kinds.is_list() || kinds.is_object() {
                 return Err(LIST_AS_ATTRIBUTE);
             }
             let names = self.names(view, &said, Some(property))?;
@@ -210,7 +212,12 @@ impl<'v> XmlPlanner<'v> {
             let (names, content) = self.content(view, schemas, Some(property))?;
             (WrittenAs::Elements(names), content)
         };
-        Ok(Member { property: property.into(), written, content, required })
+        let absent = match (&written, &content) {
+            (_, Content::Each(_)) => Some(Absent::Empty),
+            (WrittenAs::Attribute(_), _) if kinds.has(Kinds::NULL) && !kinds.is_all() => Some(Absent::Null),
+            _ => None,
+        };
+        Ok(Member { property: property.into(), written, content, absent: absent.filter(|_| required) })
     }
 
     /// What elements of a name, or of any name, are, and the names that they may have.

@@ -1,12 +1,12 @@
 //! An element read as the value that is meant.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use exchange::JsonLimits;
 use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank};
 
-use super::graph::{Content, Items, Member, Node, NodeId, WrittenAs, XmlGraph, XmlRoot, are};
+use super::graph::{Absent, Content, Items, Member, Node, NodeId, Start, WrittenAs, XmlGraph, XmlRoot, are};
 use crate::parameter::decoded::Decoded;
 use crate::parameter::{Kinds, REPEATED, Reading, grouped};
 use crate::violation::{Names, Place, Violation};
@@ -26,6 +26,11 @@ enum Step<'a> {
 }
 
 impl Unread<'_> {
+    /// What no reader of XML takes.
+    pub(crate) fn malformed(error: XmlError) -> Self {
+        Self { way: Vec::new(), keyword: "encoding", message: format!("is not readable as XML: {error}").into() }
+    }
+
     /// As the contract tells it: names that it does not know are not written.
     pub(crate) fn violation(&self, names: &Names) -> Violation {
         let token = |step: &Step<'_>| match step {
@@ -48,16 +53,18 @@ impl XmlGraph {
         let limits = XmlLimits { depth: usize::from(limits.depth).min(XmlLimits::default().depth), ..XmlLimits::default() };
         let mut reader = Reader { graph: self, cursor: Cursor::new(text, &self.spaces, limits), reading, way: Vec::new() };
         let value = match reader.token()? {
-            Token::Start(space, local) if are(&root.names, space, local, Space::NONE) => reader.element(root.node, space)?,
+            Token::Start(space, local) if are(&root.names, Start { space, local, around: Space::NONE }) => {
+                reader.element(root.node, space)?
+            }
             Token::Start(..) => {
                 let name = root.names.first().map(|name| &*name.local).unwrap_or_default();
                 return Err(reader.unread("xml", format!("has another root than `{name}`, or it is in another namespace")));
             }
-            _ => return Err(malformed(XmlError::Malformed)),
+            _ => return Err(Unread::malformed(XmlError::Malformed)),
         };
         match reader.token()? {
             Token::Over => Ok(value),
-            _ => Err(malformed(XmlError::Malformed)),
+            _ => Err(Unread::malformed(XmlError::Malformed)),
         }
     }
 }
@@ -76,24 +83,21 @@ impl Node {
     }
 
     /// The member that an element is; `None` if it is none.
-    fn element(&self, space: Space, local: &str, around: Space) -> Result<Option<&Member>, Disguised> {
-        let is = |member: &&Member| matches!(&member.written, WrittenAs::Elements(names) if names.iter().any(|name| name.is(space, local, around)));
-        self.found(self.named(local).find(is), local)
+    fn element(&self, start: Start<'_>) -> Option<&Member> {
+        let is = |member: &&Member| matches!(&member.written, WrittenAs::Elements(names) if names.iter().any(|name| name.is(start)));
+        self.named(start.local).find(is)
     }
 
-    /// The member that an attribute is, likewise.
-    fn attribute(&self, space: Space, local: &str) -> Result<Option<&Member>, Disguised> {
-        let is = |member: &&Member| matches!(&member.written, WrittenAs::Attribute(names) if names.iter().any(|name| name.is(space, local, Space::NONE)));
-        let found = self.named(local).find(is);
-        if found.is_none() && is_about(space, local) { Ok(None) } else { self.found(found, local) }
+    /// The member that an attribute is; `None` if it is none.
+    fn attribute(&self, space: Space, local: &str) -> Option<&Member> {
+        let start = Start { space, local, around: Space::NONE };
+        let is = |member: &&Member| matches!(&member.written, WrittenAs::Attribute(names) if names.iter().any(|name| name.is(start)));
+        self.named(local).find(is)
     }
 
-    fn found<'n>(&'n self, member: Option<&'n Member>, local: &str) -> Result<Option<&'n Member>, Disguised> {
-        if member.is_none() && self.by_name.contains_key(local) { Err(Disguised) } else { Ok(member) }
-    }
-
-    fn text(&self) -> Option<&Member> {
-        self.members.iter().find(|member| matches!(member.written, WrittenAs::Text))
+    /// How what is no member is called; an error if a member is called so, which is then written otherwise.
+    fn other<'n>(&self, local: &'n str) -> Result<&'n str, Disguised> {
+        if self.by_name.contains_key(local) { Err(Disguised) } else { Ok(local) }
     }
 }
 
@@ -142,8 +146,15 @@ impl<'a> Reader<'a> {
         Unread { way: self.way.clone(), keyword, message: message.into() }
     }
 
+    /// Likewise, of a member of the element that is read.
+    fn unread_at(&self, member: &'a str, keyword: &'static str, message: impl Into<Cow<'static, str>>) -> Unread<'a> {
+        let mut unread = self.unread(keyword, message);
+        unread.way.push(Step::Member(member));
+        unread
+    }
+
     fn token(&mut self) -> Result<Token<'a>, Unread<'a>> {
-        self.cursor.token().map_err(malformed)
+        self.cursor.token().map_err(Unread::malformed)
     }
 
     /// The value of the element that has just begun, up to its end.
@@ -156,15 +167,15 @@ impl<'a> Reader<'a> {
             match self.token()? {
                 Token::Start(own, local) => {
                     match &node.list {
-                        Some(list) => self.item(list, &mut found, (own, local, space))?,
-                        None => self.child(node, &mut found, (own, local, space))?,
+                        Some(list) => self.item(list, &mut found, Start { space: own, local, around: space })?,
+                        None => self.child(node, &mut found, Start { space: own, local, around: space })?,
                     }
                     found.has_elements = true;
                     found.has_text_before |= !is_blank(&found.text);
                 }
                 Token::Text(text) => found.add_text(text),
                 Token::End => break,
-                Token::Over => return Err(malformed(XmlError::Malformed)),
+                Token::Over => return Err(Unread::malformed(XmlError::Malformed)),
             }
         }
         if is_nil {
@@ -176,44 +187,51 @@ impl<'a> Reader<'a> {
 
     fn attributes(&mut self, node: &'a Node, found: &mut Found<'a>) -> Result<(), Unread<'a>> {
         for attribute in self.cursor.attributes().to_vec() {
-            self.way.push(Step::Member(attribute.local));
-            let member = node.attribute(attribute.space, attribute.local).map_err(|Disguised| self.unread("xml", OTHERWISE))?;
-            self.way.pop();
+            let member = node.attribute(attribute.space, attribute.local);
             if member.is_none() && is_about(attribute.space, attribute.local) {
                 continue;
             }
-            let (name, content) = member.map_or((attribute.local, &node.others), |member| (&*member.property, &member.content));
-            let kinds = match content {
-                Content::One(at) => self.graph.nodes[*at].kinds,
-                // One that is a list elsewhere is none here.
-                Content::Each(_) => Kinds::STRING,
-            };
-            found.members.push((name, read(kinds, attribute.value, self.reading)));
+            let (name, content) = self.called(node, member, attribute.local)?;
+            found.members.push((name, read(self.kinds(content), attribute.value, self.reading)));
         }
         Ok(())
     }
 
+    /// The name of a value in an element, and what it is.
+    fn called(&mut self, node: &'a Node, member: Option<&'a Member>, local: &'a str) -> Result<(&'a str, &'a Content), Unread<'a>> {
+        match member {
+            Some(member) => Ok((&*member.property, &member.content)),
+            None => node.other(local).map(|name| (name, &node.others)).map_err(|Disguised| self.unread_at(local, "xml", OTHERWISE)),
+        }
+    }
+
+    /// What a text that is all of a member may be: one that is a list elsewhere is none there.
+    fn kinds(&self, content: &Content) -> Kinds {
+        match content {
+            Content::One(at) => self.graph.nodes[*at].kinds,
+            Content::Each(_) => Kinds::STRING,
+        }
+    }
+
     /// An element that is an item of the list that the element around it is.
-    fn item(&mut self, list: &'a Items, found: &mut Found<'a>, (own, local, around): Name3<'a>) -> Result<(), Unread<'a>> {
+    fn item(&mut self, list: &'a Items, found: &mut Found<'a>, start: Start<'a>) -> Result<(), Unread<'a>> {
         let item = list.at(found.items.len());
         self.way.push(Step::Item(found.items.len()));
-        if !are(&item.names, own, local, around) {
+        if !are(&item.names, start) {
             return Err(self.unread("xml", OTHERWISE));
         }
-        let value = self.element(item.node, own)?;
+        let value = self.element(item.node, start.space)?;
         self.way.pop();
         found.items.push(value);
         Ok(())
     }
 
     /// An element that is a member of the object that the element around it is, or an item of a member.
-    fn child(&mut self, node: &'a Node, found: &mut Found<'a>, (own, local, around): Name3<'a>) -> Result<(), Unread<'a>> {
-        self.way.push(Step::Member(local));
-        let member = node.element(own, local, around).map_err(|Disguised| self.unread("xml", OTHERWISE))?;
-        let (name, content) = member.map_or((local, &node.others), |member| (&*member.property, &member.content));
-        if let Some(step) = self.way.last_mut() {
-            *step = Step::Member(name);
-        }
+    fn child(&mut self, node: &'a Node, found: &mut Found<'a>, start: Start<'a>) -> Result<(), Unread<'a>> {
+        let depth = self.way.len();
+        let member = node.element(start);
+        let (name, content) = self.called(node, member, start.local)?;
+        self.way.push(Step::Member(name));
         let at = match content {
             Content::One(at) => *at,
             Content::Each(items) => {
@@ -221,14 +239,14 @@ impl<'a> Reader<'a> {
                 let item = items.at(*count);
                 self.way.push(Step::Item(*count));
                 *count += 1;
-                if member.is_some() && !are(&item.names, own, local, around) {
+                if member.is_some() && !are(&item.names, start) {
                     return Err(self.unread("xml", OTHERWISE));
                 }
                 item.node
             }
         };
-        let value = self.element(at, own)?;
-        self.way.truncate(self.way.len() - 1 - usize::from(matches!(content, Content::Each(_))));
+        let value = self.element(at, start.space)?;
+        self.way.truncate(depth);
         found.members.push((name, value));
         Ok(())
     }
@@ -239,12 +257,11 @@ impl<'a> Reader<'a> {
             let is_list = members.is_empty() && is_blank(&text);
             return if is_list { Ok(Decoded::List(items)) } else { Err(self.unread("xml", "has more in it than the items of a list")) };
         }
-        if let Some(member) = node.text() {
+        if let Some(member) = node.text.map(|at| &node.members[at]) {
             if is_mixed {
                 return Err(self.unread("xml", "has text on both sides of an element"));
             }
-            let kinds = member.content.nodes().first().map_or(Kinds::STRING, |at| self.graph.nodes[*at].kinds);
-            members.push((&member.property, read(kinds, text, self.reading)));
+            members.push((&member.property, read(self.kinds(&member.content), text, self.reading)));
         } else if !has_elements && members.is_empty() && !(node.kinds.is_object() && is_blank(&text)) {
             return Ok(read(node.kinds, text, self.reading));
         } else if !is_blank(&text) {
@@ -261,39 +278,27 @@ impl<'a> Reader<'a> {
                 Content::Each(_) => Decoded::List(list),
                 Content::One(_) if list.len() == 1 => list.remove(0),
                 Content::One(at) if self.graph.nodes[*at].may_repeat => Decoded::List(list),
-                Content::One(_) => {
-                    let mut unread = self.unread(REPEATED.0, REPEATED.1);
-                    unread.way.push(Step::Member(name));
-                    return Err(unread);
-                }
+                Content::One(_) => return Err(self.unread_at(name, REPEATED.0, REPEATED.1)),
             };
             members.push((Cow::Borrowed(name), value));
         }
-        let there: HashSet<String> = members.iter().map(|(name, _)| name.clone().into_owned()).collect();
-        for member in node.members.iter().filter(|member| member.required && !there.contains(&*member.property)) {
-            members.extend(self.nothing(member).map(|nothing| (Cow::Borrowed(&*member.property), nothing)));
+        for member in &node.members {
+            let Some(absent) = member.absent else { continue };
+            if members.iter().all(|(name, _)| **name != *member.property) {
+                members.push((Cow::Borrowed(&member.property), absent.value()));
+            }
         }
         Ok(Decoded::Record(members))
     }
-
-    /// What a member is that has to be there and leaves no trace: no items, or no value (OpenAPI 3.2.0 §4.25.6).
-    fn nothing(&self, member: &Member) -> Option<Decoded<'a>> {
-        match (&member.content, &member.written) {
-            (Content::Each(_), _) => Some(Decoded::List(Vec::new())),
-            (Content::One(at), WrittenAs::Attribute(_)) => {
-                let kinds = self.graph.nodes[*at].kinds;
-                (kinds.has(Kinds::NULL) && !kinds.is_all()).then_some(Decoded::Null)
-            }
-            _ => None,
-        }
-    }
 }
 
-/// A namespace and a name, and the namespace of the element around.
-type Name3<'a> = (Space, &'a str, Space);
-
-fn malformed<'a>(error: XmlError) -> Unread<'a> {
-    Unread { way: Vec::new(), keyword: "encoding", message: format!("is not readable as XML: {error}").into() }
+impl Absent {
+    fn value(self) -> Decoded<'static> {
+        match self {
+            Self::Empty => Decoded::List(Vec::new()),
+            Self::Null => Decoded::Null,
+        }
+    }
 }
 
 /// White space around what is no text is nothing (XML Schema 1.1 part 2 §4.3.6).

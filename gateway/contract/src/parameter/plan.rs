@@ -1,0 +1,122 @@
+//! What the values of a schema are, down to their members: how a text that is several of them is split.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use serde_json::Value;
+
+use super::decoded::Decoded;
+use super::kinds::{Kinds, Reading, View};
+use super::parts::Parts;
+
+/// How many values within values of one parameter or body are looked at: a schema that contains itself has no end of them.
+const MOST_PLANS: usize = 2000;
+
+/// What a schema allows: its kinds, and those of what is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) kinds: Kinds,
+    /// Whether some text in it may be read as more than one thing.
+    is_ambiguous: bool,
+    /// Whether it is a file (`format: binary`).
+    pub(crate) is_binary: bool,
+    /// Whether its length is bounded.
+    pub(crate) is_bounded: bool,
+    /// Of a list's items.
+    items: Option<Box<Plan>>,
+    /// Of an object's members.
+    pub(crate) members: Vec<(Box<str>, Plan)>,
+    /// Of those that it does not name; `None` where there are to be no others.
+    others: Option<Box<Plan>>,
+}
+
+impl Plan {
+    /// Anything at all.
+    pub(crate) const ANY: Self = Self {
+        kinds: Kinds::ALL,
+        is_ambiguous: false,
+        is_binary: false,
+        is_bounded: false,
+        items: None,
+        members: Vec::new(),
+        others: None,
+    };
+
+    /// The same, to borrow.
+    pub(crate) const ANYTHING: &'static Self = &Self::ANY;
+
+    /// Whether it can only be a list.
+    pub(crate) fn is_list(&self) -> bool {
+        self.kinds.is_list()
+    }
+
+    pub(crate) fn may_be_list(&self) -> bool {
+        self.kinds.has(Kinds::ARRAY)
+    }
+
+    /// Whether nothing is said of what it is.
+    pub(crate) fn is_anything(&self) -> bool {
+        self.kinds == Kinds::ALL
+    }
+
+    pub(crate) fn may_be_object(&self) -> bool {
+        self.kinds.has(Kinds::OBJECT)
+    }
+
+    /// Whether it can only be an object.
+    pub(crate) fn is_object(&self) -> bool {
+        self.kinds.is_object()
+    }
+
+    /// What a lowered schema allows.
+    pub(crate) fn of(schema: &Value, view: View<'_>) -> Self {
+        Self::within(&[schema], view, 0, &Cell::new(MOST_PLANS))
+    }
+
+    /// What several schemas allow that all speak of one value, or of one value each time.
+    fn within(schemas: &[&Value], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
+        let kinds = Kinds::of_all(schemas, view);
+        let parts = Parts::of(schemas, view);
+        let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
+        // Deeper, no text is split any more.
+        left.set(left.get().saturating_sub(1));
+        if depth > 4 || left.get() == 0 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
+            plan.is_ambiguous = plan.may_be_several();
+            return plan;
+        }
+        let inner = |schemas: &[&Value]| Self::within(schemas, view, depth + 1, left);
+        plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
+        plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
+        plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
+        plan.is_ambiguous = plan.may_be_several();
+        plan
+    }
+
+    pub(crate) fn items(&self) -> &Self {
+        self.items.as_deref().unwrap_or(Self::ANYTHING)
+    }
+
+    /// Of a member; `None` where it is not named and there are to be no others.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        self.members.iter().find(|(known, _)| **known == *name).map(|(_, plan)| plan).or(self.others.as_deref())
+    }
+
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// As what the texts in it are to be read: in both ways, where one of them may be more than one thing.
+    pub(crate) fn readings(&self) -> &'static [Reading] {
+        if self.is_ambiguous { &[Reading::Typed, Reading::Text] } else { &[Reading::Typed] }
+    }
+
+    fn may_be_several(&self) -> bool {
+        let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
+        self.kinds.may_be_several() || inner.into_iter().any(|plan| plan.is_ambiguous)
+    }
+
+    /// A text as the value that the schema means.
+    pub(crate) fn read<'t>(&self, text: Cow<'t, str>, reading: Reading) -> Decoded<'t> {
+        self.kinds.read(text, reading)
+    }
+}

@@ -26,6 +26,14 @@ pub(crate) enum Instance<'a> {
     Name(&'a str),
     /// A parameter, or a value in it.
     Decoded(&'a Decoded<'a>),
+    /// What has a value as its only member.
+    Under(&'a Under<'a>),
+}
+
+/// A value under a name: so a validator of many schemas is told by which of them it is meant to be valid.
+pub(crate) struct Under<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: Instance<'a>,
 }
 
 impl<'a> Instance<'a> {
@@ -71,7 +79,7 @@ impl<'a> Instance<'a> {
             Self::Value(node) => node.as_bytes(),
             Self::Name(text) => Some(text.as_bytes()),
             Self::Decoded(Decoded::Text(text)) => Some(text.as_bytes()),
-            Self::Decoded(_) => None,
+            Self::Decoded(_) | Self::Under(_) => None,
         }
     }
 
@@ -80,6 +88,7 @@ impl<'a> Instance<'a> {
         match self.as_object()? {
             Members::Arena(node) => Some(Names::Arena(node.members())),
             Members::Decoded(members) => Some(Names::Decoded(members.iter())),
+            Members::Under(_) => None,
         }
     }
 }
@@ -93,6 +102,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
         match *self {
             Self::Value(node) if node.kind() == Kind::Object => Some(Members::Arena(node)),
             Self::Decoded(Decoded::Record(members)) => Some(Members::Decoded(members)),
+            Self::Under(under) => Some(Members::Under(under)),
             _ => None,
         }
     }
@@ -110,7 +120,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Value(node) => node.as_str().map(Cow::Borrowed),
             Self::Name(text) => Some(Cow::Borrowed(text)),
             Self::Decoded(Decoded::Text(text)) => Some(Cow::Borrowed(text)),
-            Self::Decoded(_) => None,
+            Self::Decoded(_) | Self::Under(_) => None,
         }
     }
 
@@ -134,7 +144,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
         match *self {
             Self::Value(node) => node.is_null(),
             Self::Decoded(value) => matches!(value, Decoded::Null),
-            Self::Name(_) => false,
+            Self::Name(_) | Self::Under(_) => false,
         }
     }
 
@@ -146,7 +156,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Decoded(Decoded::Bool(_)) => JsonType::Boolean,
             Self::Decoded(Decoded::Null) => JsonType::Null,
             Self::Decoded(Decoded::List(_)) => JsonType::Array,
-            Self::Decoded(Decoded::Record(_)) => JsonType::Object,
+            Self::Decoded(Decoded::Record(_)) | Self::Under(_) => JsonType::Object,
             Self::Decoded(Decoded::Json(json)) => json_type(json.root()),
         }
     }
@@ -174,6 +184,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             // A name may begin where a value does, hence the tag.
             Self::Name(name) => NodeIdentity::tagged(name.as_ptr().addr(), 1),
             Self::Decoded(value) => NodeIdentity::new(std::ptr::from_ref(value).addr()),
+            Self::Under(under) => NodeIdentity::new(std::ptr::from_ref(under).addr()),
         })
     }
 }
@@ -198,6 +209,7 @@ pub(crate) fn characters(text: &[u8]) -> u64 {
 pub(crate) enum Members<'a> {
     Arena(ArenaNode<'a>),
     Decoded(&'a [Pair<'a>]),
+    Under(&'a Under<'a>),
 }
 
 type Pair<'a> = (Cow<'a, str>, Decoded<'a>);
@@ -207,6 +219,7 @@ impl<'a> Members<'a> {
         match *self {
             Self::Arena(node) => node.get(key).map(Instance::Value),
             Self::Decoded(members) => members.iter().find(|(name, _)| name == key).map(|(_, value)| Instance::of(value)),
+            Self::Under(under) => (*under.name == *key).then_some(under.value),
         }
     }
 }
@@ -220,6 +233,7 @@ impl<'a> Object<'a, Arena> for Members<'a> {
         match self {
             Self::Arena(node) => node.len(),
             Self::Decoded(members) => members.len(),
+            Self::Under(_) => 1,
         }
     }
 
@@ -231,6 +245,7 @@ impl<'a> Object<'a, Arena> for Members<'a> {
         match *self {
             Self::Arena(node) => MemberPairs::Arena(node.members()),
             Self::Decoded(members) => MemberPairs::Decoded(members.iter()),
+            Self::Under(under) => MemberPairs::Under(std::iter::once(under)),
         }
     }
 }
@@ -256,6 +271,7 @@ impl<'a> Iterator for Names<'a> {
 pub(crate) enum MemberPairs<'a> {
     Arena(ArenaMembers<'a>),
     Decoded(std::slice::Iter<'a, Pair<'a>>),
+    Under(std::iter::Once<&'a Under<'a>>),
 }
 
 impl<'a> Iterator for MemberPairs<'a> {
@@ -265,6 +281,7 @@ impl<'a> Iterator for MemberPairs<'a> {
         match self {
             Self::Arena(members) => members.next().map(|(name, value)| (name.as_str().unwrap_or_default(), Instance::Value(value))),
             Self::Decoded(members) => members.next().map(|(name, value)| (&**name, Instance::of(value))),
+            Self::Under(under) => under.next().map(|under| (under.name, under.value)),
         }
     }
 }

@@ -111,6 +111,8 @@ pub(crate) struct Lowering<'s, 'a> {
     pub(crate) patterns: HashMap<String, Result<String, PatternFault>>,
     /// Whether the document marks any member at all.
     marks: bool,
+    /// Whether some reference is decided only by the way that leads to it.
+    pub(crate) has_dynamic_references: bool,
     /// Whether some body is XML: then schemas keep what they say of it.
     is_of_xml: bool,
     variant: Variant,
@@ -133,6 +135,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             done: 0,
             patterns: HashMap::new(),
             marks: source.documents().any(|(_, raw)| marks::any(raw)),
+            has_dynamic_references: false,
             is_of_xml,
             variant: Variant::Request,
             current: (0, 0),

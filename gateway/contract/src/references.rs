@@ -29,6 +29,7 @@ impl Lowering<'_, '_> {
             self.refers.insert(id);
             self.beside.push(id);
         }
+        self.has_dynamic_references = true;
         lowered.insert("$dynamicRef".into(), format!("{}#{name}", uri(resource)).into());
     }
 

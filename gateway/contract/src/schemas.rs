@@ -1,6 +1,9 @@
-//! Lowered schemas made into validators: one for each schema that a message begins with, shared by all that begin with it.
+//! Lowered schemas made into validators.
+//!
+//! One validator has all schemas of a document that messages begin with, each as a property of an object that no message is: what many of them
+//! refer to is compiled once, and time and memory grow with the document and not with its square.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jsonschema::{Draft, PatternOptions, Registry, Retrieve, ValidationError, ValidationOptions};
@@ -10,7 +13,7 @@ use crate::bounds::{Bounds, NUMBER};
 use crate::circle::Circles;
 use crate::compile::Formats;
 use crate::formats::FORMATS;
-use crate::instance::{Arena, Instance, Validator};
+use crate::instance::{Arena, Instance, Under, Validator};
 use crate::listed::{Allowed, CONST, ENUM};
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::merged::merged;
@@ -25,7 +28,9 @@ use crate::text::{TEXT, Text};
 /// A schema compiled.
 #[derive(Debug)]
 pub(crate) struct Schema {
-    validator: Validator,
+    /// Of all schemas, of which this one is a property.
+    validator: Arc<Validator>,
+    property: Box<str>,
     /// What tells without a reason whether a body is valid, where there is such.
     quick: Option<(Arc<Quick>, RulesId)>,
     /// See [`Circles::growth`].
@@ -40,22 +45,38 @@ impl Schema {
         match (value, &self.quick) {
             (Instance::Value(node), Some((quick, rules))) => {
                 let is_valid = quick.is_valid(*rules, node);
-                debug_assert_eq!(is_valid, self.validator.is_valid(value), "both ways are the same");
+                debug_assert_eq!(is_valid, self.finds_valid(value), "both ways are the same");
                 is_valid
             }
-            _ => self.validator.is_valid(value),
+            _ => self.finds_valid(value),
         }
     }
 
-    /// The first thing that is wrong with a value.
-    pub(crate) fn first_error<'v>(&'v self, value: Instance<'v>) -> Option<ValidationError<'v>> {
-        self.validator.validate(value).err()
+    fn finds_valid(&self, value: Instance<'_>) -> bool {
+        self.validator.is_valid(Instance::Under(&self.under(value)))
     }
 
-    /// All that is wrong with a value.
-    pub(crate) fn errors<'v>(&'v self, value: Instance<'v>) -> impl Iterator<Item = ValidationError<'v>> {
-        self.validator.iter_errors(value)
+    /// Tells the first things that are wrong with a value, at most so many; of a single one nothing more is looked for. Where they stand is
+    /// asked with [`location`].
+    pub(crate) fn each_error(&self, value: Instance<'_>, most: usize, mut tell: impl FnMut(&ValidationError<'_>)) {
+        let under = self.under(value);
+        match most {
+            0 => {}
+            1 => self.validator.validate(Instance::Under(&under)).err().iter().for_each(tell),
+            _ => self.validator.iter_errors(Instance::Under(&under)).take(most).for_each(|error| tell(&error)),
+        }
     }
+
+    fn under<'v>(&'v self, value: Instance<'v>) -> Under<'v> {
+        Under { name: &self.property, value }
+    }
+}
+
+/// Where an error stands, as a JSON pointer into the value.
+pub(crate) fn location<'e>(error: &'e ValidationError<'_>) -> &'e str {
+    // The first token is that of the schema's own property.
+    let path = error.instance_path().as_str();
+    path.get(1..).and_then(|path| path.find('/')).map_or("", |at| &path[at + 1..])
 }
 
 type Compiled = HashMap<(Variant, SchemaId), Arc<Schema>>;
@@ -124,28 +145,48 @@ fn compile(
         Err(error) => return source.error("", format!("the schemas cannot be compiled: {error}")),
     };
     let circles = Circles::of(&lowering.definitions);
-    let options = options(formats).with_registry(&registry);
-    for &id in wanted {
-        if validators.contains_key(&(variant, id)) {
-            continue;
-        }
-        if circles.ways(id) > MOST_WAYS {
+    let told = |id: &SchemaId| {
+        let is_bounded = circles.ways(*id) <= MOST_WAYS;
+        if !is_bounded {
             let message = format!("one value may be held against the parts of this schema in more than {MOST_WAYS} ways");
-            source.error_with_hint(
-                &lowering.definitions[id].pointer,
-                message,
-                "branches that refer to the same schemas multiply: write them once",
-            );
-            continue;
+            let hint = "branches that refer to the same schemas multiply: write them once";
+            source.error_with_hint(&lowering.definitions[*id].pointer, message, hint);
         }
-        match options.build(&json!({"$ref": format!("{}{}", uri(lowering.definitions[id].resource), local(id))})) {
-            Ok(validator) => {
-                let quick = places[id].map(|rules| (quick.clone(), rules));
-                validators.insert((variant, id), Arc::new(Schema { validator, quick, growth: circles.growth(id), ways: circles.ways(id) }));
+        is_bounded
+    };
+    let wanted: BTreeSet<SchemaId> = wanted.iter().copied().collect();
+    let wanted: Vec<SchemaId> = wanted.into_iter().filter(told).collect();
+    // What a dynamic reference leads to depends on where one comes from, and what is compiled once would come from one place only.
+    let at_once = if lowering.has_dynamic_references { 1 } else { wanted.len().max(1) };
+    let build = |schemas: &[SchemaId]| {
+        let reference =
+            |&id: &SchemaId| (property(id), json!({"$ref": format!("{}{}", uri(lowering.definitions[id].resource), local(id))}));
+        let properties: Map<String, Value> = schemas.iter().map(reference).collect();
+        options(formats).with_registry(&registry).build(&json!({"properties": properties})).map(Arc::new)
+    };
+    for schemas in wanted.chunks(at_once) {
+        let Ok(validator) = build(schemas) else {
+            for (id, error) in schemas.iter().filter_map(|id| Some((*id, build(&[*id]).err()?))) {
+                source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}"));
             }
-            Err(error) => source.error(&lowering.definitions[id].pointer, format!("this schema cannot be compiled: {error}")),
+            continue;
+        };
+        for &id in schemas {
+            let schema = Schema {
+                validator: validator.clone(),
+                property: property(id).into(),
+                quick: places[id].map(|rules| (quick.clone(), rules)),
+                growth: circles.growth(id),
+                ways: circles.ways(id),
+            };
+            validators.insert((variant, id), Arc::new(schema));
         }
     }
+}
+
+/// The property that a schema is of what a validator takes.
+fn property(id: SchemaId) -> String {
+    format!("s{id}")
 }
 
 /// How all validators read schemas.

@@ -16,7 +16,7 @@ use crate::discriminator::{Discriminators, Meant};
 use crate::instance::Instance;
 use crate::own;
 use crate::rule::{self, Rule};
-use crate::schemas::Schema;
+use crate::schemas::{Schema, location};
 
 /// How many violations are reported of one message.
 pub(crate) const MOST_VIOLATIONS: usize = 10;
@@ -186,8 +186,8 @@ pub(crate) fn check(
     }
     let mut told = Told { root: value, terms, place, found: Vec::new() };
     match cost(schema, value, bytes) {
-        Cost::All => schema.errors(value).take(MOST_LOOKED_AT).for_each(|error| told.tell(&error)),
-        Cost::First => schema.first_error(value).iter().for_each(|error| told.tell(error)),
+        Cost::All => schema.each_error(value, MOST_LOOKED_AT, |error| told.tell(error)),
+        Cost::First => schema.each_error(value, 1, |error| told.tell(error)),
         Cost::None => told.push("", None, Rule::new("schema", "does not match its schema, and is nested too deep to say where")),
     }
     Err(told.found)
@@ -233,7 +233,7 @@ impl Told<'_> {
         if self.found.len() >= MOST_VIOLATIONS {
             return;
         }
-        let location = error.instance_path().as_str();
+        let location = location(error);
         match error.kind() {
             K::OneOfNotValid { context } | K::AnyOf { context } if self.tell_meant(error, context) => {}
             K::Required { property: Value::String(name) } => self.push(location, Some(name), rule::required()),
@@ -257,7 +257,7 @@ impl Told<'_> {
     fn tell_meant(&mut self, error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) -> bool {
         let keyword = error.absolute_keyword_location();
         let Some(discriminator) = keyword.and_then(|keyword| self.terms.names.discriminators.at(keyword.as_str())) else { return false };
-        let location = error.instance_path().as_str();
+        let location = location(error);
         let Some(value) = self.value(location).filter(|value| value.as_object().is_some()) else { return false };
         match discriminator.meant(value) {
             Meant::Alternative(at) => context.get(at).into_iter().flatten().for_each(|error| self.tell(error)),

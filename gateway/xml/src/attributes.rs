@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use crate::XmlError;
+use crate::{XmlError, is_space};
 
 /// The attributes of a start tag, as pairs of a written name and a normalized value (XML 1.0 §3.3.3).
 ///
@@ -18,12 +18,12 @@ impl<'x> Attributes<'x> {
     }
 
     fn read(&mut self) -> Result<(&'x str, Cow<'x, str>), XmlError> {
-        if !self.rest.starts_with(blank) {
+        if !self.rest.starts_with(is_space) {
             return Err(XmlError::Malformed);
         }
-        let (name, rest) = self.rest.trim_start_matches(blank).split_once('=').ok_or(XmlError::Malformed)?;
-        let name = name.trim_end_matches(blank);
-        let rest = rest.trim_start_matches(blank);
+        let (name, rest) = self.rest.trim_start_matches(is_space).split_once('=').ok_or(XmlError::Malformed)?;
+        let name = name.trim_end_matches(is_space);
+        let rest = rest.trim_start_matches(is_space);
         let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(XmlError::Malformed)?;
         let (value, rest) = rest[1..].split_once(quote).ok_or(XmlError::Malformed)?;
         if name.is_empty() || name.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'&')) {
@@ -41,7 +41,7 @@ impl<'x> Iterator for Attributes<'x> {
     type Item = Result<(&'x str, Cow<'x, str>), XmlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.trim_start_matches(blank).is_empty() {
+        if self.rest.trim_start_matches(is_space).is_empty() {
             return None;
         }
         let item = self.read();
@@ -50,10 +50,6 @@ impl<'x> Iterator for Attributes<'x> {
         }
         Some(item)
     }
-}
-
-fn blank(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\r' | '\n')
 }
 
 fn normalized(value: &str) -> Result<Cow<'_, str>, XmlError> {

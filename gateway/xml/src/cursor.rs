@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::{Attributes, Space, Spaces, XmlError, XmlLimits, allowed, reference};
+use crate::{Attributes, Space, Spaces, XmlError, XmlLimits, allowed, is_blank, reference};
 
 /// Walks over a message element by element, with namespaces resolved and every limit kept.
 ///
@@ -18,12 +18,19 @@ pub struct Cursor<'x, 'p> {
     attributes: Vec<Attribute<'x>>,
     depth: usize,
     elements: usize,
-    /// How many elements began directly in each that is open, the document itself first.
-    children: Vec<usize>,
+    /// What came directly in each element that is open, in the document itself first.
+    open: Vec<Opened>,
     declarations: usize,
     /// An element written `<a/>` has begun and its end is to be told next.
     empty: bool,
     rooted: bool,
+}
+
+/// What came in an element so far.
+#[derive(Clone, Copy, Default)]
+struct Opened {
+    children: usize,
+    text_bytes: usize,
 }
 
 struct Binding<'x> {
@@ -70,7 +77,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
             attributes: Vec::new(),
             depth: 0,
             elements: 0,
-            children: vec![0],
+            open: vec![Opened::default()],
             declarations: 0,
             empty: false,
             rooted: false,
@@ -80,11 +87,6 @@ impl<'x, 'p> Cursor<'x, 'p> {
     /// How many elements are open.
     pub fn depth(&self) -> usize {
         self.depth
-    }
-
-    /// What bounds it.
-    pub fn limits(&self) -> &XmlLimits {
-        &self.limits
     }
 
     /// The attributes of the element that the last token began.
@@ -110,12 +112,12 @@ impl<'x, 'p> Cursor<'x, 'p> {
             match self.reader.read_event() {
                 Ok(Event::Start(tag)) => {
                     let length = tag.name().as_ref().len();
-                    return self.open(from, length, 1);
+                    return self.start(from, length, 1);
                 }
                 Ok(Event::Empty(tag)) => {
                     self.empty = true;
                     let length = tag.name().as_ref().len();
-                    return self.open(from, length, 2);
+                    return self.start(from, length, 2);
                 }
                 Ok(Event::End(_)) => {
                     self.close();
@@ -132,11 +134,11 @@ impl<'x, 'p> Cursor<'x, 'p> {
                         Cow::Borrowed(text) => plain(text)?,
                         Cow::Owned(text) => Cow::Owned(plain(&text)?.into_owned()),
                     };
-                    return Ok(Token::Text(text));
+                    return self.told(text);
                 }
                 Ok(Event::GeneralRef(name)) if self.depth > 0 => {
                     let letter = reference(&name)?;
-                    return Ok(Token::Text(builtin(letter).map_or_else(|| Cow::Owned(letter.into()), Cow::Borrowed)));
+                    return self.told(builtin(letter).map_or_else(|| Cow::Owned(letter.into()), Cow::Borrowed));
                 }
                 Ok(Event::Comment(_)) => {}
                 Ok(Event::Decl(_)) if from == 0 => self.declaration()?,
@@ -168,7 +170,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
         found.or_else(|| prefix.is_empty().then_some(Space::NONE))
     }
 
-    fn open(&mut self, from: usize, length: usize, tail: usize) -> Result<Token<'x>, XmlError> {
+    fn start(&mut self, from: usize, length: usize, tail: usize) -> Result<Token<'x>, XmlError> {
         let to = self.reader.buffer_position() as usize;
         let tag = to.checked_sub(tail).and_then(|to| self.text.get(from + 1..to)).ok_or(XmlError::Malformed)?;
         let (name, rest) = tag.split_at_checked(length).ok_or(XmlError::Malformed)?;
@@ -189,13 +191,13 @@ impl<'x, 'p> Cursor<'x, 'p> {
             return Err(XmlError::Malformed);
         }
         self.rooted = true;
-        if let Some(children) = self.children.last_mut() {
-            *children += 1;
-            if *children > self.limits.children {
+        if let Some(around) = self.open.last_mut() {
+            around.children += 1;
+            if around.children > self.limits.children {
                 return Err(XmlError::Limit("the number of elements in one"));
             }
         }
-        self.children.push(0);
+        self.open.push(Opened::default());
         self.depth += 1;
         self.elements += 1;
         if self.depth > self.limits.depth {
@@ -268,7 +270,7 @@ impl<'x, 'p> Cursor<'x, 'p> {
             self.bindings.pop();
         }
         self.depth = self.depth.saturating_sub(1);
-        self.children.truncate(self.depth + 1);
+        self.open.truncate(self.depth + 1);
     }
 
     /// The XML declaration that was just passed, which quick-xml takes with anything in it (XML 1.0 §2.8).
@@ -288,14 +290,22 @@ impl<'x, 'p> Cursor<'x, 'p> {
         if first { Err(XmlError::Malformed) } else { Ok(()) }
     }
 
-    fn characters(&self, text: &'x str) -> Result<Option<Token<'x>>, XmlError> {
-        if text.len() > self.limits.text_bytes {
-            return Err(XmlError::Limit("the length of a text"));
-        }
+    fn characters(&mut self, text: &'x str) -> Result<Option<Token<'x>>, XmlError> {
         if self.depth > 0 {
-            return Ok(Some(Token::Text(plain(text)?)));
+            return self.told(plain(text)?).map(Some);
         }
-        if text.bytes().all(|byte| byte.is_ascii_whitespace()) { Ok(None) } else { Err(XmlError::Malformed) }
+        if is_blank(text) { Ok(None) } else { Err(XmlError::Malformed) }
+    }
+
+    /// A text, if that of the element that it stands in is not too long with it.
+    fn told(&mut self, text: Cow<'x, str>) -> Result<Token<'x>, XmlError> {
+        if let Some(around) = self.open.last_mut() {
+            around.text_bytes = around.text_bytes.saturating_add(text.len());
+            if around.text_bytes > self.limits.text_bytes {
+                return Err(XmlError::Limit("the length of a text"));
+            }
+        }
+        Ok(Token::Text(text))
     }
 }
 
@@ -363,4 +373,47 @@ fn plain(text: &str) -> Result<Cow<'_, str>, XmlError> {
         return Err(XmlError::Character);
     }
     if text.contains('\r') { Ok(Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))) } else { Ok(Cow::Borrowed(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a text, all in one piece; an error if it is not to be read.
+    fn read(text: &str, limits: XmlLimits) -> Result<String, XmlError> {
+        let spaces = Spaces::default();
+        let mut cursor = Cursor::new(text, &spaces, limits);
+        let mut found = String::new();
+        loop {
+            match cursor.token()? {
+                Token::Text(text) => found.push_str(&text),
+                Token::Over => return Ok(found),
+                Token::Start(..) | Token::End => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_element_is_bounded_however_it_is_cut() {
+        let limits = XmlLimits { text_bytes: 8, ..XmlLimits::default() };
+        for sound in ["<a>12345678</a>", "<a>1234<b>12345678</b>5678</a>", "<a>1234<!-- 12345678 -->5678</a>"] {
+            assert!(read(sound, limits).is_ok(), "{sound}");
+        }
+        for long in [
+            "<a>123456789</a>",
+            "<a>12345<b/>6789</a>",
+            "<a>12345<!-- -->6789</a>",
+            "<a>12345<![CDATA[6789]]></a>",
+            "<a>1234567&amp;&lt;</a>",
+        ] {
+            assert_eq!(read(long, limits), Err(XmlError::Limit("the length of a text")), "{long}");
+        }
+    }
+
+    #[test]
+    fn white_space_is_what_xml_says_it_is() {
+        assert_eq!(read(" \t\r\n<a>\u{a0}</a>\n", XmlLimits::default()), Ok("\u{a0}".to_owned()));
+        assert_eq!(read("\u{c}<a/>", XmlLimits::default()), Err(XmlError::Malformed));
+        assert_eq!(read("<a/>\u{a0}", XmlLimits::default()), Err(XmlError::Malformed));
+    }
 }

@@ -20,5 +20,14 @@ pub use space::{SOAP_11, SOAP_12, Space, Spaces, XML, XSD, XSI};
 
 /// Whether a text is nothing but white space (XML 1.0 §2.3).
 pub fn is_blank(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+    text.bytes().all(|byte| is_space(char::from(byte)))
+}
+
+/// A text without the white space around it (XML 1.0 §2.3).
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\r' | '\n')
 }

@@ -17,7 +17,7 @@ pub struct XmlLimits {
     pub declarations: usize,
     /// How many bytes a name may have.
     pub name_bytes: usize,
-    /// How many bytes the text of an element may have.
+    /// How many bytes the text directly in an element may have, all of its pieces together.
     pub text_bytes: usize,
 }
 

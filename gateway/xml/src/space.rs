@@ -80,7 +80,23 @@ impl Spaces {
             Space::XSI => "xsi".into(),
             Space::XML => "xml".into(),
             Space::XSD => "xsd".into(),
+            Space::WSSE => "wsse".into(),
             Space(number) => format!("n{}", number - Space::RESERVED + 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_namespace_has_a_prefix_of_its_own() {
+        let mut spaces = Spaces::default();
+        let own = [spaces.add("urn:a"), spaces.add("urn:b")];
+        // Both envelopes have the same: no message has both.
+        let reserved = (0..Space::RESERVED).map(Space).filter(|space| *space != Space::SOAP_12);
+        let prefixes: Vec<String> = reserved.chain(own.into_iter().flatten()).map(Spaces::prefix).collect();
+        assert_eq!(prefixes, ["", "soapenv", "xsi", "xml", "xsd", "wsse", "n1", "n2"]);
     }
 }

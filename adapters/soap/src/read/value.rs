@@ -367,8 +367,5 @@ pub(super) fn read_text<'x>(cursor: &mut Cursor<'x, '_>) -> Result<Cow<'x, str>,
             Token::Start(..) => return Err(ReadError::Structure("an element stands where only text may")),
             Token::Over => return Err(XmlError::Malformed.into()),
         }
-        if text.len() > cursor.limits().text_bytes {
-            return Err(XmlError::Limit("the length of a text").into());
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use exchange::JsonLimits;
-use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank};
+use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank, trim};
 
 use super::graph::{Absent, Content, Items, Member, Node, NodeId, Start, WrittenAs, XmlGraph, XmlRoot, are};
 use crate::parameter::decoded::Decoded;
@@ -303,7 +303,7 @@ impl Absent {
 
 /// White space around what is no text is nothing (XML Schema 1.1 part 2 §4.3.6).
 fn read(kinds: Kinds, text: Cow<'_, str>, reading: Reading) -> Decoded<'_> {
-    let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+    let trimmed = trim(&text);
     if trimmed.len() == text.len() {
         return kinds.read(text, reading);
     }

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use ::contract::{
-    Accept, AnswerCheck, CheckedRequest, CompileOptions, Contract, ContractError, Documents, Drift, Formats, Payload, RequestParts,
-    RouteMatch, Shown, Unknown, Violation,
+    Accept, AnswerCheck, CheckedRequest, CompileOptions, Contract, Documents, Drift, Formats, Payload, RequestParts, RouteMatch, Shown,
+    Unknown, Violation,
 };
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
@@ -245,12 +245,7 @@ fn verdict(
             verdict.notes.extend(is_deprecated.then(|| "it uses what the document calls deprecated".to_owned()));
         }
         Err(error) => {
-            let status = match error {
-                ContractError::UnsupportedMediaType { .. } => 415,
-                ContractError::NotAcceptable { .. } => 406,
-                _ => 400,
-            };
-            (verdict.status, verdict.refused) = (Some(status), Some(error.to_string()));
+            (verdict.status, verdict.refused) = (Some(error.status().as_u16()), Some(error.to_string()));
             verdict.violations = error.violations();
         }
     }
@@ -260,11 +255,7 @@ fn verdict(
 fn tell(document: &Document, verdict: &Verdict) {
     let Verdict { operation, status, refused, violations, notes } = verdict;
     if document.json {
-        let told = |violation: &Violation| {
-            let Violation { place, keyword, message, expected, .. } = violation;
-            json!({ "place": place.to_string(), "rule": keyword, "message": message, "expected": expected })
-        };
-        let errors: Vec<Value> = violations.iter().map(told).collect();
+        let errors: Vec<Value> = violations.iter().map(Violation::to_json).collect();
         println!(
             "{:#}",
             json!({ "operation": operation, "conforms": refused.is_none(), "status": status, "reason": refused, "errors": errors, "notes": notes })

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use exchange::{Body, Json, JsonErrorKind};
 use xml::decode_agreed;
 
+use crate::broken::Broken;
 use crate::contract::Terms;
 use crate::fields::{FieldFault, Fields, form_pairs, of_multipart};
 use crate::instance::Instance;
@@ -150,6 +151,5 @@ fn text<'b>(media: &MediaType<'_>, bytes: &'b [u8]) -> Result<Cow<'b, str>, Body
     if !media.is_utf8() {
         return Err(BodyFault::Charset);
     }
-    let unreadable = || BodyFault::Invalid(vec![Violation::new(Place::Body(String::new()), "encoding", "is no text in UTF-8")]);
-    str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| unreadable())
+    str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| BodyFault::Invalid(vec![Broken::NO_TEXT.at(Place::Body(String::new()))]))
 }

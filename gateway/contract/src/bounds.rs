@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::decimal::Decimal;
 use crate::instance::Instance;
 use crate::keywords::put_under;
-use crate::own::{Broken, Rules};
+use crate::own::{Asked, Rules};
 
 /// The keyword that stands for those that were merged.
 pub(crate) const NUMBER: &str = "number";
@@ -74,7 +74,7 @@ impl Rules for Bounds {
         value.as_number().is_none_or(|number| self.keeps(number.0))
     }
 
-    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+    fn broken(&self, value: Instance<'_>) -> Vec<Asked> {
         let number = value.as_number();
         let broken = number.iter().flat_map(|number| self.broken_by(number.0));
         broken.map(|(keyword, limit)| (*keyword, limit.to_string())).collect()

@@ -7,26 +7,26 @@ use std::sync::Arc;
 use document::{Faults, Severity};
 use exchange::{JsonLimits, OperationSpec};
 use http::Method;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::HeaderName;
 use serde_json::Value;
 
 use crate::accept::{Accept, Offered};
 use crate::answer::AnswerRule;
 use crate::body::BodySchema;
-use crate::contract::{Contract, Promise, Rules};
+use crate::contract::{Contract, Rules};
 use crate::credentials::Credentials;
-use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, StatusKey};
+use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location};
 use crate::digest::hash;
 use crate::documents::Documents;
 use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant};
-use crate::media::{Content, MediaRange};
+use crate::media::Content;
 use crate::own_uri;
 use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, View, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
-use crate::security::Required;
+use crate::security::Promise;
 use crate::servers;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
@@ -247,12 +247,7 @@ impl Compiler<'_, '_, '_> {
             content: self.content(Variant::Answer, &answer.content),
         };
         let answers: Vec<AnswerRule> = operation.answers.iter().map(answer).collect();
-        let success = |answer: &&described::DescribedAnswer| match answer.status {
-            StatusKey::Code(code) => (200..300).contains(&code),
-            StatusKey::Range(class) => class == 2,
-            StatusKey::Default => true,
-        };
-        let successes = operation.answers.iter().filter(success);
+        let successes = operation.answers.iter().filter(|answer| answer.status.may_be_success());
         let offered = successes.clone().flat_map(|answer| &answer.content).map(|media| (&media.range, media.name.as_str()));
         let is_always_offered = self.options.accept == Accept::Enforce && successes.clone().all(|answer| !answer.content.is_empty());
         let offered = if is_always_offered { Offered::new(offered) } else { None };
@@ -268,9 +263,9 @@ impl Compiler<'_, '_, '_> {
                 body,
                 unknown_query: self.options.unknown_query,
                 offered,
-                credentials: Credentials::new(operation.security.as_ref().map(Required::proofs).unwrap_or_default()),
+                credentials: Credentials::new(operation.security.as_ref().map(Promise::proofs).unwrap_or_default()),
             },
-            promise: operation.security.clone().map(|Required { place, alternatives }| Promise { place, alternatives }),
+            promise: operation.security.clone(),
             answers,
         }
     }
@@ -317,8 +312,7 @@ impl Compiler<'_, '_, '_> {
             _ => None,
         };
         let header = match header.transpose() {
-            // These are not the parameters' to describe (OpenAPI 3.0.3 §4.7.12.2).
-            Ok(Some(ACCEPT | AUTHORIZATION | CONTENT_TYPE)) => return None,
+            Ok(Some(name)) if described::is_reserved(&name) => return None,
             Ok(header) => header,
             Err(_) => {
                 self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
@@ -350,9 +344,8 @@ impl Compiler<'_, '_, '_> {
 
     /// As what the text of a parameter is read.
     fn syntaxes(&self, variant: Variant, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Syntax]>, Plan) {
-        if let [media] = described.parts.content.as_slice() {
-            let json = MediaRange::parse(media).is_some_and(|range| range.is_json());
-            return (Box::new([if json { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
+        if let Some(media) = &described.media {
+            return (Box::new([if media.is_json() { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
         }
         let schema = id.map(|id| self.lowering.definitions[id].schema(variant));
         let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.view(variant)));

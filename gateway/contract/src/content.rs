@@ -34,7 +34,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The Media Type Object under a name of a `content`, references followed.
-    pub(crate) fn media(&self, content: &str, name: &str) -> Option<(String, &'a Value)> {
+    fn media(&self, content: &str, name: &str) -> Option<(String, &'a Value)> {
         let (at, raw) = self.source.follow(&child(content, name))?;
         let hint = "describe all of the content under `schema`, or leave out what it holds";
         self.refuse(raw, &at, &["itemSchema"], "is of streams, which are not read item by item", hint);

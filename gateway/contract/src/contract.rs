@@ -2,17 +2,19 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use document::Place;
 use exchange::{JsonLimits, OperationIndex, OperationSpec, Pointer};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
-use crate::credentials::{MissingCredentials, SecurityScheme, Shown};
+use crate::credentials::{MissingCredentials, Shown};
 use crate::lower::SchemaId;
 use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, RequestRules};
 use crate::route::{RouteMatch, Routes};
+use crate::security::Promise;
 use crate::shape::Shapes;
-use crate::violation::Names;
+use crate::violation::{Names, Violation};
 use crate::xml::XmlGraph;
 
 /// An OpenAPI document compiled: routes, and the rules for each operation's requests and answers.
@@ -51,15 +53,6 @@ pub(crate) struct Rules {
     /// The schemas of its successes.
     pub(crate) successes: Vec<SchemaId>,
     pub(crate) promise: Option<Promise>,
-}
-
-/// What a document promises of an operation: that nobody is let in who does not show all of one of these alternatives.
-#[derive(Clone, Debug)]
-pub struct Promise {
-    /// Where it does.
-    pub place: Place,
-    /// The alternatives; an empty one is nothing at all.
-    pub alternatives: Vec<Vec<SecurityScheme>>,
 }
 
 impl Contract {
@@ -124,10 +117,16 @@ impl Contract {
         self.rules[operation].request.check(parts, payload, self.terms())
     }
 
+    /// Holds nothing of a request but its body against its operation.
+    pub(crate) fn check_request_body(&self, operation: OperationIndex, headers: &HeaderMap, body: Bytes) -> Vec<Violation> {
+        self.rules[operation].request.check_body(headers, body, self.terms())
+    }
+
     /// Holds an answer against its operation. What becomes of it is [`crate::verdict`]'s to say.
     pub fn check_answer(&self, operation: OperationIndex, status: StatusCode, headers: &HeaderMap, payload: Payload) -> AnswerCheck {
         let answered = Answered { method: &self.specs[operation].method, status, headers, payload };
-        answer::check(&self.rules[operation].answers, answered, self.terms())
+        // What drifts goes into records, whoever may be told what.
+        answer::check(&self.rules[operation].answers, answered, Terms { tells_values: false, ..self.terms() })
     }
 
     /// Where a success of the operation is required to hold what a pointer names, so that withholding it would break the

@@ -76,13 +76,15 @@ pub struct MissingCredentials {
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
     alternatives: Vec<Vec<Proof>>,
+    /// The names of keys in the query.
+    in_query: Box<[Box<str>]>,
     missing: Option<MissingCredentials>,
 }
 
 impl Credentials {
     pub(crate) fn new(alternatives: Vec<Vec<Proof>>) -> Self {
-        if alternatives.is_empty() || alternatives.iter().any(Vec::is_empty) {
-            return Self { alternatives, missing: None };
+        if alternatives.is_empty() {
+            return Self::default();
         }
         let words = |all: &Vec<Proof>| all.iter().map(Proof::to_string).collect::<Vec<_>>().join(" and ");
         let wanted = alternatives.iter().map(words).collect::<Vec<_>>().join(", or ").into();
@@ -92,16 +94,18 @@ impl Credentials {
                 challenges.push(challenge);
             }
         }
+        let in_query = |proof: &Proof| match proof {
+            Proof::Named(Location::Query, name) => Some(name.clone()),
+            _ => None,
+        };
+        let in_query = alternatives.iter().flatten().filter_map(in_query).collect();
         let missing = Some(MissingCredentials { wanted, challenges: challenges.into() });
-        Self { alternatives, missing }
+        Self { alternatives, in_query, missing }
     }
 
-    /// The names of keys in the query.
-    pub(crate) fn query_names(&self) -> impl Iterator<Item = &str> {
-        self.alternatives.iter().flatten().filter_map(|proof| match proof {
-            Proof::Named(Location::Query, name) => Some(&**name),
-            _ => None,
-        })
+    /// Whether a key stands under this name in the query.
+    pub(crate) fn is_key(&self, name: &str) -> bool {
+        self.in_query.iter().any(|known| **known == *name)
     }
 
     /// The headers that keys stand in.

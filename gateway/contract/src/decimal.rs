@@ -50,6 +50,11 @@ impl<'t> Decimal<'t> {
         self.point.saturating_sub(i64::try_from(self.count()).unwrap_or(i64::MAX))
     }
 
+    /// Whether it is a whole number, however it is written.
+    pub(crate) fn is_integer(&self) -> bool {
+        self.is_zero() || self.exponent() >= 0
+    }
+
     /// Which of two numbers is the larger.
     pub(crate) fn compare(&self, other: &Decimal<'_>) -> Ordering {
         match (self.is_negative, other.is_negative) {

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use serde_json::Value;
 
 use crate::content::schema_of;
 use crate::media::MediaRange;
 use crate::methods::{self, Listed};
 use crate::parameter::Style;
-use crate::security::{Required, Schemes};
+use crate::security::{Promise, Schemes};
 use crate::source::{Source, child};
 use crate::version::Version;
 use crate::whole_query::DescribedQuery;
@@ -28,7 +29,7 @@ pub(crate) struct Described {
     pub(crate) answers: Vec<DescribedAnswer>,
     pub(crate) deprecated: bool,
     /// What callers are to show; nothing, if the document does not say.
-    pub(crate) security: Option<Required>,
+    pub(crate) security: Option<Promise>,
 }
 
 impl Described {
@@ -118,6 +119,21 @@ impl StatusKey {
         let find = |wanted| list.iter().find(|one| key(one) == wanted);
         find(Self::Code(status)).or_else(|| find(Self::Range(status / 100))).or_else(|| find(Self::Default))
     }
+
+    /// Whether some of its statuses is a success.
+    pub(crate) fn may_be_success(self) -> bool {
+        matches!(self, Self::Code(200..300) | Self::Range(2) | Self::Default)
+    }
+
+    /// Whether some of its statuses is an error.
+    pub(crate) fn may_be_error(self) -> bool {
+        matches!(self, Self::Code(400..) | Self::Range(4..) | Self::Default)
+    }
+}
+
+/// Whether a header is not the parameters' to describe (OpenAPI 3.0.3 §4.7.12.2).
+pub(crate) fn is_reserved(header: &HeaderName) -> bool {
+    [ACCEPT, AUTHORIZATION, CONTENT_TYPE].contains(header)
 }
 
 pub(crate) struct DescribedParameter {
@@ -125,6 +141,8 @@ pub(crate) struct DescribedParameter {
     pub(crate) parts: ParameterParts,
     /// The pointer of its schema.
     pub(crate) schema: Option<String>,
+    /// What it is written as, where that is no style (`content`).
+    pub(crate) media: Option<MediaRange>,
 }
 
 pub(crate) struct DescribedBody {
@@ -233,15 +251,21 @@ impl Reader<'_, '_> {
     }
 
     pub(crate) fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
-        let schema = match parts.content.as_slice() {
-            [] => schema_of(raw, &pointer),
-            [media] => self.media(&child(&pointer, "content"), media).and_then(|(at, raw)| schema_of(raw, &at)),
-            _ => {
-                self.source.error(&pointer, "the `content` of a parameter holds one media type");
-                return None;
-            }
+        if parts.content.is_empty() {
+            let schema = schema_of(raw, &pointer);
+            return Some(DescribedParameter { pointer, parts, schema, media: None });
+        }
+        let DescribedMedia { schema, range, .. } = self.only_media(&pointer, &parts.content)?;
+        Some(DescribedParameter { pointer, parts, schema, media: Some(range) })
+    }
+
+    /// The one media type that a parameter with `content` has.
+    pub(crate) fn only_media(&self, pointer: &str, names: &[String]) -> Option<DescribedMedia> {
+        let [name] = names else {
+            self.source.error(pointer, "the `content` of a parameter holds one media type");
+            return None;
         };
-        Some(DescribedParameter { pointer, parts, schema })
+        self.described_media(&child(pointer, "content"), name.clone())
     }
 
     fn unique(&self, parameters: &[DescribedParameter]) {

@@ -35,6 +35,27 @@ pub(crate) enum Meant {
     Untold,
 }
 
+/// What a Discriminator Object says that a value means.
+pub(crate) struct Mapped<'v> {
+    /// The value; nothing where it is all others (`defaultMapping`).
+    value: Option<&'v str>,
+    /// The name of a schema, or a reference to one.
+    pub(crate) target: &'v str,
+}
+
+/// The values that a Discriminator Object speaks of.
+pub(crate) fn mapped(discriminator: &Value) -> impl Iterator<Item = Mapped<'_>> {
+    let mapping = discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten();
+    let mapping = mapping.map(|(value, target)| (Some(value.as_str()), target));
+    let all = mapping.chain(discriminator.get("defaultMapping").map(|target| (None, target)));
+    all.filter_map(|(value, target)| Some(Mapped { value, target: target.as_str()? }))
+}
+
+/// Whether a target that is the name of no schema is a reference: names have none of these.
+pub(crate) fn is_reference(target: &str) -> bool {
+    target.contains(['/', '#', '.'])
+}
+
 impl Discriminators {
     pub(crate) fn insert(&mut self, keyword: String, discriminator: Discriminator) {
         self.0.insert(keyword, discriminator);
@@ -61,30 +82,36 @@ impl Discriminator {
             let target = if source.is_schema(target) { Some(child("/components/schemas", target)) } else { source.leads_to(target, at) };
             targets.iter().position(|known| known.is_some() && *known == target)
         };
-        let mut values: Vec<(String, usize)> = Vec::new();
-        for (value, target) in discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten() {
-            values.extend(alternative(target.as_str()?).map(|at| (value.clone(), at)));
+        let (mut values, mut default): (Vec<(String, usize)>, _) = (Vec::new(), None);
+        for Mapped { value, target } in mapped(discriminator) {
+            match value {
+                Some(value) => values.extend(alternative(target).map(|at| (value.to_owned(), at))),
+                None => default = alternative(target),
+            }
         }
-        let default = discriminator.get("defaultMapping").and_then(Value::as_str).and_then(alternative);
         for (at, reference) in references.iter().enumerate() {
             let name = reference.and_then(|reference| reference.rsplit('/').next());
             if let Some(name) = name.filter(|_| !values.iter().any(|(_, known)| *known == at)) {
                 values.push((name.to_owned(), at));
             }
         }
-        (values.len() >= alternatives.len()).then_some(Self { property, values, default })
+        let is_named = |at: usize| values.iter().any(|(_, known)| *known == at);
+        (0..alternatives.len()).all(is_named).then_some(Self { property, values, default })
     }
 
     /// A mapping that leads nowhere is a fault, whether anything is told apart by it or not.
     pub(crate) fn check_mapping(source: &Source<'_>, raw: &Value, at: &str) {
         let Some(discriminator) = raw.get("discriminator") else { return };
         let at_discriminator = child(at, "discriminator");
-        let mapping = discriminator.get("mapping").and_then(Value::as_object).into_iter().flatten();
-        let mapped = mapping.map(|(value, target)| (child(&child(&at_discriminator, "mapping"), value), target));
-        let default = discriminator.get("defaultMapping").map(|target| (child(&at_discriminator, "defaultMapping"), target));
-        let targets = mapped.chain(default).filter_map(|(place, target)| Some((place, target.as_str()?)));
-        for (place, target) in targets.filter(|(_, target)| !source.is_schema(target)) {
-            if target.contains(['/', '#', '.']) {
+        for Mapped { value, target } in mapped(discriminator) {
+            let place = match value {
+                Some(value) => child(&child(&at_discriminator, "mapping"), value),
+                None => child(&at_discriminator, "defaultMapping"),
+            };
+            if source.is_schema(target) {
+                continue;
+            }
+            if is_reference(target) {
                 source.target_of(target, at, &place);
             } else {
                 source.error(&place, format!("there is no schema `{target}` among the components"));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use document::{Node, Place, Tree, Unread};
 use serde_json::{Map, Value};
 
+use crate::discriminator::{is_reference, mapped};
 use crate::resources::Resources;
 use crate::source::{child, step};
 use crate::version::Version;
@@ -120,11 +121,8 @@ impl Documents {
                     references.filter(|reference| !reference.starts_with('#')).filter_map(|reference| self.resources.uri(reference, at)),
                 );
                 wanted.extend(self.schemes(members).filter_map(|name| self.resources.uri(name, at)));
-                let discriminator = members.get("discriminator");
-                let mapping = discriminator.and_then(|discriminator| discriminator.get("mapping")?.as_object());
-                let default = discriminator.and_then(|discriminator| discriminator.get("defaultMapping"));
-                let targets = mapping.into_iter().flat_map(Map::values).chain(default).filter_map(Value::as_str);
-                let targets = targets.filter(|target| !target.starts_with('#') && target.contains(['/', '.']) && !self.is_schema(target));
+                let targets = members.get("discriminator").into_iter().flat_map(mapped).map(|mapped| mapped.target);
+                let targets = targets.filter(|target| !target.starts_with('#') && is_reference(target) && !self.is_schema(target));
                 wanted.extend(targets.filter_map(|target| self.resources.uri(target, at)));
                 for (name, value) in members {
                     step(at, name);

@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use exchange::JsonLimits;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::broken::Broken;
 use crate::contract::Terms;
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{
-    Broken, Found, Given, Pair, Parameter, Pieces, Plan, REPEATED, Reading, STYLE, Shape, Syntax, Written, grouped, is_of, json, pairs,
-};
+use crate::parameter::{Found, Given, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs};
 use crate::violation::{Names, Place, Violation};
 
 /// The fields that a body may have.
@@ -42,8 +41,7 @@ pub(crate) struct FieldFault {
 impl FieldFault {
     /// As the contract tells it: a name that it does not know is not written.
     pub(crate) fn violation(self, names: &Names, place: fn(String) -> Place) -> Violation {
-        let (keyword, message) = self.what;
-        Violation::new(place(self.name.map(|name| names.field(&name)).unwrap_or_default()), keyword, message)
+        self.what.at(place(self.name.map(|name| names.field(&name)).unwrap_or_default()))
     }
 }
 
@@ -52,7 +50,7 @@ const MOST_FIELDS: usize = 4096;
 
 /// Reads the pairs of a form.
 pub(crate) fn form_pairs(form: &[u8]) -> Result<Vec<Pair<'_>>, FieldFault> {
-    let broke = |keyword, message: String| FieldFault { name: None, what: (keyword, message.into()) };
+    let broke = |keyword, message: String| FieldFault { name: None, what: Broken::saying(keyword, message) };
     if memchr::memchr_iter(b'&', form).count() >= MOST_FIELDS {
         return Err(broke("maxProperties", format!("has more than {MOST_FIELDS} fields")));
     }
@@ -76,7 +74,7 @@ impl Fields {
         let mut others = Vec::new();
         for pair in pairs.iter().filter(|pair| !self.list.iter().any(|field| field.written.claims(&pair.name))) {
             if self.is_disguised(&pair.name) {
-                return Err(FieldFault { name: Some(pair.name.as_str().into()), what: STYLE });
+                return Err(FieldFault { name: Some(pair.name.as_str().into()), what: Broken::STYLE });
             }
             others.push((&*pair.name, self.plan_of(&pair.name).unwrap_or(Plan::ANYTHING).read(pair.value.as_str().into(), reading)));
         }
@@ -99,7 +97,9 @@ impl Fields {
             let plan = self.plan_of(name);
             let value = match (plan.is_some_and(Plan::is_list), list.len()) {
                 (false, 1) => list.remove(0),
-                (false, _) if !plan.is_none_or(Plan::may_be_list) => return Err(FieldFault { name: Some(name.into()), what: REPEATED }),
+                (false, _) if !plan.is_none_or(Plan::may_be_list) => {
+                    return Err(FieldFault { name: Some(name.into()), what: Broken::REPEATED });
+                }
                 _ => Decoded::List(list),
             };
             members.push((Cow::Borrowed(name), value));
@@ -119,13 +119,14 @@ impl Fields {
             let fault = |what| FieldFault { name: Some((*part.name).into()), what };
             let field = self.named(&part.name);
             if field.is_none() && self.is_disguised(&part.name) {
-                return Err(fault(STYLE));
+                return Err(fault(Broken::STYLE));
             }
             if let Some(field) = field {
                 field.check_headers(part, terms).map_err(fault)?;
             }
             let plan = self.plan_of(&part.name).unwrap_or(Plan::ANYTHING);
-            let media = part.header("content-type").map(|text| MediaType::parse(text).ok_or_else(unlisted)).transpose().map_err(fault)?;
+            let media =
+                part.header("content-type").map(|text| MediaType::parse(text).ok_or(Broken::UNLISTED)).transpose().map_err(fault)?;
             let types = field.map(|field| field.types.as_slice()).unwrap_or_default();
             values.push((&*part.name, value(part, plan, types, media.as_ref(), reading, terms.limits).map_err(fault)?));
         }
@@ -149,7 +150,7 @@ impl Field {
         }
         match broken {
             // What names no type may be several as well as one.
-            Some(what) if what == REPEATED && written.plan.may_be_list() => {
+            Some(what) if what == Broken::REPEATED && written.plan.may_be_list() => {
                 let own = pairs.iter().filter(|pair| pair.name == *written.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
                 let pieces = Pieces::Many(own.collect());
                 written.read(Syntax::Styled(Shape::List), &pieces, reading, terms.limits).map(|value| Some(value.into_owned()))
@@ -173,12 +174,8 @@ impl Field {
         found
             .into_iter()
             .next()
-            .map_or(Ok(()), |Violation { place, keyword, message, .. }| Err((keyword, format!("{place} {message}").into())))
+            .map_or(Ok(()), |Violation { place, keyword, message, .. }| Err(Broken::saying(keyword, format!("{place} {message}"))))
     }
-}
-
-fn unlisted() -> Broken {
-    ("content", "is of none of the media types that the contract lists for it".into())
 }
 
 /// The value of a part: JSON where the schema is an object or the part says so, a file, or text.
@@ -193,7 +190,7 @@ fn value<'p>(
     // RFC 7578 §4.4: text, unless it says something else.
     let is_listed = |media: &MediaType<'_>| types.iter().any(|range| range.takes(media));
     if !types.is_empty() && !media.map_or_else(|| types.iter().any(MediaRange::is_plain_text), is_listed) {
-        return Err(unlisted());
+        return Err(Broken::UNLISTED);
     }
     let plan = if plan.is_list() { plan.items() } else { plan };
     let file = Decoded::File { bytes: part.bytes.len() };
@@ -209,12 +206,15 @@ fn value<'p>(
         return Ok(file);
     }
     let text = if media.is_none_or(MediaType::is_utf8) { str::from_utf8(part.bytes).ok() } else { None };
-    let text = text.ok_or(("encoding", Cow::Borrowed("is no text in UTF-8")))?;
+    let text = text.ok_or(Broken::NO_TEXT)?;
     Ok(plan.read(text.into(), reading))
 }
 
 /// The parts of a body, by the boundary that its media type names.
 pub(crate) fn of_multipart<'b>(media: &MediaType<'_>, body: &'b [u8]) -> Result<Vec<Part<'b>>, FieldFault> {
     let read = parts(&media.boundary().unwrap_or_default(), body);
-    read.map_err(|error| FieldFault { name: None, what: ("encoding", format!("is not readable as multipart/form-data: {error}").into()) })
+    read.map_err(|error| FieldFault {
+        name: None,
+        what: Broken::saying("encoding", format!("is not readable as multipart/form-data: {error}")),
+    })
 }

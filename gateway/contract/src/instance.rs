@@ -8,6 +8,7 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use serde_json::Value;
 
+use crate::decimal::Decimal;
 use crate::listed::{Listed, canonical};
 use crate::parameter::decoded::Decoded;
 
@@ -172,8 +173,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
         Listed::of_const(expected).has(*self)
     }
 
-    /// Asked only to put the value into an error, where ours must never stand: `const`, `enum` and `uniqueItems` are
-    /// answered by [`Node::equals_value`] and [`Array::is_unique`].
+    /// Asked only to put the value into an error, where ours must never stand.
     fn to_value(&self) -> Cow<'a, Value> {
         Cow::Owned(Value::Null)
     }
@@ -358,24 +358,7 @@ impl JsonNumber for Number<'_> {
         Cow::Owned(serde_json::from_str(self.0).unwrap_or_else(|_| serde_json::Number::from(0)))
     }
 
-    /// By its digits: whether those behind the point, but for zeros at the end, are no more than the exponent moves before it.
     fn is_integer(&self) -> bool {
-        let (mantissa, exponent) = self.0.split_once(['e', 'E']).unwrap_or((self.0, "0"));
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let fraction = fraction.trim_end_matches('0');
-        let digits = whole.trim_start_matches('-');
-        if fraction.is_empty() && digits.bytes().all(|digit| digit == b'0') {
-            return true;
-        }
-        // An exponent that is too long for a number is larger than any text is long.
-        let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
-        let exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
-        let behind = if fraction.is_empty() {
-            // Zeros at the end of the whole may go behind the point.
-            -i64::try_from(digits.len() - digits.trim_end_matches('0').len()).unwrap_or(i64::MAX)
-        } else {
-            i64::try_from(fraction.len()).unwrap_or(i64::MAX)
-        };
-        behind <= exponent
+        Decimal::read(self.0).is_integer()
     }
 }

@@ -5,13 +5,14 @@
 //! with file, line and column; all faults are found in one run. At run time nothing is compiled or looked up by name that could be settled
 //! before: a request is held against the index of an operation, and the validators read the gateway's own JSON values in place.
 //!
-//! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error: a
-//! violation names its place and the rule that it breaks.
+//! Nothing here fetches a reference, opens a file (whoever reads the documents does), or puts a piece of a citizen's data into an error,
+//! unless the sender is to be told (`tell_values`): a violation names its place and the rule that it breaks.
 
 mod accept;
 mod answer;
 mod body;
 mod bounds;
+mod broken;
 mod circle;
 mod compile;
 mod content;
@@ -71,7 +72,7 @@ mod xml;
 pub use accept::Accept;
 pub use answer::AnswerCheck;
 pub use compile::{CompileOptions, Formats, Repeated, Unknown};
-pub use contract::{Contract, Promise};
+pub use contract::Contract;
 pub use credentials::{MissingCredentials, Proof, SecurityScheme, Shown};
 pub use described::Location;
 pub use documents::Documents;
@@ -81,5 +82,6 @@ pub use methods::{is_query, is_safe};
 pub use mode::{AnswerMode, AnswerModes, AnswerVerdict, verdict};
 pub use request::{CheckedRequest, ContractError, Payload, RequestParts};
 pub use route::RouteMatch;
+pub use security::Promise;
 pub use suggest::{Suggestion, overlay, suggest};
 pub use violation::{Place, Violation};

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use document::{Fault, Faults};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
@@ -19,10 +19,11 @@ use crate::documents::Documents;
 use crate::drift::Drift;
 use crate::media::MediaRange;
 use crate::methods::is_safe;
-use crate::request::{Payload, RequestParts};
+use crate::request::Payload;
+use crate::security::Promise;
 use crate::source::{Source, child};
 use crate::version::Version;
-use crate::violation::{Place, Violation};
+use crate::violation::Violation;
 
 /// Every breach, each with its place and, in brackets, the name of its rule; before them what the compiler finds.
 pub fn lint(documents: &Documents) -> Vec<Fault> {
@@ -141,10 +142,9 @@ fn number_format(lint: &Lint<'_, '_>, rule: &str) {
 }
 
 fn header_parameters(lint: &Lint<'_, '_>, rule: &str) {
-    let reserved = ["authorization", "content-type", "accept"];
     for parameter in lint.operations.iter().flat_map(|operation| &operation.parameters) {
-        let name = parameter.parts.name.to_ascii_lowercase();
-        if parameter.parts.location == Location::Header && reserved.contains(&name.as_str()) {
+        let is_reserved = HeaderName::try_from(&*parameter.parts.name).is_ok_and(|name| described::is_reserved(&name));
+        if parameter.parts.location == Location::Header && is_reserved {
             let hint = "it is said by `security` and by `content`, and means nothing here";
             lint.tell(rule, &parameter.pointer, format!("`{}` is no parameter", parameter.parts.name), hint);
         }
@@ -200,7 +200,7 @@ fn no_content(lint: &Lint<'_, '_>, rule: &str) {
 
 fn problem_details(lint: &Lint<'_, '_>, rule: &str) {
     let is_problem = |media: &DescribedMedia| is_named(media, "application/problem+json") || is_named(media, "application/problem+xml");
-    for (_, answer) in lint.answers().filter(|(_, answer)| is_error(answer.status)) {
+    for (_, answer) in lint.answers().filter(|(_, answer)| answer.status.may_be_error()) {
         if !answer.content.is_empty() && !answer.content.iter().any(is_problem) {
             lint.tell(rule, &answer.pointer, "an error that is no problem", "answer `application/problem+json` (RFC 9457)");
         }
@@ -259,11 +259,7 @@ fn security_schemes(lint: &Lint<'_, '_>, rule: &str) {
 
 fn protected_methods(lint: &Lint<'_, '_>, rule: &str) {
     for operation in lint.operations.iter().filter(|operation| !is_safe(&operation.method)) {
-        let is_open = operation
-            .security
-            .as_ref()
-            .is_none_or(|required| required.alternatives.iter().any(Vec::is_empty) || required.alternatives.is_empty());
-        if is_open {
+        if operation.security.as_ref().is_none_or(Promise::is_open) {
             lint.tell(
                 rule,
                 &operation.pointer,
@@ -291,10 +287,7 @@ fn examples_of_answers(lint: &Lint<'_, '_>, rule: &str) {
 
 fn examples_of_requests(lint: &Lint<'_, '_>, rule: &str) {
     for (number, operation) in lint.operations.iter().enumerate() {
-        let of_request = |headers: &HeaderMap, body: Bytes| {
-            let parts = RequestParts { query: None, headers, path: Vec::new() };
-            lint.contract.check_request(number, parts, Payload::Held(body)).err().map(|error| error.violations()).unwrap_or_default()
-        };
+        let of_request = |headers: &HeaderMap, body: Bytes| lint.contract.check_request_body(number, headers, body);
         operation.body.iter().flat_map(|body| &body.content).for_each(|media| examples(lint, rule, media, &of_request));
     }
 }
@@ -313,7 +306,7 @@ fn examples(lint: &Lint<'_, '_>, rule: &str, media: &DescribedMedia, check: &dyn
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, name)]);
     for (at, value) in one.into_iter().chain(named).filter(|_| media.range.is_json()) {
         let broken = check(&headers, Bytes::from(value.to_string()));
-        let broken: Vec<String> = broken.iter().filter(|one| matches!(one.place, Place::Body(_))).map(Violation::to_string).collect();
+        let broken: Vec<String> = broken.iter().map(Violation::to_string).collect();
         if !broken.is_empty() {
             lint.tell(rule, &at, format!("the example breaks its schema: {}", broken.join("; ")), "whoever tries it out believes it");
         }
@@ -322,14 +315,6 @@ fn examples(lint: &Lint<'_, '_>, rule: &str, media: &DescribedMedia, check: &dyn
 
 fn is_named(media: &DescribedMedia, name: &str) -> bool {
     MediaRange::parse(name).is_some_and(|named| named == media.range)
-}
-
-fn is_error(status: StatusKey) -> bool {
-    match status {
-        StatusKey::Code(code) => code >= 400,
-        StatusKey::Range(class) => class >= 4,
-        StatusKey::Default => true,
-    }
 }
 
 /// Every mapping of a document that is none of an example's.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::decimal::Decimal;
 use crate::instance::Instance;
-use crate::own::{Broken, Rules};
+use crate::own::{Asked, Rules};
 
 pub(crate) const CONST: &str = "const";
 pub(crate) const ENUM: &str = "enum";
@@ -99,7 +99,7 @@ impl Rules for Allowed {
         self.listed.has(value)
     }
 
-    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+    fn broken(&self, value: Instance<'_>) -> Vec<Asked> {
         if self.is_kept(value) { Vec::new() } else { vec![(self.keyword, self.written.clone())] }
     }
 }

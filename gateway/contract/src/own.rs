@@ -10,8 +10,8 @@ pub(crate) const REQUIRED: &str = "required";
 /// The keyword of which an error names the pattern as the engine reads it.
 pub(crate) const PATTERN: &str = "pattern";
 
-/// A rule that is broken: the keyword, and what it asks for.
-pub(crate) type Broken = (&'static str, String);
+/// A keyword that is broken, and what it asks for.
+pub(crate) type Asked = (&'static str, String);
 
 /// What a keyword of ours says of values.
 pub(crate) trait Rules: Send + Sync {
@@ -19,7 +19,7 @@ pub(crate) trait Rules: Send + Sync {
     fn is_kept(&self, value: Instance<'_>) -> bool;
 
     /// What of it a value breaks.
-    fn broken(&self, value: Instance<'_>) -> Vec<Broken>;
+    fn broken(&self, value: Instance<'_>) -> Vec<Asked>;
 }
 
 /// A keyword of ours as jsonschema has keywords. Its errors carry what is broken as a message.
@@ -35,7 +35,7 @@ impl<'i, R: Rules> Keyword<'i, Arena> for Own<R> {
     }
 
     fn iter_errors(&self, instance: Instance<'i>) -> Box<dyn Iterator<Item = ValidationError<'i>> + 'i> {
-        let error = |(keyword, asked): Broken| ValidationError::custom(format!("{keyword} {asked}"));
+        let error = |(keyword, asked): Asked| ValidationError::custom(format!("{keyword} {asked}"));
         Box::new(self.0.broken(instance).into_iter().map(error))
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use exchange::{Body, JsonErrorKind, Parameters};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::accept::Offered;
 use crate::body::{self, BodyFault, BodySchema};
+use crate::broken::Broken;
 use crate::compile::Unknown;
 use crate::contract::Terms;
 use crate::credentials::Credentials;
@@ -51,7 +52,8 @@ pub struct CheckedRequest {
     pub is_deprecated: bool,
 }
 
-/// Why a request does not keep the contract. It names places and rules, never the caller's values.
+/// Why a request does not keep the contract. It names places and rules, and the caller's values only where callers are to be told them
+/// (`tell_values`); its text never does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// Parameters or body break rules: 400. At most ten are told.
@@ -91,6 +93,15 @@ fn listed(violations: &[Violation]) -> String {
 }
 
 impl ContractError {
+    /// The status that a caller is told it with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) | Self::NotJson { .. } | Self::BodyMissing | Self::BodyNotAllowed => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
+        }
+    }
+
     /// The rules that are broken, one by one.
     pub fn violations(&self) -> Vec<Violation> {
         let body = |keyword, message: String| vec![Violation::new(Place::Body(String::new()), keyword, message)];
@@ -167,7 +178,7 @@ impl RequestRules {
     /// The pairs of a query that holds parameters.
     fn query<'r>(&self, text: &'r str, found: &mut Vec<Violation>) -> Vec<Pair<'r>> {
         let mut query = pairs(text).unwrap_or_else(|| {
-            found.push(Violation::new(Place::QueryString, "encoding", "holds a percent sequence that decodes to nothing"));
+            found.push(Broken::NO_PERCENT.at(Place::QueryString));
             Vec::new()
         });
         for parameter in self.parameters.iter().filter(|parameter| parameter.written.allow_reserved) {
@@ -177,11 +188,16 @@ impl RequestRules {
     }
 
     fn refuse_unknown(&self, query: &[Pair<'_>], found: &mut Vec<Violation>) {
-        let is_key = |name: &str| self.credentials.query_names().any(|known| known == name);
-        let listed = |pair: &Pair<'_>| self.parameters.iter().any(|known| known.claims(&pair.name)) || is_key(&pair.name);
+        let listed = |pair: &Pair<'_>| self.parameters.iter().any(|known| known.claims(&pair.name)) || self.credentials.is_key(&pair.name);
         if self.unknown_query == Unknown::Refuse && !query.iter().all(listed) {
             found.push(Violation::new(Place::QueryString, "unknown", "has a parameter that the operation does not list"));
         }
+    }
+
+    /// What is wrong with the body of a request of which nothing else is looked at.
+    pub(crate) fn check_body(&self, headers: &HeaderMap, body: Bytes, terms: Terms<'_>) -> Vec<Violation> {
+        let mut found = Vec::new();
+        self.body(headers, Payload::Held(body), terms, &mut found).map_or_else(|error| error.violations(), |_| found)
     }
 
     fn body(&self, headers: &HeaderMap, payload: Payload, terms: Terms<'_>, found: &mut Vec<Violation>) -> Result<Body, ContractError> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::instance::Instance;
-use crate::own::{Broken, REQUIRED, Rules};
+use crate::own::{Asked, REQUIRED, Rules};
 
 /// The members that an object has to have.
 pub(crate) struct Required(Box<[Box<str>]>);
@@ -35,7 +35,7 @@ impl Rules for Required {
         self.missing(value).next().is_none()
     }
 
-    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+    fn broken(&self, value: Instance<'_>) -> Vec<Asked> {
         self.missing(value).map(|name| (REQUIRED, name.to_owned())).collect()
     }
 }

@@ -18,17 +18,26 @@ pub(crate) struct Schemes<'s, 'a> {
     list: HashMap<String, SecurityScheme>,
 }
 
-/// What an operation requires: all schemes of one of the alternatives. None of them: nothing is required.
+/// What a document promises of an operation: that nobody is let in who does not show all of one of these alternatives.
 #[derive(Clone, Debug)]
-pub(crate) struct Required {
-    /// Where the document says so.
-    pub(crate) place: Place,
-    pub(crate) alternatives: Vec<Vec<SecurityScheme>>,
+pub struct Promise {
+    /// Where it does.
+    pub place: Place,
+    /// The alternatives; an empty one is nothing at all.
+    pub alternatives: Vec<Vec<SecurityScheme>>,
 }
 
-impl Required {
+impl Promise {
+    /// Whether nothing need be shown.
+    pub(crate) fn is_open(&self) -> bool {
+        self.alternatives.is_empty() || self.alternatives.iter().any(Vec::is_empty)
+    }
+
     /// What callers are to show.
     pub(crate) fn proofs(&self) -> Vec<Vec<Proof>> {
+        if self.is_open() {
+            return Vec::new();
+        }
         let proofs = |all: &Vec<SecurityScheme>| all.iter().map(|scheme| scheme.proof.clone()).collect();
         self.alternatives.iter().map(proofs).collect()
     }
@@ -47,7 +56,7 @@ impl<'s, 'a> Schemes<'s, 'a> {
     }
 
     /// What an operation requires: what it says itself, or else the document.
-    pub(crate) fn required(&self, operation: &Value, pointer: &str) -> Option<Required> {
+    pub(crate) fn required(&self, operation: &Value, pointer: &str) -> Option<Promise> {
         let (raw, at) = match operation.get("security") {
             Some(raw) => (raw, child(pointer, "security")),
             None => (self.source.root().get("security")?, "/security".to_owned()),
@@ -57,7 +66,7 @@ impl<'s, 'a> Schemes<'s, 'a> {
             return None;
         };
         let alternatives = alternatives.iter().enumerate().filter_map(|(n, raw)| self.alternative(raw, &format!("{at}/{n}")));
-        Some(Required { alternatives: alternatives.collect(), place: self.source.place(&at) })
+        Some(Promise { alternatives: alternatives.collect(), place: self.source.place(&at) })
     }
 
     fn alternative(&self, raw: &Value, at: &str) -> Option<Vec<SecurityScheme>> {

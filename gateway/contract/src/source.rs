@@ -95,23 +95,22 @@ impl<'a> Source<'a> {
 
     /// The value at a pointer, or the one that its references lead to, with the pointer of that.
     pub(crate) fn follow(&self, pointer: &str) -> Option<(String, &'a Value)> {
-        let mut at = pointer.to_owned();
-        for _ in 0..MOST_HOPS {
-            let value = self.at(&at)?;
-            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Some((at, value)) };
-            at = self.target(reference, &at)?;
-        }
-        self.error(&child(pointer, "$ref"), "these references lead only to each other");
-        None
+        self.walk(pointer, |_| true)
     }
 
     /// The pointer of a schema, or of the one that it is nothing but a reference to; beside others, a reference is one keyword of many.
     pub(crate) fn follow_schema(&self, pointer: &str) -> Option<String> {
+        let is_alone = |value: &Value| self.documents.is_30 || value.as_object().is_some_and(|members| members.len() == 1);
+        self.walk(pointer, is_alone).map(|(at, _)| at)
+    }
+
+    /// Where the references lead that begin at a pointer, as far as they are to be followed.
+    fn walk(&self, pointer: &str, is_followed: impl Fn(&Value) -> bool) -> Option<(String, &'a Value)> {
         let mut at = pointer.to_owned();
         for _ in 0..MOST_HOPS {
             let value = self.at(&at)?;
-            let is_alone = self.documents.is_30 || value.as_object().is_some_and(|members| members.len() == 1);
-            let Some(reference) = value.get("$ref").and_then(Value::as_str).filter(|_| is_alone) else { return Some(at) };
+            let reference = value.get("$ref").and_then(Value::as_str).filter(|_| is_followed(value));
+            let Some(reference) = reference else { return Some((at, value)) };
             at = self.target(reference, &at)?;
         }
         self.error(&child(pointer, "$ref"), "these references lead only to each other");

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::instance::{Instance, characters};
 use crate::keywords::put_under;
-use crate::own::{Broken, PATTERN, Rules};
+use crate::own::{Asked, PATTERN, Rules};
 use crate::pattern::Simple;
 
 /// The keyword that stands for those that were merged.
@@ -85,7 +85,7 @@ impl Rules for Text {
         }
     }
 
-    fn broken(&self, value: Instance<'_>) -> Vec<Broken> {
+    fn broken(&self, value: Instance<'_>) -> Vec<Asked> {
         let Some(length) = value.string_length() else {
             return if self.only { vec![("type", "string".to_owned())] } else { Vec::new() };
         };

@@ -1,4 +1,5 @@
-//! What is wrong with a request or an answer: where, and which rule of the contract it breaks; never the value.
+//! What is wrong with a request or an answer: where, and which rule of the contract it breaks; never the value, unless its sender is to be
+//! told (`tell_values`).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -8,7 +9,7 @@ use exchange::Json;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::json::{Array as _, JsonNumber as _, Node as _, Object as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::contract::Terms;
 use crate::described::Location;
@@ -84,6 +85,18 @@ pub struct Violation {
 impl Violation {
     pub(crate) fn new(place: Place, keyword: &'static str, message: impl Into<String>) -> Self {
         Self { place, keyword, message: message.into(), expected: None, found: None, received: None, numerals: Vec::new() }
+    }
+
+    /// As problem details and reports list it: what is not known is left out.
+    pub fn to_json(&self) -> Value {
+        let mut told = Map::from_iter([
+            ("place".to_owned(), self.place.to_string().into()),
+            ("rule".to_owned(), self.keyword.into()),
+            ("message".to_owned(), self.message.as_str().into()),
+        ]);
+        told.extend(self.expected.clone().map(|expected| ("expected".to_owned(), expected)));
+        told.extend(self.received.as_deref().map(|received| ("received".to_owned(), received.into())));
+        told.into()
     }
 }
 

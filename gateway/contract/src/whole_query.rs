@@ -1,8 +1,8 @@
 //! A query that is one value: `in: querystring` (OpenAPI 3.2, Parameter Object).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::broken::Broken;
 use crate::compile::Compiler;
 use crate::contract::Terms;
 use crate::credentials::Credentials;
@@ -11,7 +11,7 @@ use crate::fields::{FieldFault, Fields, form_pairs};
 use crate::instance::Instance;
 use crate::lower::Variant;
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Broken, Pair, Plan, Reading, holds_as_one, json, percent};
+use crate::parameter::{Pair, Plan, Reading, holds_as_one, json, percent};
 use crate::read32;
 use crate::schemas::Schema;
 use crate::source::child;
@@ -62,10 +62,7 @@ impl Reader<'_, '_> {
             self.source.error_with_hint(&other.pointer, message, "make it a member of the parameter with `in: querystring`");
         }
         let parts = self.keep(at, "a parameter", read32::whole_query(self.source.at(at)?))?;
-        let [media] = <[String; 1]>::try_from(parts.content)
-            .map_err(|_| self.source.error(at, "the `content` of a parameter holds one media type"))
-            .ok()?;
-        let media = self.described_media(&child(at, "content"), media)?;
+        let media = self.only_media(at, &parts.content)?;
         Some(DescribedQuery { pointer: at.clone(), required: parts.required, deprecated: parts.deprecated, media })
     }
 }
@@ -111,7 +108,7 @@ impl WholeQuery {
             Form::Json | Form::Text(_) => (Ok(Vec::new()), !query.is_empty()),
         };
         if !is_there {
-            found.extend(self.required.then(|| broken(("required", "is required".into()))));
+            found.extend(self.required.then(|| broken(Broken::REQUIRED)));
             return None;
         }
         let checked = pairs.and_then(|pairs| self.holds(query, &pairs, terms).map(|()| pairs));
@@ -122,7 +119,7 @@ impl WholeQuery {
     }
 
     fn holds(&self, query: &str, pairs: &[Pair<'_>], terms: Terms<'_>) -> Result<(), Vec<Violation>> {
-        let text = || percent(query).ok_or_else(|| vec![broken(UNREADABLE)]);
+        let text = || percent(query).ok_or_else(|| vec![broken(Broken::NO_PERCENT)]);
         match &self.form {
             Form::Fields(fields) => self.holds_as_one(&fields.plan, terms, |reading| {
                 fields.of_form(pairs, reading, terms).map_err(|fault| vec![fault.violation(terms.names, Place::WholeQuery)])
@@ -146,16 +143,13 @@ impl WholeQuery {
     }
 }
 
-const UNREADABLE: Broken = ("encoding", Cow::Borrowed("holds a percent sequence that decodes to nothing"));
-
-fn broken((keyword, message): Broken) -> Violation {
-    Violation::new(Place::WholeQuery(String::new()), keyword, message)
+fn broken(broken: Broken) -> Violation {
+    broken.at(Place::WholeQuery(String::new()))
 }
 
 /// The pairs of a form. A key that callers show in the query is no part of it, unless the form has a field of that name.
 fn pairs<'q>(query: &'q str, fields: &Fields, credentials: &Credentials) -> Result<Vec<Pair<'q>>, FieldFault> {
-    let is_key = |name: &str| credentials.query_names().any(|known| known == name);
     let mut pairs = form_pairs(query.as_bytes())?;
-    pairs.retain(|pair| fields.named(&pair.name).is_some() || !is_key(&pair.name));
+    pairs.retain(|pair| fields.named(&pair.name).is_some() || !credentials.is_key(&pair.name));
     Ok(pairs)
 }

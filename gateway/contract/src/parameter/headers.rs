@@ -9,7 +9,8 @@ use super::query::is_of;
 use super::style::{Pieces, Shape, Style, percent, plain, split, verbatim};
 use super::syntax::Syntax;
 use super::written::Written;
-use super::{Broken, Found, Given, Parameter, REPEATED, STYLE};
+use super::{Found, Given, Parameter};
+use crate::broken::Broken;
 
 impl Parameter {
     /// Header lines, which are UTF-8 if they are anything.
@@ -17,7 +18,7 @@ impl Parameter {
         let Some(name) = &self.header else { return Ok(Found::Absent) };
         let written = &self.written;
         let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).ok()).collect();
-        let lines = lines.ok_or(("encoding", "is no text in UTF-8".into()))?;
+        let lines = lines.ok_or(Broken::NO_TEXT)?;
         match (lines.as_slice(), syntax.shape()) {
             ([], _) => Ok(Found::Absent),
             // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
@@ -25,12 +26,14 @@ impl Parameter {
                 let items = lines.iter().flat_map(|line| line.split(',')).map(|item| item.trim().into());
                 Ok(Found::Pieces(Pieces::Many(items.filter(|item: &Cow<'_, str>| !item.is_empty()).collect())))
             }
-            ([line], shape) => split(written.style, written.explode, shape, &written.name, line, plain).map(Found::Pieces).ok_or(STYLE),
+            ([line], shape) => {
+                split(written.style, written.explode, shape, &written.name, line, plain).map(Found::Pieces).ok_or(Broken::STYLE)
+            }
             (lines, shape) if given.joins_lines => {
                 let pieces = split(written.style, written.explode, shape, &written.name, &lines.join(", "), plain).map(Pieces::into_owned);
-                pieces.map(Found::Pieces).ok_or(STYLE)
+                pieces.map(Found::Pieces).ok_or(Broken::STYLE)
             }
-            _ => Err(REPEATED),
+            _ => Err(Broken::REPEATED),
         }
     }
 
@@ -49,7 +52,7 @@ impl Parameter {
                 own.push((&**own_name, text(value)?));
             } else if str::from_utf8(name).is_ok_and(|name| is_of(own_name, name)) && name != own_name.as_bytes() {
                 // Some read `name[x]` as the same.
-                return Err(STYLE);
+                return Err(Broken::STYLE);
             }
         }
         // A cookie is what it is, where it was not percent-encoded.
@@ -70,9 +73,9 @@ impl Parameter {
             ([text], Shape::Scalar) => Pieces::One(decoded(text)),
             ([text], Shape::Record) => {
                 let decode = if is_verbatim { verbatim } else { percent };
-                split(*style, false, Shape::Record, own_name, text, decode).ok_or(STYLE)?
+                split(*style, false, Shape::Record, own_name, text, decode).ok_or(Broken::STYLE)?
             }
-            _ => return Err(REPEATED),
+            _ => return Err(Broken::REPEATED),
         }))
     }
 
@@ -102,5 +105,5 @@ pub(crate) fn unquoted(value: &[u8]) -> &[u8] {
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Broken> {
-    str::from_utf8(bytes).map_err(|_| ("encoding", "is no text in UTF-8".into()))
+    str::from_utf8(bytes).map_err(|_| Broken::NO_TEXT)
 }

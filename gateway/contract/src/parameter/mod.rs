@@ -11,12 +11,12 @@ mod style;
 mod syntax;
 mod written;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::HeaderName;
 
+use crate::broken::Broken;
 use crate::contract::Terms;
 use crate::described::Location;
 use crate::instance::Instance;
@@ -70,12 +70,6 @@ pub(crate) enum Found<'t> {
     Pieces(Pieces<'t>),
 }
 
-/// A rule that a parameter breaks before it is a value.
-pub(crate) type Broken = (&'static str, Cow<'static, str>);
-
-pub(crate) const REPEATED: Broken = ("repeated", Cow::Borrowed("stands more than once"));
-pub(crate) const STYLE: Broken = ("style", Cow::Borrowed("is not written in the style of the contract"));
-
 impl Parameter {
     /// Whether a pair of the query is this parameter's.
     pub(crate) fn claims(&self, name: &str) -> bool {
@@ -120,7 +114,7 @@ impl Parameter {
         }
         if !is_there {
             if self.required {
-                found.push(self.broken(("required", "is required".into())));
+                found.push(self.broken(Broken::REQUIRED));
             }
             return false;
         }
@@ -134,15 +128,15 @@ impl Parameter {
         Place::Parameter { location: self.location, name: self.written.name.clone(), within }
     }
 
-    fn broken(&self, (keyword, message): Broken) -> Violation {
-        Violation::new(self.place(String::new()), keyword, message)
+    fn broken(&self, broken: Broken) -> Violation {
+        broken.at(self.place(String::new()))
     }
 
     fn found<'r>(&self, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let Written { name, style, explode, .. } = &self.written;
         match self.location {
             Location::Path => match given.path.iter().find(|(known, _)| known == name) {
-                Some((_, text)) => split(*style, *explode, syntax.shape(), name, text, percent).map(Found::Pieces).ok_or(STYLE),
+                Some((_, text)) => split(*style, *explode, syntax.shape(), name, text, percent).map(Found::Pieces).ok_or(Broken::STYLE),
                 None => Ok(Found::Absent),
             },
             Location::Query => self.written.in_query(syntax, given.query),

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::Found;
 use super::style::{Pieces, Shape, Style, form, percent, pieces};
 use super::syntax::Syntax;
 use super::written::Written;
-use super::{Broken, Found, REPEATED, STYLE};
+use crate::broken::Broken;
 
 /// A pair of the query.
 pub(crate) struct Pair<'q> {
@@ -71,7 +72,7 @@ impl Written {
         let Some(pair) = own.next() else { return Ok(Found::Absent) };
         // Two readers would pick different ones.
         if own.next().is_some() {
-            return Err(REPEATED);
+            return Err(Broken::REPEATED);
         }
         if pair.value.is_empty() && self.allow_empty {
             return Ok(Found::Empty);
@@ -79,7 +80,7 @@ impl Written {
         if shape == Shape::Scalar {
             return Ok(Found::Pieces(Pieces::One(value(pair))));
         }
-        self.split_value(shape, pair.raw).map(Found::Pieces).ok_or(STYLE)
+        self.split_value(shape, pair.raw).map(Found::Pieces).ok_or(Broken::STYLE)
     }
 
     /// Splits a list or an object that is one value.

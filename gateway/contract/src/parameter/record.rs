@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::decoded::Decoded;
 use super::kinds::{Kinds, Reading};
 use super::plan::Plan;
-use super::{Broken, REPEATED, STYLE};
+use crate::broken::Broken;
 
 /// Between the names of members within members, as `deepObject` writes them: `outer][inner`.
 const BETWEEN: &str = "][";
@@ -14,18 +14,16 @@ const BETWEEN: &str = "][";
 /// How deep members may stand in members.
 const DEEPEST: usize = 8;
 
-const TOO_DEEP: Broken = ("depth", Cow::Borrowed("is nested too deep"));
-
 /// An object of these pairs. Of `is_deep` ones the names lead into members of members.
 pub(crate) fn record<'p>(pairs: &[(&'p str, &'p str)], plan: &Plan, reading: Reading, is_deep: bool) -> Result<Decoded<'p>, Broken> {
     if is_deep {
         if pairs.iter().any(|(name, _)| name.matches(BETWEEN).count() > DEEPEST) {
-            return Err(TOO_DEEP);
+            return Err(Broken::TOO_DEEP);
         }
         // Another reader would find the end of the name, or its beginning, elsewhere.
         let is_odd = |name: &str| name.contains(['[', ']']) || name.trim() != name || name.chars().any(char::is_control);
         if pairs.iter().any(|(name, _)| name.split(BETWEEN).any(is_odd)) {
-            return Err(STYLE);
+            return Err(Broken::STYLE);
         }
     }
     within(pairs, plan, reading, is_deep)
@@ -64,12 +62,12 @@ fn member<'p>(name: &str, pairs: &[(&'p str, &'p str)], plan: &Plan, reading: Re
                 Ok(list(pairs.iter().map(|(_, value)| *value), plan, reading))
             }
             [(_, value)] => Ok(plan.read((*value).into(), reading)),
-            _ => Err(REPEATED),
+            _ => Err(Broken::REPEATED),
         };
     }
     // A value and members of it: two readers would pick different ones.
     if inner.len() < pairs.len() {
-        return Err(STYLE);
+        return Err(Broken::STYLE);
     }
     // `name[member][]=a` is a habit of many clients' for lists.
     if inner.iter().all(|(name, _)| name.is_empty()) {

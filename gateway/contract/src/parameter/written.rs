@@ -1,11 +1,11 @@
 //! How a value is written as text, in a parameter or in a field of a form.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use exchange::{Json, JsonLimits};
 
+use super::Found;
 use super::decoded::Decoded;
 use super::kinds::Reading;
 use super::plan::Plan;
@@ -13,7 +13,7 @@ use super::query::is_of;
 use super::record::record;
 use super::style::{Pieces, Shape, Style};
 use super::syntax::Syntax;
-use super::{Broken, Found};
+use crate::broken::Broken;
 
 /// How a value is written as text.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Written {
 /// A value that is written as JSON.
 pub(crate) fn json(text: &[u8], limits: &JsonLimits) -> Result<Decoded<'static>, Broken> {
     let json = Json::read(Bytes::copy_from_slice(text), limits).map(Decoded::Json);
-    json.map_err(|error| ("encoding", Cow::Owned(format!("is not readable as JSON: {}", error.kind))))
+    json.map_err(|error| Broken::saying("encoding", format!("is not readable as JSON: {}", error.kind)))
 }
 
 impl<'t> Found<'t> {

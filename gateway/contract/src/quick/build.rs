@@ -267,7 +267,7 @@ fn types(value: &Value) -> Option<Types> {
         })
     };
     match value {
-        Value::Array(names) => names.iter().try_fold(Types::NONE, |types, name| Some(types.and(of(name)?))),
+        Value::Array(names) => names.iter().try_fold(Types::NONE, |types, name| Some(types.or(of(name)?))),
         name => of(name),
     }
 }

@@ -202,7 +202,7 @@ impl Types {
         self.0 & other.0 != 0
     }
 
-    fn and(self, other: Self) -> Self {
+    fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }

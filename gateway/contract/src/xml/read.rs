@@ -7,15 +7,15 @@ use exchange::JsonLimits;
 use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank, trim};
 
 use super::graph::{Absent, Content, Items, Member, Node, NodeId, Start, WrittenAs, XmlGraph, XmlRoot, are};
+use crate::broken::Broken;
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Kinds, REPEATED, Reading, grouped};
+use crate::parameter::{Kinds, Reading, grouped};
 use crate::violation::{Names, Place, Violation};
 
 /// What is wrong before there is a value, and where.
 pub(crate) struct Unread<'a> {
     way: Vec<Step<'a>>,
-    keyword: &'static str,
-    message: Cow<'static, str>,
+    what: Broken,
 }
 
 /// A step into a value.
@@ -28,16 +28,16 @@ enum Step<'a> {
 impl Unread<'_> {
     /// What no reader of XML takes.
     pub(crate) fn malformed(error: XmlError) -> Self {
-        Self { way: Vec::new(), keyword: "encoding", message: format!("is not readable as XML: {error}").into() }
+        Self { way: Vec::new(), what: Broken::saying("encoding", format!("is not readable as XML: {error}")) }
     }
 
     /// As the contract tells it: names that it does not know are not written.
-    pub(crate) fn violation(&self, names: &Names) -> Violation {
+    pub(crate) fn violation(self, names: &Names) -> Violation {
         let token = |step: &Step<'_>| match step {
             Step::Member(name) => names.field(name),
             Step::Item(at) => format!("/{at}"),
         };
-        Violation::new(Place::Body(self.way.iter().map(token).collect()), self.keyword, self.message.clone())
+        self.what.at(Place::Body(self.way.iter().map(token).collect()))
     }
 }
 
@@ -58,7 +58,7 @@ impl XmlGraph {
             }
             Token::Start(..) => {
                 let name = root.names.first().map(|name| &*name.local).unwrap_or_default();
-                return Err(reader.unread("xml", format!("has another root than `{name}`, or it is in another namespace")));
+                return Err(reader.unread(Broken::saying("xml", format!("has another root than `{name}`, or it is in another namespace"))));
             }
             _ => return Err(Unread::malformed(XmlError::Malformed)),
         };
@@ -139,16 +139,14 @@ impl<'a> Found<'a> {
     }
 }
 
-const OTHERWISE: &str = "is not written as the contract says";
-
 impl<'a> Reader<'a> {
-    fn unread(&self, keyword: &'static str, message: impl Into<Cow<'static, str>>) -> Unread<'a> {
-        Unread { way: self.way.clone(), keyword, message: message.into() }
+    fn unread(&self, what: Broken) -> Unread<'a> {
+        Unread { way: self.way.clone(), what }
     }
 
     /// Likewise, of a member of the element that is read.
-    fn unread_at(&self, member: &'a str, keyword: &'static str, message: impl Into<Cow<'static, str>>) -> Unread<'a> {
-        let mut unread = self.unread(keyword, message);
+    fn unread_at(&self, member: &'a str, what: Broken) -> Unread<'a> {
+        let mut unread = self.unread(what);
         unread.way.push(Step::Member(member));
         unread
     }
@@ -180,7 +178,11 @@ impl<'a> Reader<'a> {
         }
         if is_nil {
             let is_empty = found.members.is_empty() && !found.has_elements && found.text.is_empty();
-            return if is_empty { Ok(Decoded::Null) } else { Err(self.unread("xml", "has content, and says that it has none")) };
+            return if is_empty {
+                Ok(Decoded::Null)
+            } else {
+                Err(self.unread(Broken::new("xml", "has content, and says that it has none")))
+            };
         }
         self.value(node, found)
     }
@@ -201,7 +203,7 @@ impl<'a> Reader<'a> {
     fn called(&mut self, node: &'a Node, member: Option<&'a Member>, local: &'a str) -> Result<(&'a str, &'a Content), Unread<'a>> {
         match member {
             Some(member) => Ok((&*member.property, &member.content)),
-            None => node.other(local).map(|name| (name, &node.others)).map_err(|Disguised| self.unread_at(local, "xml", OTHERWISE)),
+            None => node.other(local).map(|name| (name, &node.others)).map_err(|Disguised| self.unread_at(local, Broken::OTHERWISE)),
         }
     }
 
@@ -218,7 +220,7 @@ impl<'a> Reader<'a> {
         let item = list.at(found.items.len());
         self.way.push(Step::Item(found.items.len()));
         if !are(&item.names, start) {
-            return Err(self.unread("xml", OTHERWISE));
+            return Err(self.unread(Broken::OTHERWISE));
         }
         let value = self.element(item.node, start.space)?;
         self.way.pop();
@@ -240,7 +242,7 @@ impl<'a> Reader<'a> {
                 self.way.push(Step::Item(*count));
                 *count += 1;
                 if member.is_some() && !are(&item.names, start) {
-                    return Err(self.unread("xml", OTHERWISE));
+                    return Err(self.unread(Broken::OTHERWISE));
                 }
                 item.node
             }
@@ -255,17 +257,21 @@ impl<'a> Reader<'a> {
         let Found { mut members, items, text, has_elements, is_mixed, .. } = found;
         if node.list.is_some() {
             let is_list = members.is_empty() && is_blank(&text);
-            return if is_list { Ok(Decoded::List(items)) } else { Err(self.unread("xml", "has more in it than the items of a list")) };
+            return if is_list {
+                Ok(Decoded::List(items))
+            } else {
+                Err(self.unread(Broken::new("xml", "has more in it than the items of a list")))
+            };
         }
         if let Some(member) = node.text.map(|at| &node.members[at]) {
             if is_mixed {
-                return Err(self.unread("xml", "has text on both sides of an element"));
+                return Err(self.unread(Broken::new("xml", "has text on both sides of an element")));
             }
             members.push((&member.property, read(self.kinds(&member.content), text, self.reading)));
         } else if !has_elements && members.is_empty() && !(node.kinds.is_object() && is_blank(&text)) {
             return Ok(read(node.kinds, text, self.reading));
         } else if !is_blank(&text) {
-            return Err(self.unread("xml", "has text where only elements may stand"));
+            return Err(self.unread(Broken::new("xml", "has text where only elements may stand")));
         }
         self.record(node, members)
     }
@@ -278,7 +284,7 @@ impl<'a> Reader<'a> {
                 Content::Each(_) => Decoded::List(list),
                 Content::One(_) if list.len() == 1 => list.remove(0),
                 Content::One(at) if self.graph.nodes[*at].may_repeat => Decoded::List(list),
-                Content::One(_) => return Err(self.unread_at(name, REPEATED.0, REPEATED.1)),
+                Content::One(_) => return Err(self.unread_at(name, Broken::REPEATED)),
             };
             members.push((Cow::Borrowed(name), value));
         }

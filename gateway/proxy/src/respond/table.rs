@@ -3,7 +3,7 @@
 use adapter_api::AdapterError;
 use contract::{ContractError, Violation};
 use exchange::Problem;
-use serde_json::{Value, json};
+use serde_json::Value;
 use trust::{TokenFault, TrustError};
 
 use crate::body::{BodyError, StreamError};
@@ -239,30 +239,28 @@ fn upstream(error: &UpstreamError) -> Row {
     }
 }
 
-/// The violations of a request, each with its place and its rule; the contract crate never puts a value into them.
+/// What of a request breaks the contract, each with its place and its rule; the contract crate decides whether values are told.
 fn contract(error: &ContractError, italian: bool) -> Problem {
-    if let ContractError::UnsupportedMediaType { .. } = error {
-        let title = if italian { "tipo di contenuto non ammesso" } else { "media type not accepted" };
-        return Problem::new(415, "unsupported-media-type", title).detail(error.to_string());
-    }
-    if let ContractError::NotAcceptable { listed } = error {
-        let title = if italian { "nessun formato accettato dal chiamante" } else { "nothing that the caller takes" };
-        let available: Vec<&str> = listed.split(", ").collect();
-        return Problem::new(406, "not-acceptable", title).detail(error.to_string()).with("available", available);
-    }
-    let title = if italian { "richiesta non conforme al contratto" } else { "the request breaks the contract" };
-    let told = |Violation { place, keyword, message, expected, received, .. }: Violation| {
-        let mut told = json!({ "place": place.to_string(), "rule": keyword, "message": message });
-        if let (Some(expected), Some(members)) = (expected, told.as_object_mut()) {
-            members.insert("expected".into(), expected);
+    let (kind, english, translated) = match error {
+        ContractError::UnsupportedMediaType { .. } => {
+            ("unsupported-media-type", "media type not accepted", "tipo di contenuto non ammesso")
         }
-        if let (Some(received), Some(members)) = (received, told.as_object_mut()) {
-            members.insert("received".into(), received.into());
+        ContractError::NotAcceptable { .. } => {
+            ("not-acceptable", "nothing that the caller takes", "nessun formato accettato dal chiamante")
         }
-        told
+        ContractError::Invalid(_) | ContractError::NotJson { .. } | ContractError::BodyMissing | ContractError::BodyNotAllowed => {
+            ("contract-violation", "the request breaks the contract", "richiesta non conforme al contratto")
+        }
     };
-    let errors: Vec<Value> = error.violations().into_iter().map(told).collect();
-    Problem::new(400, "contract-violation", title).detail(error.to_string()).with("errors", errors)
+    let title = if italian { translated } else { english };
+    let problem = Problem::new(error.status().as_u16(), kind, title).detail(error.to_string());
+    match error {
+        ContractError::UnsupportedMediaType { .. } => problem,
+        ContractError::NotAcceptable { listed } => problem.with("available", listed.split(", ").collect::<Vec<&str>>()),
+        ContractError::Invalid(_) | ContractError::NotJson { .. } | ContractError::BodyMissing | ContractError::BodyNotAllowed => {
+            problem.with("errors", error.violations().iter().map(Violation::to_json).collect::<Vec<Value>>())
+        }
+    }
 }
 
 /// How the record calls a cause. A department that says no with a 4xx has done its work; with a 5xx it has failed.

@@ -1,5 +1,6 @@
 //! An answer held against its operation.
 
+use bytes::Bytes;
 use exchange::Body;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -7,7 +8,7 @@ use crate::body::{self, BodyFault, BodySchema};
 use crate::contract::Terms;
 use crate::described::StatusKey;
 use crate::drift::{Drift, told};
-use crate::media::{Content, MediaType};
+use crate::media::{Content, MediaRange, MediaType};
 use crate::parameter::{Given, Parameter};
 use crate::request::Payload;
 use crate::violation::{MOST_VIOLATIONS, Violation};
@@ -44,17 +45,28 @@ pub(crate) struct Answered<'a> {
 pub(crate) fn check(rules: &[AnswerRule], answered: Answered<'_>, terms: Terms<'_>) -> AnswerCheck {
     let Answered { method, status, headers, payload } = answered;
     let media = MediaType::of(headers);
+    let media = media.as_ref();
     let rule = StatusKey::closest(rules, status.as_u16(), |rule| rule.status);
-    let listed = media.as_ref().and_then(|media| rule?.content.closest(media));
-    let (body, read) = match (payload, &media) {
-        (Payload::Streaming, _) => (Body::Streamed, Ok(())),
-        (Payload::Held(bytes), Some(media)) if !bytes.is_empty() => body::read(listed.and_then(Option::as_ref), media, bytes, terms),
-        (Payload::Held(bytes), None) if !bytes.is_empty() => (Body::Bytes(bytes), Ok(())),
-        (Payload::Nothing | Payload::Held(_), _) => (Body::Empty, Ok(())),
+    let listed = media.and_then(|media| rule?.content.closest(media));
+    let schema = listed.and_then(Option::as_ref);
+    let (body, read) = match payload {
+        Payload::Streaming => (Body::Streamed, Ok(())),
+        Payload::Held(bytes) if !bytes.is_empty() => match media {
+            Some(media) => body::read(schema, media, bytes, terms),
+            None => (Body::Bytes(bytes), Ok(())),
+        },
+        Payload::Nothing | Payload::Held(_) => (Body::Empty, Ok(())),
+    };
+    let drift = |rule: &AnswerRule| match body {
+        Body::Empty if bodiless(method, status) => None,
+        Body::Empty => drift_of_nothing(rule, media, listed, terms),
+        _ if rule.content.is_empty() => Some(Drift::UndocumentedBody { media: told(media) }),
+        _ if listed.is_none() => Some(Drift::UndocumentedMediaType { media: told(media) }),
+        _ => read.err().map(|fault| of_body(fault, media)),
     };
     let found = match rule {
-        None => Some(Drift::UndocumentedStatus { media: told(media.as_ref()) }),
-        Some(rule) => match drift(rule, (listed.is_some(), media.as_ref()), &body, bodiless(method, status), read) {
+        None => Some(Drift::UndocumentedStatus { media: told(media) }),
+        Some(rule) => match drift(rule) {
             // What is wrong with the headers is told with what is wrong in the body.
             None => invalid(of_headers(rule, headers, terms)),
             Some(Drift::Invalid(violations)) => invalid(of_headers(rule, headers, terms).into_iter().chain(violations).collect()),
@@ -86,27 +98,29 @@ fn of_headers(rule: &AnswerRule, headers: &HeaderMap, terms: Terms<'_>) -> Vec<V
     found
 }
 
-fn drift(
+/// What is wrong with an answer of no bytes, which may be a form, a text or a file, but no JSON and no XML.
+fn drift_of_nothing(
     rule: &AnswerRule,
-    (is_listed, media): (bool, Option<&MediaType<'_>>),
-    body: &Body,
-    bodiless: bool,
-    read: Result<(), BodyFault>,
+    media: Option<&MediaType<'_>>,
+    listed: Option<&Option<BodySchema>>,
+    terms: Terms<'_>,
 ) -> Option<Drift> {
-    if matches!(body, Body::Empty) {
-        let json = rule.content.iter().any(|(range, schema)| range.is_json() && schema.is_some());
-        return (json && !bodiless).then_some(Drift::MissingBody);
+    let Some(media) = media else {
+        let is_asked = |(range, schema): (&MediaRange, &Option<BodySchema>)| schema.is_some() && (range.is_json() || range.is_xml());
+        return rule.content.iter().any(is_asked).then_some(Drift::MissingBody);
+    };
+    match listed {
+        None => (!rule.content.is_empty()).then(|| Drift::UndocumentedMediaType { media: told(Some(media)) }),
+        Some(None) => None,
+        Some(Some(_)) if media.is_json() || media.is_xml() => Some(Drift::MissingBody),
+        Some(Some(schema)) => body::read(Some(schema), media, Bytes::new(), terms).1.err().map(|fault| of_body(fault, Some(media))),
     }
-    if rule.content.is_empty() {
-        return Some(Drift::UndocumentedBody { media: told(media) });
-    }
-    if !is_listed {
-        return Some(Drift::UndocumentedMediaType { media: told(media) });
-    }
-    match read {
-        Ok(()) => None,
-        Err(BodyFault::Charset) => Some(Drift::UndocumentedMediaType { media: told(media) }),
-        Err(BodyFault::NotJson { place, cause }) => Some(Drift::NotJson { place, cause }),
-        Err(BodyFault::Invalid(violations)) => Some(Drift::Invalid(violations)),
+}
+
+fn of_body(fault: BodyFault, media: Option<&MediaType<'_>>) -> Drift {
+    match fault {
+        BodyFault::Charset => Drift::UndocumentedMediaType { media: told(media) },
+        BodyFault::NotJson { place, cause } => Drift::NotJson { place, cause },
+        BodyFault::Invalid(violations) => Drift::Invalid(violations),
     }
 }

@@ -11,7 +11,7 @@ use crate::broken::Broken;
 use crate::contract::Terms;
 use crate::fields::{FieldFault, Fields, form_pairs, of_multipart};
 use crate::instance::Instance;
-use crate::media::MediaType;
+use crate::media::{MediaType, NoText};
 use crate::parameter::decoded::Decoded;
 use crate::parameter::{Plan, Reading, holds_as_one};
 use crate::schemas::Schema;
@@ -86,9 +86,9 @@ impl BodySchema {
             BodyReader::Text(plan) => self.text(plan, &text(media, bytes)?, terms),
             BodyReader::Opaque(plan) => match str::from_utf8(bytes) {
                 Ok(text) => self.text(plan, text, terms),
-                Err(_) => self.holds(&Decoded::File { bytes: bytes.len() }, terms),
+                Err(_) => self.holds(&Decoded::File(bytes.into()), terms),
             },
-            BodyReader::Bytes => self.holds(&Decoded::File { bytes: bytes.len() }, terms),
+            BodyReader::Bytes => self.holds(&Decoded::File(bytes.into()), terms),
             BodyReader::Any(fields) if media.is_form() => self.form(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, terms),
@@ -143,13 +143,9 @@ impl FieldFault {
     }
 }
 
-/// Text in one of the character sets that everybody has.
 fn text<'b>(media: &MediaType<'_>, bytes: &'b [u8]) -> Result<Cow<'b, str>, BodyFault> {
-    if media.is_latin1() {
-        return Ok(Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()));
-    }
-    if !media.is_utf8() {
-        return Err(BodyFault::Charset);
-    }
-    str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| BodyFault::Invalid(vec![Broken::NO_TEXT.at(Place::Body(String::new()))]))
+    media.text(bytes).map_err(|reason| match reason {
+        NoText::Charset => BodyFault::Charset,
+        NoText::Bytes => BodyFault::Invalid(vec![Broken::NO_TEXT.at(Place::Body(String::new()))]),
+    })
 }

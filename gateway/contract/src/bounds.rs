@@ -6,6 +6,7 @@ use jsonschema::json::Node as _;
 use serde_json::{Map, Value};
 
 use crate::decimal::Decimal;
+use crate::digits::DIGITS;
 use crate::instance::Instance;
 use crate::keywords::put_under;
 use crate::own::{Asked, Rules};
@@ -18,6 +19,12 @@ const MERGED: [&str; 5] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveM
 /// Merges what a lowered schema says of numbers.
 pub(crate) fn merge(members: &mut Map<String, Value>) {
     let merged: Vec<&str> = MERGED.into_iter().filter(|keyword| members.get(*keyword).is_some_and(Value::is_number)).collect();
+    for keyword in &merged {
+        let digits = members.get(DIGITS).and_then(|digits| digits.get(format!("/{keyword}"))).cloned();
+        if let Some(digits) = digits {
+            members.insert((*keyword).to_owned(), digits);
+        }
+    }
     if !merged.is_empty() {
         put_under(members, NUMBER, &merged);
     }
@@ -34,7 +41,9 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// Reads what [`merge`] wrote.
     pub(crate) fn read(merged: &Value) -> Self {
-        let rule = |keyword: &'static str| Some((keyword, merged.get(keyword)?.to_string().into()));
+        // A number of many digits is its text.
+        let text = |number: &Value| number.as_str().map_or_else(|| number.to_string(), str::to_owned);
+        let rule = |keyword: &'static str| Some((keyword, text(merged.get(keyword)?).into()));
         let whole = |keyword: &str, unsaid: i64| merged.get(keyword).map_or(Some(unsaid), Value::as_i64);
         let plain = || {
             let least = whole("minimum", i64::MIN)?.max(whole("exclusiveMinimum", i64::MIN)?.saturating_add(1));

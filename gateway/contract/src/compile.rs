@@ -235,8 +235,9 @@ impl Compiler<'_, '_, '_> {
         self.check_template(operation);
         let in_query = operation.parameters.iter().filter(|parameter| parameter.parts.location == Location::Query);
         let in_query: Vec<&str> = in_query.map(|parameter| parameter.parts.name.as_str()).collect();
-        let parameters =
-            operation.parameters.iter().filter_map(|parameter| self.parameter(Variant::Request, parameter, &in_query)).collect();
+        let is_reserved = |name: &str| HeaderName::try_from(name).is_ok_and(|name| described::is_reserved(&name));
+        let own = operation.parameters.iter().filter(|own| own.parts.location != Location::Header || !is_reserved(&own.parts.name));
+        let parameters = own.filter_map(|parameter| self.parameter(Variant::Request, parameter, &in_query)).collect();
         let body = operation
             .body
             .as_ref()
@@ -311,13 +312,9 @@ impl Compiler<'_, '_, '_> {
             Location::Header => Some(HeaderName::try_from(name)),
             _ => None,
         };
-        let header = match header.transpose() {
-            Ok(Some(name)) if described::is_reserved(&name) => return None,
-            Ok(header) => header,
-            Err(_) => {
-                self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
-                return None;
-            }
+        let Ok(header) = header.transpose() else {
+            self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
+            return None;
         };
         let id = self.id(variant, described.schema.as_ref());
         let (mut syntaxes, plan) = self.syntaxes(variant, described, id);

@@ -2,6 +2,9 @@
 
 use std::cmp::Ordering;
 
+/// With so many digits the square of a number has no more than 128 bits.
+pub(crate) const MOST_DIVISOR_DIGITS: usize = 19;
+
 /// A number (RFC 8259 §6): its digits without zeros around them, and how many of them stand before the point.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal<'t> {
@@ -75,7 +78,12 @@ impl<'t> Decimal<'t> {
         }
     }
 
-    /// Whether it is a multiple of another, which has no more digits than a double or 64 bits.
+    /// Whether others may be held against it as multiples.
+    pub(crate) fn may_divide(&self) -> bool {
+        self.count() <= MOST_DIVISOR_DIGITS
+    }
+
+    /// Whether it is a multiple of another, which [may divide](Self::may_divide).
     pub(crate) fn is_multiple_of(&self, divisor: &Decimal<'_>) -> bool {
         let modulus = divisor.digits().fold(0_u128, |number, digit| number * 10 + u128::from(digit));
         if self.is_zero() || modulus == 0 {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::content::schema_of;
 use crate::media::MediaRange;
 use crate::methods::{self, Listed};
 use crate::parameter::Style;
+use crate::read31;
 use crate::security::{Promise, Schemes};
 use crate::source::{Source, child};
 use crate::version::Version;
@@ -131,7 +132,7 @@ impl StatusKey {
     }
 }
 
-/// Whether a header is not the parameters' to describe (OpenAPI 3.0.3 §4.7.12.2).
+/// Whether a header is not the parameters' of a request to describe (OpenAPI 3.0.3 §4.7.12.2).
 pub(crate) fn is_reserved(header: &HeaderName) -> bool {
     [ACCEPT, AUTHORIZATION, CONTENT_TYPE].contains(header)
 }
@@ -223,7 +224,7 @@ impl Reader<'_, '_> {
         let query = self.whole_query(&own, shared, &parameters);
         let body = raw.get("requestBody").and_then(|_| self.body(&child(&pointer, "requestBody")));
         let answers = self.answers(raw, &pointer);
-        let deprecated = raw.get("deprecated") == Some(&Value::Bool(true));
+        let deprecated = self.keep(&pointer, "an operation", read31::flag(raw, "deprecated")).flatten().unwrap_or_default();
         let id = id.unwrap_or_else(|| format!("{method} {template}")).into();
         let security = self.schemes.required(raw, &pointer);
         let template = template.to_owned();
@@ -254,6 +255,10 @@ impl Reader<'_, '_> {
         if parts.content.is_empty() {
             let schema = schema_of(raw, &pointer);
             return Some(DescribedParameter { pointer, parts, schema, media: None });
+        }
+        if raw.get("schema").is_some() {
+            let hint = "leave out the one that is not meant: two readers would take different ones";
+            self.source.error_with_hint(&pointer, "has a `schema` and a `content`", hint);
         }
         let DescribedMedia { schema, range, .. } = self.only_media(&pointer, &parts.content)?;
         Some(DescribedParameter { pointer, parts, schema, media: Some(range) })
@@ -287,8 +292,8 @@ impl Reader<'_, '_> {
     }
 
     fn answers(&self, raw: &Value, pointer: &str) -> Vec<DescribedAnswer> {
-        if raw.get("responses").is_none() {
-            self.source.error(pointer, "an operation describes its answers under `responses`");
+        if raw.get("responses").is_none_or(|responses| responses.as_object().is_some_and(Map::is_empty)) {
+            self.source.error(pointer, "an operation describes its answers under `responses`, one at least");
         }
         let mut answers = Vec::new();
         for (key, _, at) in self.source.members(raw, pointer, "responses") {

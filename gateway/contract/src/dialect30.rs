@@ -18,8 +18,32 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// What is written as JSON Schema has it since, and means nothing in OpenAPI 3.0, or something else.
+    fn check_dialect_of_30(&self, members: &Map<String, Value>, at: &str) {
+        let told = |keyword: &str, message: &str, hint: &str| self.source.error_with_hint(&child(at, keyword), message, hint);
+        match members.get("type") {
+            Some(Value::Array(_)) => {
+                told("type", "`type` is one type in OpenAPI 3.0", "write `nullable: true`, or alternatives under `anyOf`");
+            }
+            Some(Value::String(kind)) if kind == "null" => told("type", "there is no type `null` in OpenAPI 3.0", "write `nullable: true`"),
+            _ => {}
+        }
+        if members.get("nullable").is_some_and(|nullable| !nullable.is_boolean()) {
+            told("nullable", "`nullable` should be true or false", "write it without quotation marks");
+        }
+        for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
+            if members.get(exclusive).is_some_and(|exclusive| !exclusive.is_boolean()) {
+                let message = format!("`{exclusive}` should be true or false in OpenAPI 3.0");
+                told(exclusive, &message, &format!("write `{bound}` with the number, and `{exclusive}: true`"));
+            }
+        }
+    }
+
     /// `nullable` and the boolean exclusive bounds (OpenAPI 3.0.3 §4.7.24).
     pub(crate) fn dialect_of_30(&self, members: &Map<String, Value>, at: &str, lowered: &mut Map<String, Value>) {
+        if self.first_time() {
+            self.check_dialect_of_30(members, at);
+        }
         if members.get("nullable") == Some(&Value::Bool(true)) {
             match lowered.get_mut("type") {
                 Some(kind @ Value::String(_)) => *kind = json!([kind.take(), "null"]),

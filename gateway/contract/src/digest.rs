@@ -19,6 +19,9 @@ pub(crate) fn hash(source: &Source<'_>, options: &CompileOptions) -> [u8; 32] {
         context.update(b"repeated\n");
     }
     feed(&mut context, source.root());
+    for (pointer, text) in source.digits().all() {
+        context.update(format!("{pointer} {text}\n").as_bytes());
+    }
     let digest = |(_, raw)| {
         let mut context = Context::new(&SHA256);
         feed(&mut context, raw);

@@ -99,10 +99,14 @@ impl Discriminator {
         (0..alternatives.len()).all(is_named).then_some(Self { property, values, default })
     }
 
-    /// A mapping that leads nowhere is a fault, whether anything is told apart by it or not.
-    pub(crate) fn check_mapping(source: &Source<'_>, raw: &Value, at: &str) {
+    /// One without a name, and a mapping that leads nowhere, are faults, whether anything is told apart by it or not.
+    pub(crate) fn check(source: &Source<'_>, raw: &Value, at: &str) {
         let Some(discriminator) = raw.get("discriminator") else { return };
         let at_discriminator = child(at, "discriminator");
+        if discriminator.get("propertyName").is_none_or(|name| !name.is_string()) {
+            let hint = "it names the member that tells which of the alternatives is meant";
+            source.error_with_hint(&at_discriminator, "a discriminator needs a `propertyName`", hint);
+        }
         for Mapped { value, target } in mapped(discriminator) {
             let place = match value {
                 Some(value) => child(&child(&at_discriminator, "mapping"), value),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use document::{Node, Place, Tree, Unread};
 use serde_json::{Map, Value};
 
+use crate::digits::Digits;
 use crate::discriminator::{is_reference, mapped};
 use crate::resources::Resources;
 use crate::source::{child, step};
@@ -22,6 +23,7 @@ const NOWHERE: &str = "contract:///document";
 pub struct Documents {
     list: Vec<Document>,
     pub(crate) resources: Resources,
+    pub(crate) digits: Digits,
     /// Those that could not be read, and why.
     unread: HashMap<String, Unread>,
     /// Schemas that name themselves by the address of a file that references lead to, and the file.
@@ -43,7 +45,14 @@ impl Documents {
     /// document once, by its absolute URI without a fragment.
     pub fn read(root: Tree, uri: &str, read: Read<'_>) -> Self {
         let is_30 = root.root.get("openapi").and_then(Node::as_str).is_none_or(|version| version.starts_with("3.0."));
-        let mut documents = Self { list: Vec::new(), resources: Resources::default(), unread: HashMap::new(), shadows: Vec::new(), is_30 };
+        let mut documents = Self {
+            list: Vec::new(),
+            resources: Resources::default(),
+            digits: Digits::default(),
+            unread: HashMap::new(),
+            shadows: Vec::new(),
+            is_30,
+        };
         let raw = root.root.to_json();
         documents.add(root, raw, uri);
         let (mut next, mut known) = (0, HashSet::new());
@@ -91,7 +100,9 @@ impl Documents {
     }
 
     fn add(&mut self, tree: Tree, raw: Value, uri: &str) {
-        self.resources.add_document(&raw, &prefix(self.list.len()), uri, !self.is_30);
+        let prefix = prefix(self.list.len());
+        self.resources.add_document(&raw, &prefix, uri, !self.is_30);
+        self.digits.add(&tree, &prefix);
         self.list.push(Document { tree, raw });
     }
 

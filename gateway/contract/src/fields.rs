@@ -1,6 +1,7 @@
 //! Bodies that are fields: of a form, `application/x-www-form-urlencoded` or `multipart/form-data` (OpenAPI 3.0.4 §4.7.14, §4.7.15).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use exchange::JsonLimits;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,7 +11,7 @@ use crate::contract::Terms;
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Found, Given, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs};
+use crate::parameter::{Found, Given, Kinds, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs};
 use crate::violation::{Names, Place, Violation};
 
 /// The fields that a body may have.
@@ -115,7 +116,10 @@ impl Fields {
     /// The object that the parts of a body are, and what is wrong with their headers.
     pub(crate) fn of_parts<'p>(&self, parts: &'p [Part<'_>], reading: Reading, terms: Terms<'_>) -> Result<Decoded<'p>, FieldFault> {
         let mut values = Vec::with_capacity(parts.len());
+        let mut counts: HashMap<&str, usize> = HashMap::new();
         for part in parts {
+            let count = counts.entry(&part.name).or_default();
+            let at = std::mem::replace(count, *count + 1);
             let fault = |what| FieldFault { name: Some((*part.name).into()), what };
             let field = self.named(&part.name);
             if field.is_none() && self.is_disguised(&part.name) {
@@ -125,6 +129,7 @@ impl Fields {
                 field.check_headers(part, terms).map_err(fault)?;
             }
             let plan = self.plan_of(&part.name).unwrap_or(Plan::ANYTHING);
+            let plan = if plan.is_list() { plan.item(at) } else { plan };
             let media =
                 part.header("content-type").map(|text| MediaType::parse(text).ok_or(Broken::UNLISTED)).transpose().map_err(fault)?;
             let types = field.map(|field| field.types.as_slice()).unwrap_or_default();
@@ -135,18 +140,24 @@ impl Fields {
 }
 
 impl Field {
-    /// Its value in a form, as the first of what it may be that is there.
+    /// Its value in a form, as the first of what it may be that is there, and of the kind that it should then be.
     fn of_form(&self, pairs: &[Pair<'_>], reading: Reading, terms: Terms<'_>) -> Result<Option<Decoded<'static>>, Broken> {
         let written = &self.written;
-        let mut broken = None;
+        let (mut first, mut broken) = (None, None);
         for &syntax in &written.syntaxes {
-            match written.in_query(syntax, pairs) {
-                Ok(Found::Pieces(pieces)) => {
-                    return written.read(syntax, &pieces, reading, terms.limits).map(|value| Some(value.into_owned()));
-                }
-                Ok(Found::Absent | Found::Empty) => {}
+            let value = match written.in_query(syntax, pairs) {
+                Ok(Found::Pieces(pieces)) => written.read(syntax, &pieces, reading, terms.limits).map(Decoded::into_owned),
+                Ok(Found::Absent | Found::Empty) => continue,
+                Err(what) => Err(what),
+            };
+            match value {
+                Ok(value) if written.plan.kinds.takes(&value) => return Ok(Some(value)),
+                Ok(value) => first = first.or(Some(value)),
                 Err(what) => broken = broken.or(Some(what)),
             }
+        }
+        if first.is_some() {
+            return Ok(first);
         }
         match broken {
             // What names no type may be several as well as one.
@@ -192,22 +203,23 @@ fn value<'p>(
     if !types.is_empty() && !media.map_or_else(|| types.iter().any(MediaRange::is_plain_text), is_listed) {
         return Err(Broken::UNLISTED);
     }
-    let plan = if plan.is_list() { plan.items() } else { plan };
-    let file = Decoded::File { bytes: part.bytes.len() };
+    let file = Decoded::File(part.bytes.into());
     if plan.is_binary {
         return Ok(file);
     }
     let is_json = media.is_some_and(MediaType::is_json);
     // A text that says it is JSON is that text to whoever does not look at what its part says.
-    if plan.is_object() || (is_json && (plan.is_anything() || !types.is_empty())) {
-        return json(part.bytes, limits);
+    if plan.is_object() || (is_json && (plan.is_anything() || !types.is_empty() || !plan.kinds.has(Kinds::STRING))) {
+        return if media.is_none_or(MediaType::is_utf8) { json(part.bytes, limits) } else { Err(Broken::NO_TEXT) };
     }
     if plan.is_anything() && (part.has_file_name || !media.is_none_or(MediaType::is_text)) {
         return Ok(file);
     }
-    let text = if media.is_none_or(MediaType::is_utf8) { str::from_utf8(part.bytes).ok() } else { None };
-    let text = text.ok_or(Broken::NO_TEXT)?;
-    Ok(plan.read(text.into(), reading))
+    let text = match media {
+        Some(media) => media.text(part.bytes).ok(),
+        None => str::from_utf8(part.bytes).ok().map(Cow::Borrowed),
+    };
+    Ok(plan.read(text.ok_or(Broken::NO_TEXT)?, reading))
 }
 
 /// The parts of a body, by the boundary that its media type names.

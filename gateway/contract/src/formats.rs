@@ -1,15 +1,26 @@
 //! Formats that JSON Schema does not define: those of OpenAPI's registry, and two of the field.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::str::FromStr as _;
 
 use serde_json::{Map, Number, Value};
+
+use crate::decimal::Decimal;
+use crate::digits::{DIGITS, written};
 
 /// A format of texts, and what tells whether a text has it.
 type Format = (&'static str, fn(&str) -> bool);
 
 /// Those that the validator does not know by itself.
-pub(crate) const FORMATS: [Format; 4] =
-    [("byte", is_base64), ("decimal", is_decimal), ("codice-fiscale", is_codice_fiscale), ("partita-iva", is_partita_iva)];
+pub(crate) const FORMATS: [Format; 6] = [
+    ("byte", is_base64),
+    ("base64url", is_base64url),
+    ("char", is_character),
+    ("decimal", is_decimal),
+    ("codice-fiscale", is_codice_fiscale),
+    ("partita-iva", is_partita_iva),
+];
 
 /// How wide a number is (`int32`, `int64`, `float`, `double`): a validator's formats see texts only, so it is bounded as well.
 pub(crate) fn bound_numbers(lowered: &mut Map<String, Value>) {
@@ -23,20 +34,39 @@ pub(crate) fn bound_numbers(lowered: &mut Map<String, Value>) {
         Some("uint16") => (Some(0.into()), Some(u16::MAX.into())),
         Some("uint32") => (Some(0.into()), Some(u32::MAX.into())),
         Some("uint64") => (Some(0.into()), Some(u64::MAX.into())),
+        Some("double-int") => return whole(lowered),
         Some("float") => real(f32::MAX.into()),
         Some("double") => real(f64::MAX),
         _ => return,
     };
-    let beyond = |bound: Option<&Value>, limit: &Number, outside: fn(f64, f64) -> bool| {
-        let outside = |bound: f64| limit.as_f64().is_some_and(|limit| outside(bound, limit));
-        bound.is_none_or(|bound| bound.as_f64().is_some_and(outside))
-    };
     let (Some(least), Some(most)) = bounds else { return };
-    if beyond(lowered.get("minimum"), &least, |bound, limit| bound < limit) {
-        lowered.insert("minimum".into(), least.into());
+    if least.is_i64() {
+        whole(lowered);
     }
-    if beyond(lowered.get("maximum"), &most, |bound, limit| bound > limit) {
-        lowered.insert("maximum".into(), most.into());
+    for (bound, limit, beyond) in [("minimum", least, Ordering::Less), ("maximum", most, Ordering::Greater)] {
+        let pointer = format!("/{bound}");
+        let own = written(lowered, &pointer);
+        if own.is_none_or(|own| Decimal::read(&own).compare(&Decimal::read(&limit.to_string())) == beyond) {
+            lowered.insert(bound.into(), limit.into());
+            lowered.get_mut(DIGITS).and_then(Value::as_object_mut).and_then(|digits| digits.remove(&pointer));
+        }
+    }
+}
+
+/// Of the numbers that a schema allows only the whole ones.
+fn whole(lowered: &mut Map<String, Value>) {
+    let change = |kind: &mut Value| {
+        if kind == "number" {
+            *kind = "integer".into();
+        }
+    };
+    match lowered.get_mut("type") {
+        Some(Value::Array(kinds)) => {
+            kinds.iter_mut().for_each(change);
+            let mut seen = HashSet::new();
+            kinds.retain(|kind| seen.insert(kind.clone()));
+        }
+        kind => kind.into_iter().for_each(change),
     }
 }
 
@@ -45,6 +75,19 @@ fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let alphabet = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
     text.len().is_multiple_of(4) && text.len() - body.len() <= 2 && alphabet
+}
+
+/// RFC 4648 §5, with padding or without.
+fn is_base64url(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let padding = text.len() - body.len();
+    let alphabet = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    body.len() % 4 != 1 && (padding == 0 || (padding <= 2 && text.len().is_multiple_of(4))) && alphabet
+}
+
+/// A single character (OpenAPI's format registry).
+fn is_character(text: &str) -> bool {
+    text.chars().count() == 1
 }
 
 /// A number as JSON writes one (OpenAPI's format registry).
@@ -143,6 +186,12 @@ mod tests {
         }
         for (text, valid) in [("", true), ("YQ==", true), ("YWI=", true), ("YWJj", true), ("YQ", false), ("Y===", false), ("YW-_", false)] {
             assert_eq!(is_base64(text), valid, "{text}");
+        }
+        for (text, valid) in [("", true), ("YQ", true), ("YQ==", true), ("YW-_", true), ("Y", false), ("YQ=", false), ("YW+/", false)] {
+            assert_eq!(is_base64url(text), valid, "{text}");
+        }
+        for (text, valid) in [("a", true), ("è", true), ("", false), ("ab", false)] {
+            assert_eq!(is_character(text), valid, "{text}");
         }
     }
 }

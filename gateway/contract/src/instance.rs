@@ -152,7 +152,7 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     fn json_type(&self) -> JsonType {
         match *self {
             Self::Value(node) => json_type(node),
-            Self::Name(_) | Self::Decoded(Decoded::Text(_) | Decoded::File { .. }) => JsonType::String,
+            Self::Name(_) | Self::Decoded(Decoded::Text(_) | Decoded::File(_)) => JsonType::String,
             Self::Decoded(Decoded::Number(_)) => JsonType::Number,
             Self::Decoded(Decoded::Bool(_)) => JsonType::Boolean,
             Self::Decoded(Decoded::Null) => JsonType::Null,
@@ -163,14 +163,14 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
     }
 
     fn string_length(&self) -> Option<u64> {
-        if let Self::Decoded(Decoded::File { bytes }) = *self {
-            return Some(*bytes as u64);
+        if let Self::Decoded(Decoded::File(bytes)) = *self {
+            return Some(bytes.len() as u64);
         }
         self.as_bytes().map(characters)
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        Listed::of_const(expected).has(*self)
+        Listed::of_const(expected, None).has(*self)
     }
 
     /// Asked only to put the value into an error, where ours must never stand.

@@ -22,6 +22,7 @@ mod decimal;
 mod described;
 mod dialect30;
 mod digest;
+mod digits;
 mod discriminator;
 mod documents;
 mod drift;

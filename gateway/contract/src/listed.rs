@@ -2,11 +2,14 @@
 //! objects whatever the order of their members.
 
 use jsonschema::json::{Array as _, Node as _, Object as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::decimal::Decimal;
+use crate::digits::DIGITS;
 use crate::instance::Instance;
 use crate::own::{Asked, Rules};
+use crate::parameter::decoded::Decoded;
+use crate::source::child;
 
 pub(crate) const CONST: &str = "const";
 pub(crate) const ENUM: &str = "enum";
@@ -28,14 +31,15 @@ enum One {
 pub(crate) struct Listed(Box<[One]>);
 
 impl Listed {
-    /// Reads the value of `enum`.
-    pub(crate) fn of_enum(values: &Value) -> Self {
-        Self(values.as_array().into_iter().flatten().map(One::read).collect())
+    /// Reads the value of `enum`. `digits`: the texts of its numbers that have many, by their pointers.
+    pub(crate) fn of_enum(values: &Value, digits: Option<&Value>) -> Self {
+        let values = values.as_array().into_iter().flatten().enumerate();
+        Self(values.map(|(n, value)| One::read(value, &format!("/{ENUM}/{n}"), digits)).collect())
     }
 
-    /// Reads the value of `const`.
-    pub(crate) fn of_const(value: &Value) -> Self {
-        Self(Box::new([One::read(value)]))
+    /// Reads the value of `const`, likewise.
+    pub(crate) fn of_const(value: &Value, digits: Option<&Value>) -> Self {
+        Self(Box::new([One::read(value, &format!("/{CONST}"), digits)]))
     }
 
     /// Whether a value is one of them.
@@ -45,14 +49,22 @@ impl Listed {
 }
 
 impl One {
-    fn read(value: &Value) -> Self {
+    fn read(value: &Value, at: &str, digits: Option<&Value>) -> Self {
+        if let Some(text) = digits.and_then(|digits| digits.get(at)?.as_str()) {
+            return Self::Number(text.into());
+        }
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => Self::Number(number.to_string().into()),
             Value::String(text) => Self::Text(text.as_str().into()),
-            Value::Array(items) => Self::List(items.iter().map(Self::read).collect()),
-            Value::Object(members) => Self::Record(members.iter().map(|(name, value)| (name.as_str().into(), Self::read(value))).collect()),
+            Value::Array(items) => {
+                Self::List(items.iter().enumerate().map(|(n, item)| Self::read(item, &format!("{at}/{n}"), digits)).collect())
+            }
+            Value::Object(members) => {
+                let member = |(name, value): (&String, &Value)| (name.as_str().into(), Self::read(value, &child(at, name), digits));
+                Self::Record(members.iter().map(member).collect())
+            }
         }
     }
 
@@ -83,14 +95,17 @@ pub(crate) struct Allowed {
 }
 
 impl Allowed {
-    /// Reads the value of `enum`.
-    pub(crate) fn of_enum(values: &Value) -> Self {
-        Self { keyword: ENUM, listed: Listed::of_enum(values), written: values.to_string() }
+    /// Reads the value of `enum` in a lowered schema.
+    pub(crate) fn of_enum(schema: &Map<String, Value>, values: &Value) -> Self {
+        let digits = schema.get(DIGITS);
+        // A list that is told is told as it is.
+        let written = if digits.is_some() { Value::Null.to_string() } else { values.to_string() };
+        Self { keyword: ENUM, listed: Listed::of_enum(values, digits), written }
     }
 
-    /// Reads the value of `const`.
-    pub(crate) fn of_const(value: &Value) -> Self {
-        Self { keyword: CONST, listed: Listed::of_const(value), written: value.to_string() }
+    /// Reads the value of `const` in a lowered schema.
+    pub(crate) fn of_const(schema: &Map<String, Value>, value: &Value) -> Self {
+        Self { keyword: CONST, listed: Listed::of_const(value, schema.get(DIGITS)), written: value.to_string() }
     }
 }
 
@@ -112,7 +127,11 @@ pub(crate) fn canonical(value: Instance<'_>) -> String {
 }
 
 fn write(value: Instance<'_>, written: &mut String) {
-    if let Some(list) = value.as_array() {
+    if let Instance::Decoded(Decoded::File(bytes)) = value {
+        // No text begins so.
+        written.push('<');
+        written.extend(bytes.iter().map(|&byte| char::from(byte)));
+    } else if let Some(list) = value.as_array() {
         written.push('[');
         for item in list.elements() {
             write(item, written);

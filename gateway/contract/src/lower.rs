@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::compile::Formats;
+use crate::decimal::{Decimal, MOST_DIVISOR_DIGITS};
+use crate::digits::written;
 use crate::discriminator::Discriminator;
 use crate::ecma::{self, PatternFault};
 use crate::formats;
@@ -20,7 +22,7 @@ use crate::resources::ResourceId;
 use crate::rule;
 use crate::source::{Source, child};
 use crate::version::Version;
-use crate::violation::Names;
+use crate::violation::{Names, is_numeral};
 
 /// How deep schemas may nest without a reference between.
 pub(crate) const DEEPEST: usize = 128;
@@ -50,6 +52,9 @@ pub(crate) const PLAIN: [&str; 21] = [
     "format",
 ];
 
+/// How values may be written as XML.
+const NODE_TYPES: [&str; 5] = ["element", "attribute", "text", "cdata", "none"];
+
 /// For which messages a schema is lowered: what is read-only is not required of a request, what is write-only not of an
 /// answer (OpenAPI 3.0.3 §4.7.24.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +79,8 @@ pub(crate) type SchemaId = usize;
 /// A schema that was lowered under a name of its own.
 pub(crate) struct Definition {
     pub(crate) pointer: String,
+    /// The members that need not be there, because what refers to it marks them.
+    hidden: BTreeSet<String>,
     /// The schema resource that it is in.
     pub(crate) resource: ResourceId,
     pub(crate) request: Value,
@@ -104,7 +111,7 @@ pub(crate) struct Lowering<'s, 'a> {
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
     pub(crate) names: Names,
-    ids: HashMap<String, SchemaId>,
+    ids: HashMap<(String, BTreeSet<String>), SchemaId>,
     /// How many definitions are lowered.
     done: usize,
     /// Patterns as the engine reads them, by what the document writes.
@@ -151,12 +158,29 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     pub(crate) fn name(&mut self, pointer: String) -> SchemaId {
+        self.name_hiding(pointer, BTreeSet::new())
+    }
+
+    /// The schema that a reference leads to, of a value of which something else marks these members. It is another one only where it requires
+    /// some of them, and does not mark them itself.
+    pub(crate) fn name_within(&mut self, pointer: String, hidden: &BTreeSet<String>) -> SchemaId {
+        let plain = self.name(pointer.clone());
+        let Some(raw) = self.source.at(&pointer).filter(|_| !hidden.is_empty()) else { return plain };
+        let marks = Marks::new(self.source, self.variant, self.version);
+        let required = marks.required(raw, &pointer);
+        let own = marks.hidden(raw, &pointer);
+        let hidden: BTreeSet<String> = hidden.iter().filter(|name| required.contains(*name) && !own.contains(*name)).cloned().collect();
+        if hidden.is_empty() { plain } else { self.name_hiding(pointer, hidden) }
+    }
+
+    fn name_hiding(&mut self, pointer: String, hidden: BTreeSet<String>) -> SchemaId {
         let next = self.definitions.len();
-        let id = *self.ids.entry(pointer.clone()).or_insert(next);
+        let id = *self.ids.entry((pointer.clone(), hidden.clone())).or_insert(next);
         if id == next {
             let resource = self.source.resource(&pointer);
             self.definitions.push(Definition {
                 pointer,
+                hidden,
                 resource,
                 request: Value::Null,
                 answer: None,
@@ -173,13 +197,16 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn lower_next(&mut self) -> Option<&mut Definition> {
-        let pointer = self.definitions.get(self.done)?.pointer.clone();
+        let Definition { pointer, hidden, .. } = self.definitions.get(self.done)?;
+        let (pointer, hidden) = (pointer.clone(), hidden.clone());
         let raw = self.source.at(&pointer)?;
         self.current = (self.done, pointer.len());
-        let request = self.lowered(Variant::Request, raw, &pointer);
+        let request = self.lowered(Variant::Request, raw, &pointer, &hidden);
         let beside = std::mem::take(&mut self.beside);
-        let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer)) } else { None };
-        self.check(&request, &pointer);
+        let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer, &hidden)) } else { None };
+        if hidden.is_empty() {
+            self.check(&request, &pointer);
+        }
         let definition = &mut self.definitions[self.done];
         definition.answer = answer.filter(|answer| *answer != request);
         definition.request = request;
@@ -199,9 +226,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let schemas = self.source.root().pointer("/components/schemas").and_then(Value::as_object);
         for (name, _) in schemas.into_iter().flatten() {
             let pointer = child("/components/schemas", name);
-            if !self.ids.contains_key(&pointer) {
-                self.root(&pointer);
-            }
+            self.root(&pointer);
             while let Some(definition) = self.lower_next() {
                 definition.request = Value::Null;
             }
@@ -224,16 +249,16 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    fn lowered(&mut self, variant: Variant, raw: &Value, pointer: &str) -> Value {
+    fn lowered(&mut self, variant: Variant, raw: &Value, pointer: &str, hidden: &BTreeSet<String>) -> Value {
         self.variant = variant;
-        self.schema(raw, pointer, &BTreeSet::new(), 0)
+        self.schema(raw, pointer, hidden, 0)
     }
 
     /// Against the metaschema of 2020-12: each fault stands at the keyword that is wrong.
     fn check(&self, lowered: &Value, pointer: &str) {
         for error in jsonschema::draft202012::meta::validator().iter_errors(lowered) {
             let at = format!("{pointer}{}", error.instance_path());
-            let keyword = at.rsplit('/').next().unwrap_or_default();
+            let keyword = keyword_at(&at);
             let reason = match keyword {
                 "type" => "names no type of JSON Schema".into(),
                 _ => rule::of(error.kind()).message,
@@ -242,9 +267,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
     }
 
-    /// Tells a fault once, although the schema is lowered twice.
+    /// Tells a fault once, although the schema is lowered twice and more.
     pub(crate) fn first_time(&self) -> bool {
-        self.variant == Variant::Request
+        self.variant == Variant::Request && self.definitions.get(self.current.0).is_none_or(|current| current.hidden.is_empty())
     }
 
     fn schema(&mut self, raw: &Value, at: &str, inherited: &BTreeSet<String>, depth: usize) -> Value {
@@ -254,6 +279,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
             return Value::Bool(false);
         }
         // What is a resource of its own, or may stand for another schema, has a name of its own.
+        if self.version.is_of_2020_12() && self.first_time() {
+            self.check_names(members, at);
+        }
         let has_name = ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name));
         if has_name && self.version.is_of_2020_12() && at.len() != self.current.1 {
             let mut lowered = Map::new();
@@ -262,16 +290,22 @@ impl<'s, 'a> Lowering<'s, 'a> {
             return lowered.into();
         }
         let mut lowered = Map::new();
-        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            self.reference(reference, self.version.is_of_2020_12() && members.len() > 1, at, &mut lowered);
-            if !self.version.is_of_2020_12() {
-                self.warn_of_siblings(members, at);
-                return lowered.into();
+        let reference = members.get("$ref");
+        let is_alone = reference.is_some() && !self.version.is_of_2020_12();
+        let mut hidden = inherited.clone();
+        if self.marks && !is_alone {
+            hidden.extend(Marks::new(self.source, self.variant, self.version).hidden(raw, at));
+        }
+        if let Some(reference) = reference {
+            match reference.as_str() {
+                Some(reference) => self.reference(reference, (at, !is_alone && members.len() > 1), &hidden, &mut lowered),
+                None if self.first_time() => drop(self.source.reference(reference, at)),
+                None => {}
             }
         }
-        let mut hidden = inherited.clone();
-        if self.marks {
-            Marks::new(self.source, self.variant).collect(raw, at, &mut hidden);
+        if is_alone {
+            self.warn_of_siblings(members, at);
+            return lowered.into();
         }
         for (keyword, value) in members {
             self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
@@ -280,11 +314,34 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.dialect_of_30(members, at, &mut lowered);
         }
         self.discriminator(raw, at);
+        self.source.digits().put(at, &mut lowered);
+        if written(&lowered, "/multipleOf").is_some_and(|divisor| !Decimal::read(&divisor).may_divide()) && self.first_time() {
+            let message = format!("a divisor may have {MOST_DIVISOR_DIGITS} digits");
+            self.source.error(&child(at, "multipleOf"), message);
+        }
         if self.formats == Formats::Assert {
             formats::bound_numbers(&mut lowered);
         }
         marks::require_less(&mut lowered, &hidden);
         lowered.into()
+    }
+
+    /// What a schema calls itself (JSON Schema 2020-12 core §8.2.1, §8.2.2).
+    fn check_names(&self, members: &Map<String, Value>, at: &str) {
+        for keyword in ["$anchor", "$dynamicAnchor"] {
+            let is_name = |name: &str| {
+                name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            };
+            if members.get(keyword).is_some_and(|name| !name.as_str().is_some_and(is_name)) {
+                let hint = "a letter or `_`, then letters, digits, `-`, `_` and `.`";
+                self.source.error_with_hint(&child(at, keyword), format!("this cannot be an `{keyword}`"), hint);
+            }
+        }
+        let has_fragment = |id: &str| id.split_once('#').is_some_and(|(_, fragment)| !fragment.is_empty());
+        if members.get("$id").is_some_and(|id| id.as_str().is_none_or(has_fragment)) {
+            self.source.error_with_hint(&child(at, "$id"), "an `$id` is a URI without a fragment", "a part of it has an `$anchor`");
+        }
     }
 
     fn keyword(
@@ -299,6 +356,13 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let none = BTreeSet::new();
         let here = || child(at, keyword);
         let made = match (keyword, value) {
+            // A condition is what it is: what is taken out of it would let it hold more often.
+            ("if" | "not", value) => {
+                let marks = std::mem::take(&mut self.marks);
+                let made = self.schema(value, &here(), &none, depth + 1);
+                self.marks = marks;
+                made
+            }
             (_, value) if ONE.contains(&keyword) => self.schema(value, &here(), &none, depth + 1),
             (_, Value::Array(items)) if MANY.contains(&keyword) => {
                 // What one branch of `allOf` marks read-only, another may require.
@@ -352,9 +416,24 @@ impl<'s, 'a> Lowering<'s, 'a> {
         lowered.insert(keyword.to_owned(), made);
     }
 
+    /// How a value is written as XML from OpenAPI 3.2 on (§4.25.1): in one way, of those that there are.
+    fn check_xml(&self, raw: &Value, at: &str) {
+        let Some(own) = raw.get("xml").filter(|_| self.version == Version::V32) else { return };
+        let Some(kind) = own.get("nodeType") else { return };
+        let at = child(at, "xml");
+        if !kind.as_str().is_some_and(|kind| NODE_TYPES.contains(&kind)) {
+            let message = format!("`nodeType` should be one of {}", NODE_TYPES.join(", "));
+            self.source.error(&child(&at, "nodeType"), message);
+        }
+        for older in ["attribute", "wrapped"].into_iter().filter(|older| own.get(*older).is_some()) {
+            self.source.error_with_hint(&child(&at, older), format!("`{older}` beside `nodeType`"), "leave it out: `nodeType` says it");
+        }
+    }
+
     fn discriminator(&mut self, raw: &Value, at: &str) {
         if self.first_time() {
-            Discriminator::check_mapping(self.source, raw, at);
+            Discriminator::check(self.source, raw, at);
+            self.check_xml(raw, at);
         }
         let (id, prefix) = self.current;
         for keyword in ["oneOf", "anyOf"] {
@@ -377,6 +456,14 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used: {fault}"), fault.hint());
         }
     }
+}
+
+/// The keyword that a pointer into a schema leads to, with the position in what it lists.
+fn keyword_at(pointer: &str) -> &str {
+    let name = |pointer: &str| pointer.rfind('/').map_or(0, |at| at + 1);
+    let last = name(pointer);
+    let is_position = is_numeral(&pointer[last..]) && last > 0;
+    &pointer[if is_position { name(&pointer[..last - 1]) } else { last }..]
 }
 
 /// Whether schemas of this dialect are read by the rules of 2020-12. OpenAPI dates its own (`…/oas/3.2/dialect/2025-09-17`); what it adds

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::lower::{DEEPEST, Variant};
 use crate::source::{Source, child};
+use crate::version::Version;
 
 /// Whether a document marks any member.
 pub(crate) fn any(value: &Value) -> bool {
@@ -26,53 +27,75 @@ pub(crate) fn require_less(lowered: &mut Map<String, Value>, hidden: &BTreeSet<S
     }
 }
 
-/// Finds the marked members of one schema.
+/// Looks at the schemas that all have to hold for one value: one, the branches of its `allOf`, and those that its references lead to.
 pub(crate) struct Marks<'s> {
     source: &'s Source<'s>,
+    /// The keyword that marks.
     flag: &'static str,
-    /// Where references led.
-    seen: BTreeSet<String>,
+    /// Whether anything counts beside a reference: not in OpenAPI 3.0 (§4.7.23).
+    has_siblings: bool,
 }
 
 impl<'s> Marks<'s> {
-    pub(crate) fn new(source: &'s Source<'s>, variant: Variant) -> Self {
-        Self { source, flag: variant.flag(), seen: BTreeSet::new() }
+    pub(crate) fn new(source: &'s Source<'s>, variant: Variant, version: Version) -> Self {
+        Self { source, flag: variant.flag(), has_siblings: version.is_of_2020_12() }
     }
 
-    /// The names that this variant does not require: those marked in the object described at `at` or in a branch of its `allOf`.
-    pub(crate) fn collect(mut self, raw: &Value, at: &str, hidden: &mut BTreeSet<String>) {
-        self.walk(raw, at, hidden, 0);
-    }
-
-    fn walk(&mut self, raw: &Value, at: &str, hidden: &mut BTreeSet<String>, depth: usize) {
-        if depth > DEEPEST {
-            return;
-        }
-        if let Some(properties) = raw.get("properties").and_then(Value::as_object) {
-            let marked = properties.iter().filter(|(name, property)| self.is_marked(property, || child(&child(at, "properties"), name)));
-            hidden.extend(marked.map(|(name, _)| name.clone()));
-        }
-        for (n, branch) in raw.get("allOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            let at = format!("{at}/allOf/{n}");
-            if branch.get("$ref").is_none() {
-                self.walk(branch, &at, hidden, depth + 1);
-            } else if let Some((target, raw)) = self.target(branch, &at)
-                && self.seen.insert(target.clone())
-            {
-                self.walk(raw, &target, hidden, depth + 1);
+    /// The names of members that are marked.
+    pub(crate) fn hidden(&self, raw: &Value, at: &str) -> BTreeSet<String> {
+        let mut hidden = BTreeSet::new();
+        self.each_of_value(raw, at, &mut |raw, at| {
+            for (name, property) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if !hidden.contains(name) && self.is_marked(property, || child(&child(at, "properties"), name)) {
+                    hidden.insert(name.clone());
+                }
             }
-        }
+        });
+        hidden
+    }
+
+    /// The names of members that have to be there.
+    pub(crate) fn required(&self, raw: &Value, at: &str) -> BTreeSet<String> {
+        let mut required = BTreeSet::new();
+        self.each_of_value(raw, at, &mut |raw, _| {
+            let names = raw.get("required").and_then(Value::as_array).into_iter().flatten();
+            required.extend(names.filter_map(Value::as_str).map(str::to_owned));
+        });
+        required
     }
 
     fn is_marked(&self, property: &Value, at: impl Fn() -> String) -> bool {
         let marked = |value: &Value| value.get(self.flag) == Some(&Value::Bool(true));
-        marked(property) || (property.get("$ref").is_some() && self.target(property, &at()).is_some_and(|(_, target)| marked(target)))
+        if property.get("$ref").is_none() && property.get("allOf").is_none() {
+            return marked(property);
+        }
+        let mut is_marked = false;
+        self.each_of_value(property, &at(), &mut |raw, _| is_marked |= marked(raw));
+        is_marked
     }
 
-    /// Where the reference at a place leads; one that leads nowhere is told where it is lowered.
-    fn target(&self, raw: &Value, at: &str) -> Option<(String, &'s Value)> {
-        let target = self.source.leads_to(raw.get("$ref")?.as_str()?, at)?;
-        let value = self.source.at(&target)?;
-        Some((target, value))
+    fn each_of_value(&self, raw: &Value, at: &str, each: &mut dyn FnMut(&Value, &str)) {
+        self.walk(raw, at, each, &mut BTreeSet::new(), 0);
+    }
+
+    fn walk(&self, raw: &Value, at: &str, each: &mut dyn FnMut(&Value, &str), seen: &mut BTreeSet<String>, depth: usize) {
+        if depth > DEEPEST {
+            return;
+        }
+        let reference = raw.get("$ref").and_then(Value::as_str);
+        // One that leads nowhere is told where it is lowered.
+        if let Some(target) = reference.and_then(|reference| self.source.leads_to(reference, at))
+            && let Some(raw) = self.source.at(&target)
+            && seen.insert(target.clone())
+        {
+            self.walk(raw, &target, each, seen, depth + 1);
+        }
+        if reference.is_some() && !self.has_siblings {
+            return;
+        }
+        each(raw, at);
+        for (n, branch) in raw.get("allOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            self.walk(branch, &format!("{at}/allOf/{n}"), each, seen, depth + 1);
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
+use xml::{Charset, latin1};
+
 use crate::pieces;
 
 /// A media type or a range of them as a document lists it (RFC 9110 §8.3.1, §12.5.1).
@@ -43,7 +45,7 @@ impl MediaRange {
         is_json(&self.subtype)
     }
 
-    /// Whether it is a range that takes in JSON: `*/*`, `application/*`.
+    /// Whether it is a range: `*/*`, `application/*`.
     pub(crate) fn is_wide(&self) -> bool {
         &*self.subtype == "*"
     }
@@ -58,7 +60,7 @@ impl MediaRange {
         (&*self.kind, &*self.subtype) == ("multipart", "form-data")
     }
 
-    /// Whether it is another one of several parts.
+    /// Whether it is one of several parts, whichever.
     pub(crate) fn is_multipart(&self) -> bool {
         &*self.kind == "multipart"
     }
@@ -208,7 +210,7 @@ impl<'a> MediaType<'a> {
         is_xml(self.subtype)
     }
 
-    /// Whether it is text for people, or nothing says otherwise.
+    /// Whether it is text for people.
     pub(crate) fn is_text(&self) -> bool {
         self.kind.eq_ignore_ascii_case("text")
     }
@@ -223,16 +225,32 @@ impl<'a> MediaType<'a> {
         self.charset.as_deref()
     }
 
-    /// Whether every byte of it is the character of that number.
-    pub(crate) fn is_latin1(&self) -> bool {
-        self.charset.as_ref().is_some_and(|charset| ["iso-8859-1", "latin1"].iter().any(|latin1| charset.eq_ignore_ascii_case(latin1)))
-    }
-
     /// JSON between systems is UTF-8 (RFC 8259 §8.1), whatever a `charset` says; one that says something else announces
     /// bytes that another reader would take for other characters.
     pub(crate) fn is_utf8(&self) -> bool {
-        self.charset.as_ref().is_none_or(|charset| ["utf-8", "utf8", "us-ascii"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8)))
+        self.encoding() == Some(Charset::Utf8)
     }
+
+    /// A message of text, in UTF-8 or in ISO 8859-1.
+    pub(crate) fn text<'b>(&self, bytes: &'b [u8]) -> Result<Cow<'b, str>, NoText> {
+        match self.encoding() {
+            Some(Charset::Utf8) => str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| NoText::Bytes),
+            Some(Charset::Latin1) => Ok(latin1(bytes).into()),
+            Some(Charset::Utf16 | Charset::Windows1252) | None => Err(NoText::Charset),
+        }
+    }
+
+    fn encoding(&self) -> Option<Charset> {
+        self.charset.as_ref().map_or(Some(Charset::Utf8), |charset| Charset::named(charset))
+    }
+}
+
+/// Why bytes are no text.
+pub(crate) enum NoText {
+    /// They are said to be in a character set that is not read.
+    Charset,
+    /// They are not in UTF-8.
+    Bytes,
 }
 
 /// What a token is made of (RFC 9110 §5.6.2). One look-up a byte: every message is looked at.

@@ -5,6 +5,8 @@ use serde_json::Value;
 use crate::described::{AnswerParts, BodyParts, Location, ParameterParts, StatusKey};
 use crate::parameter::Style;
 
+const NEITHER: &str = "it has neither `schema` nor `content`";
+
 pub(crate) fn operation_id(raw: &Value) -> Result<Option<String>, String> {
     mapping(raw)?;
     text(raw, "operationId")
@@ -34,7 +36,7 @@ pub(crate) fn parameter_of(raw: &Value, location: Location, style: Style) -> Res
     let name = text(raw, "name")?.ok_or("missing field `name`")?;
     let content = names(raw, "content")?;
     if content.is_empty() && raw.get("schema").is_none() {
-        return Err("it has neither `schema` nor `content`".into());
+        return Err(NEITHER.into());
     }
     Ok(ParameterParts {
         name,
@@ -52,6 +54,10 @@ pub(crate) fn parameter_of(raw: &Value, location: Location, style: Style) -> Res
 /// A Header Object, which is the same in every version.
 pub(crate) fn header(raw: &Value, name: &str) -> Result<ParameterParts, String> {
     mapping(raw)?;
+    let content = names(raw, "content")?;
+    if content.is_empty() && raw.get("schema").is_none() {
+        return Err(NEITHER.into());
+    }
     if let Some(style) = text(raw, "style")?.filter(|style| style != "simple") {
         return Err(format!("a header has the style `simple`, not `{style}`"));
     }
@@ -64,7 +70,7 @@ pub(crate) fn header(raw: &Value, name: &str) -> Result<ParameterParts, String> 
         allow_empty: false,
         allow_reserved: false,
         deprecated: flag(raw, "deprecated")?.unwrap_or_default(),
-        content: names(raw, "content")?,
+        content,
     })
 }
 

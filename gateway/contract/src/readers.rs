@@ -10,7 +10,7 @@ use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
 use crate::media::MediaRange;
-use crate::parameter::{Kinds, Plan, Shape, Style, Syntax, Written};
+use crate::parameter::{Kinds, Plan, Shape, Spoken, Style, Syntax, Written};
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -47,7 +47,7 @@ impl Compiler<'_, '_, '_> {
             return Some(BodyReader::Multipart(self.fields(plan, &media.encodings)));
         }
         // A text of which nothing says how it is written as XML is the document itself.
-        let is_opaque = || Kinds::of_all(&[schema], self.view(variant)) == Kinds::STRING && schema.get("xml").is_none();
+        let is_opaque = || Kinds::of_all(&[Spoken::alone(schema)], self.view(variant)) == Kinds::STRING && schema.get("xml").is_none();
         if range.is_xml() && !is_opaque() {
             let root = self.xml.borrow_mut().plan(self.view(variant), id);
             return root.map(BodyReader::Xml).map_err(|reason| self.unread(media, &format!(": {reason}"))).ok();

@@ -1,5 +1,7 @@
 //! References between lowered schemas: by their short names, and by dynamic anchors.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::keywords::BESIDE;
@@ -7,21 +9,28 @@ use crate::lower::{Lowering, SchemaId};
 use crate::resources::ResourceId;
 
 impl Lowering<'_, '_> {
-    pub(crate) fn reference(&mut self, reference: &str, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
+    /// A reference that stands at a place, and whether anything counts beside it. `hidden`: the members that need not be there.
+    pub(crate) fn reference(
+        &mut self,
+        reference: &str,
+        (at, has_siblings): (&str, bool),
+        hidden: &BTreeSet<String>,
+        lowered: &mut Map<String, Value>,
+    ) {
         let Some(target) = self.source.target(reference, at) else { return };
         // A circle of references without a schema in it is told here, where it can be; a validator would go round in it.
         if self.source.follow_schema(&target).is_none() {
             return;
         }
-        let id = self.name(target);
-        self.refer(id, siblings, at, lowered);
+        let id = self.name_within(target, hidden);
+        self.refer(id, has_siblings, at, lowered);
     }
 
     /// A reference that is decided only when a value is held against it: by the outermost schema on the way to it that has the anchor
     /// (JSON Schema 2020-12 §8.2.3.2). Where the schema that it names to begin with has none that is dynamic, it is a plain one.
     pub(crate) fn dynamic_reference(&mut self, reference: &str, at: &str, lowered: &mut Map<String, Value>) {
         let Some(resource) = self.source.dynamic_anchor(reference, at) else {
-            return self.reference(reference, true, at, lowered);
+            return self.reference(reference, (at, true), &BTreeSet::new(), lowered);
         };
         let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
         for pointer in self.source.dynamic_anchors(&name) {

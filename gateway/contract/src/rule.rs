@@ -25,10 +25,7 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
     use ValidationErrorKind as K;
     match kind {
         K::AdditionalItems { limit } => Rule::new("additionalItems", format!("has more than {limit} items")).asks(*limit as u64),
-        K::AdditionalProperties { unexpected } => Rule::new(
-            "additionalProperties",
-            format!("has {}", counted(unexpected.len() as u64, "member that is not allowed", "members that are not allowed")),
-        ),
+        K::AdditionalProperties { unexpected } => unexpected_members(unexpected.len() as u64),
         K::AnyOf { context } => Rule::new("anyOf", format!("matches none of the {} alternatives", context.len())),
         K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => Rule::new("pattern", "cannot be held against the pattern"),
         K::Constant { expected_value } => constant(expected_value),
@@ -79,6 +76,12 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
     }
 }
 
+/// The rule that there are so many members too many.
+pub(crate) fn unexpected_members(count: u64) -> Rule {
+    let message = format!("has {}", counted(count, "member that is not allowed", "members that are not allowed"));
+    Rule::new("additionalProperties", message)
+}
+
 /// The rule that a member is missing.
 pub(crate) fn required() -> Rule {
     Rule::new("required", "is required")
@@ -112,14 +115,16 @@ fn constant(expected: &Value) -> Rule {
 }
 
 fn listed(options: &Value) -> Rule {
-    Rule::new("enum", one_of(options)).asks(options.clone())
+    let rule = Rule::new("enum", one_of(options));
+    if options.is_null() { rule } else { rule.asks(options.clone()) }
 }
 
 fn of_number(keyword: &'static str, is: &str, asked: &str) -> Rule {
     let rule = Rule::new(keyword, format!("is {is} {asked}"));
     match asked.parse::<Number>() {
-        Ok(number) => rule.asks(number),
-        Err(_) => rule,
+        Ok(number) if number.to_string() == asked => rule.asks(number),
+        // Of many digits the text says more.
+        _ => rule.asks(asked),
     }
 }
 
@@ -128,7 +133,7 @@ fn counted(count: u64, one: &str, more: &str) -> String {
     format!("{count} {word}")
 }
 
-/// Short lists are told, long ones are looked up in the document.
+/// Short lists are told, long ones are looked up in the document, and so are those with numbers of many digits.
 pub(crate) fn one_of(options: &Value) -> String {
     let list = options.as_array().map(|options| options.iter().map(Value::to_string).collect::<Vec<_>>().join(", "));
     match list {

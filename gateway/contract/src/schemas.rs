@@ -197,8 +197,8 @@ pub(crate) fn options<'o>(formats: Formats) -> ValidationOptions<'o, Arc<dyn Ret
         .with_pattern_options(PatternOptions::regex())
         .with_keyword(TEXT, |_, merged, _| Ok(Box::new(Own(Text::read(merged)))))
         .with_keyword(NUMBER, |_, merged, _| Ok(Box::new(Own(Bounds::read(merged)))))
-        .with_keyword(ENUM, |_, values, _| Ok(Box::new(Own(Allowed::of_enum(values)))))
-        .with_keyword(CONST, |_, value, _| Ok(Box::new(Own(Allowed::of_const(value)))))
+        .with_keyword(ENUM, |schema, values, _| Ok(Box::new(Own(Allowed::of_enum(schema, values)))))
+        .with_keyword(CONST, |schema, value, _| Ok(Box::new(Own(Allowed::of_const(schema, value)))))
         .with_keyword(REQUIRED, |_, names, _| Ok(Box::new(Own(Required::read(names)))))
         .should_validate_formats(formats == Formats::Assert);
     FORMATS.into_iter().fold(options, |options, (name, has)| options.with_format(name, has))

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use document::{Fault, Faults, Place};
 use serde_json::Value;
 
+use crate::digits::Digits;
 use crate::documents::Documents;
 use crate::resources::{Duplicate, ResourceId, Target};
 
@@ -58,6 +59,11 @@ impl<'a> Source<'a> {
         self.documents.at(pointer)
     }
 
+    /// The numbers that have more digits than are kept.
+    pub(crate) fn digits(&self) -> &'a Digits {
+        &self.documents.digits
+    }
+
     /// Whether a name is one of the document's named schemas.
     pub(crate) fn is_schema(&self, name: &str) -> bool {
         self.documents.is_schema(name)
@@ -109,12 +115,21 @@ impl<'a> Source<'a> {
         let mut at = pointer.to_owned();
         for _ in 0..MOST_HOPS {
             let value = self.at(&at)?;
-            let reference = value.get("$ref").and_then(Value::as_str).filter(|_| is_followed(value));
-            let Some(reference) = reference else { return Some((at, value)) };
-            at = self.target(reference, &at)?;
+            let Some(reference) = value.get("$ref").filter(|_| is_followed(value)) else { return Some((at, value)) };
+            at = self.target(self.reference(reference, &at)?, &at)?;
         }
         self.error(&child(pointer, "$ref"), "these references lead only to each other");
         None
+    }
+
+    /// The text of the `$ref` in the value at a place.
+    pub(crate) fn reference(&self, reference: &'a Value, at: &str) -> Option<&'a str> {
+        let text = reference.as_str();
+        if text.is_none() {
+            let hint = "put it between quotation marks: in YAML, `#` after a blank begins a comment";
+            self.error_with_hint(&child(at, "$ref"), "a `$ref` should be a text", hint);
+        }
+        text
     }
 
     /// The resource that a place in the document is in.

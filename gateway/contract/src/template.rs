@@ -38,7 +38,8 @@ impl Segment {
         }
         let last = literal(rest)?;
         if pieces.is_empty() {
-            return Ok(Self::Literal(last));
+            // A whole segment of dots is resolved before it is sent (RFC 3986 §5.2.4).
+            return if matches!(&*last, "." | "..") { Err(SegmentError::Unreachable('.')) } else { Ok(Self::Literal(last)) };
         }
         pieces.push(last);
         Ok(Self::Template(pieces))
@@ -86,9 +87,6 @@ fn literal(text: &str) -> Result<Box<str>, SegmentError> {
     }
     if let Some(symbol) = text.chars().find(|symbol| matches!(symbol, '?' | '#')) {
         return Err(SegmentError::Unreachable(symbol));
-    }
-    if matches!(text, "." | "..") {
-        return Err(SegmentError::Unreachable('.'));
     }
     path::spelt(text).map(Box::from).ok_or(SegmentError::Unreachable('%'))
 }

@@ -23,7 +23,7 @@ use crate::schemas::{Schema, location};
 pub(crate) const MOST_VIOLATIONS: usize = 10;
 
 /// How many errors are looked at for that: several may be told as one.
-const MOST_LOOKED_AT: usize = 256;
+pub(crate) const MOST_LOOKED_AT: usize = 256;
 
 /// How many errors a check may come upon before they are cut to [`MOST_VIOLATIONS`]: beyond, finding them would cost more
 /// than the sender should be able to spend, and the first or none is told instead.
@@ -172,7 +172,7 @@ pub(crate) fn is_numeral(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn unescaped(token: &str) -> String {
+pub(crate) fn unescaped(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
@@ -224,6 +224,11 @@ fn cost(schema: &Schema, value: Instance<'_>, bytes: usize) -> Cost {
     }
 }
 
+/// Whether all errors of a value may be asked for.
+pub(crate) fn is_cheap(schema: &Schema, value: Instance<'_>, bytes: usize) -> bool {
+    matches!(cost(schema, value, bytes), Cost::All)
+}
+
 /// How many arrays and objects stand within each other; the reader has bounded it.
 fn nesting(value: Instance<'_>) -> u32 {
     let items = value.as_array().into_iter().flat_map(|array| array.elements());
@@ -257,6 +262,11 @@ impl Told<'_> {
                 None => self.push(location, None, rule::of(error.kind())),
             },
             K::Pattern { pattern } => self.tell_pattern(location, pattern),
+            // Where no member is named at all, none is allowed.
+            K::FalseSchema if error.schema_path().as_str().ends_with("/additionalProperties") => {
+                let count = self.value(location).and_then(|value| value.as_object()).map_or(0, |object| object.len());
+                self.push(location, None, rule::unexpected_members(count as u64));
+            }
             kind => self.push(location, None, rule::of(kind)),
         }
     }

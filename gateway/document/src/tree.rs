@@ -193,6 +193,35 @@ impl Node {
         }
     }
 
+    /// Tells every number in it, with the pointer to it.
+    pub fn each_number(&self, each: &mut dyn FnMut(&str, &str)) {
+        self.numbers(&mut String::new(), each);
+    }
+
+    fn numbers(&self, at: &mut String, each: &mut dyn FnMut(&str, &str)) {
+        let length = at.len();
+        match &self.value {
+            Value::Scalar(Scalar::Number(text)) => each(at, text),
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    at.push_str(&format!("/{n}"));
+                    item.numbers(at, each);
+                    at.truncate(length);
+                }
+            }
+            Value::Mapping(pairs) => {
+                for (key, node) in pairs {
+                    at.push('/');
+                    at.push_str(&key.text.replace('~', "~0").replace('/', "~1"));
+                    node.numbers(at, each);
+                    at.truncate(length);
+                }
+            }
+            Value::Elsewhere(tree) => tree.root.numbers(at, each),
+        }
+    }
+
     /// Puts tables in the place of mappings whose only key is `csv`: the path of a file, relative to the one that names it. Faults
     /// are reported, and then nothing stands there.
     pub fn read_tables(&mut self, file: &Arc<str>, faults: &mut Faults) {
@@ -295,8 +324,8 @@ impl Builder<'_> {
                 return Ok(Node { position, ..node });
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let forced = tag.is_some_and(|tag| tag.to_string().ends_with("str"));
-                (Value::Scalar(scalar(&text, style, forced)), anchor)
+                let tag = tag.map(|tag| tag.to_string());
+                (Value::Scalar(scalar(&text, style, tag.as_deref())), anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.sequence(events)?, anchor),
             Event::MappingStart(_, anchor, _) => (self.mapping(events)?, anchor),
@@ -376,9 +405,17 @@ fn position(span: Span) -> Position {
     Position { line: span.start.line() as u32, column: span.start.col() as u32 + 1 }
 }
 
-/// The core schema: only plain scalars are anything but text.
-fn scalar(text: &str, style: ScalarStyle, forced_text: bool) -> Scalar {
-    if style != ScalarStyle::Plain || forced_text { Scalar::String(text.to_owned()) } else { plain(text) }
+/// The core schema: only plain scalars are anything but text, unless a tag says what they are.
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Scalar {
+    let tag = tag.map(|tag| tag.rsplit([':', '!']).next().unwrap_or_default());
+    match (tag, plain(text)) {
+        (Some("int" | "float"), number @ Scalar::Number(_)) => number,
+        (Some("bool"), value @ Scalar::Bool(_)) => value,
+        (Some("null"), Scalar::Null) => Scalar::Null,
+        (Some("str" | "int" | "float" | "bool" | "null"), _) => Scalar::String(text.to_owned()),
+        (_, value) if style == ScalarStyle::Plain => value,
+        _ => Scalar::String(text.to_owned()),
+    }
 }
 
 /// A text that is written without quotes.
@@ -430,8 +467,8 @@ mod tests {
 
     #[test]
     fn types_scalars_by_the_core_schema() -> Result<(), Fault> {
-        let text = "[1, -2.50, 1e3, '1', 2026-11-21, 0x10, yes, true, ~, null, 1.2.3, !!str 5]";
-        let expected = serde_json::json!([1, -2.50, 1e3, "1", "2026-11-21", "0x10", "yes", true, null, null, "1.2.3", "5"]);
+        let text = "[1, -2.50, 1e3, '1', 2026-11-21, 0x10, yes, true, ~, null, 1.2.3, !!str 5, !!int \"6\", !!int x]";
+        let expected = serde_json::json!([1, -2.50, 1e3, "1", "2026-11-21", "0x10", "yes", true, null, null, "1.2.3", "5", 6, "x"]);
         assert_eq!(parse(text)?.root.to_json(), expected);
         Ok(())
     }

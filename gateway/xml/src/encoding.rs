@@ -14,12 +14,11 @@ pub fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'b, str>
         _ => {}
     }
     let name = charset.map_or_else(|| declared(bytes), |charset| Some(charset.trim_matches('"')));
-    match name {
-        None => utf8(bytes),
-        Some(name) if is(name, &UTF_8) => utf8(bytes),
-        Some(name) if is(name, &LATIN_1) => Ok(bytes.iter().map(|&byte| char::from(byte)).collect()),
-        Some(name) if is(name, &WINDOWS_1252) => windows_1252(bytes),
-        Some(_) => Err(XmlError::Encoding),
+    match name.map_or(Some(Charset::Utf8), Charset::named) {
+        Some(Charset::Utf8) => utf8(bytes),
+        Some(Charset::Latin1) => Ok(latin1(bytes).into()),
+        Some(Charset::Windows1252) => windows_1252(bytes),
+        Some(Charset::Utf16) | None => Err(XmlError::Encoding),
     }
 }
 
@@ -32,23 +31,41 @@ pub fn decode_agreed<'b>(bytes: &'b [u8], charset: Option<&str>) -> Result<Cow<'
         _ => None,
     };
     let used = by_mark.or(charset.map(|charset| charset.trim_matches('"')));
-    let agrees = |declared: &str| used.is_none_or(|used| family(used).is_some() && family(used) == family(declared));
+    let agrees =
+        |declared: &str| used.is_none_or(|used| Charset::named(used).is_some() && Charset::named(used) == Charset::named(declared));
     if declared(text.as_bytes()).is_none_or(agrees) { Ok(text) } else { Err(XmlError::Encoding) }
 }
 
-/// One name for all names of an encoding.
-fn family(name: &str) -> Option<&'static str> {
-    let families = [&UTF_8[..], &UTF_16, &LATIN_1, &WINDOWS_1252];
-    families.iter().find(|names| is(name, names)).map(|names| names[0])
+/// An encoding that messages are read in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// UTF-8, and ASCII, which is a part of it.
+    Utf8,
+    /// UTF-16, which has to begin with a byte order mark.
+    Utf16,
+    /// ISO 8859-1.
+    Latin1,
+    /// What Windows has in its place.
+    Windows1252,
 }
 
-const UTF_8: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
-const UTF_16: [&str; 3] = ["utf-16", "utf-16le", "utf-16be"];
-const LATIN_1: [&str; 3] = ["iso-8859-1", "latin1", "iso_8859-1"];
-const WINDOWS_1252: [&str; 2] = ["windows-1252", "cp1252"];
+impl Charset {
+    /// The encoding of a name, of which most have several.
+    pub fn named(name: &str) -> Option<Self> {
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        match () {
+            () if is(&["utf-8", "utf8", "us-ascii", "ascii"]) => Some(Self::Utf8),
+            () if is(&["utf-16", "utf-16le", "utf-16be"]) => Some(Self::Utf16),
+            () if is(&["iso-8859-1", "latin1", "iso_8859-1"]) => Some(Self::Latin1),
+            () if is(&["windows-1252", "cp1252"]) => Some(Self::Windows1252),
+            () => None,
+        }
+    }
+}
 
-fn is(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+/// Text in ISO 8859-1: each byte is the character of its number.
+pub fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 /// The encoding of an XML declaration; all the encodings read here agree with ASCII in it.

@@ -13,7 +13,7 @@ mod space;
 
 pub use attributes::{Attributes, allowed, reference};
 pub use cursor::{Attribute, Cursor, Token};
-pub use encoding::{decode, decode_agreed};
+pub use encoding::{Charset, decode, decode_agreed, latin1};
 pub use error::XmlError;
 pub use limits::XmlLimits;
 pub use space::{SOAP_11, SOAP_12, Space, Spaces, XML, XSD, XSI};

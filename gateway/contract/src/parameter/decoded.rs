@@ -16,9 +16,7 @@ pub(crate) enum Decoded<'t> {
     Record(Vec<(Cow<'t, str>, Decoded<'t>)>),
     Json(Json),
     /// Something that is no text: its length counts, in bytes.
-    File {
-        bytes: usize,
-    },
+    File(Cow<'t, [u8]>),
 }
 
 impl Decoded<'_> {
@@ -34,7 +32,7 @@ impl Decoded<'_> {
                 Decoded::Record(members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())).collect())
             }
             Self::Json(json) => Decoded::Json(json),
-            Self::File { bytes } => Decoded::File { bytes },
+            Self::File(bytes) => Decoded::File(Cow::Owned(bytes.into_owned())),
         }
     }
 
@@ -46,7 +44,7 @@ impl Decoded<'_> {
             Self::List(items) => items.iter().map(|item| item.bytes() + 1).sum(),
             Self::Record(members) => members.iter().map(|(name, value)| name.len() + value.bytes() + 2).sum(),
             Self::Json(json) => json.bytes().len(),
-            Self::File { .. } => 1,
+            Self::File(_) => 1,
         }
     }
 }

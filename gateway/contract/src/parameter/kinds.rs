@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use exchange::json::Kind;
 use serde_json::{Map, Value};
 
 use super::decoded::Decoded;
@@ -42,6 +43,21 @@ impl<'v> View<'v> {
     }
 }
 
+/// A schema that speaks of a value.
+#[derive(Clone, Copy)]
+pub(crate) struct Spoken<'v> {
+    pub(crate) schema: &'v Value,
+    /// Whether it is one of several of which not all need hold.
+    pub(crate) is_branch: bool,
+}
+
+impl<'v> Spoken<'v> {
+    /// One that has to hold.
+    pub(crate) fn alone(schema: &'v Value) -> Self {
+        Self { schema, is_branch: false }
+    }
+}
+
 /// The kinds of values that a schema allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kinds(u8);
@@ -54,7 +70,10 @@ impl Kinds {
     pub(crate) const NULL: Self = Self(8);
     pub(crate) const ARRAY: Self = Self(16);
     pub(crate) const OBJECT: Self = Self(32);
+    /// Where no type is named at all.
     pub(crate) const ALL: Self = Self(63);
+    /// All of them, where some schema names a type and another may hold instead.
+    const ANY_OF: Self = Self(64 + 63);
 
     pub(crate) fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -64,9 +83,27 @@ impl Kinds {
         self.has(Self(Self::STRING.0 | Self::NUMBER.0 | Self::BOOL.0))
     }
 
-    /// What several lowered schemas allow that all speak of one value, or of one value each time.
-    pub(crate) fn of_all(schemas: &[&Value], view: View<'_>) -> Self {
-        schemas.iter().map(|schema| Self::of(schema, view, 0)).fold(Self::NONE, Self::or)
+    /// What several lowered schemas allow that all speak of one value.
+    pub(crate) fn of_all(schemas: &[Spoken<'_>], view: View<'_>) -> Self {
+        let of = |is_branch: bool| {
+            let own = schemas.iter().filter(move |spoken| spoken.is_branch == is_branch);
+            own.map(|spoken| Self::of(spoken.schema, view, 0))
+        };
+        let all = of(false).fold(Self::ALL, Self::and);
+        if schemas.iter().any(|spoken| spoken.is_branch) { all.and(Self::one_of(of(true))) } else { all }
+    }
+
+    /// What alternatives allow. One that names no type lets everything pass, and yet the others say what is likely.
+    fn one_of(alternatives: impl Iterator<Item = Self>) -> Self {
+        let is_any = |kinds: Self| kinds == Self::ALL || kinds == Self::ANY_OF;
+        let mut of = (Self::NONE, false, false);
+        for kinds in alternatives {
+            of = (of.0.or(kinds), of.1 || is_any(kinds), of.2 || kinds != Self::ALL);
+        }
+        match of {
+            (_, true, true) => Self::ANY_OF,
+            (kinds, ..) => kinds,
+        }
     }
 
     /// Whether it may be anything.
@@ -87,6 +124,31 @@ impl Kinds {
     /// Whether a text of it may be read as more than one thing.
     pub(crate) fn may_be_several(self) -> bool {
         self != Self::ALL && self.has(Self::STRING) && (self.has(Self::NUMBER) || self.has(Self::BOOL))
+    }
+
+    /// Whether a value is of one of these kinds.
+    pub(crate) fn takes(self, value: &Decoded<'_>) -> bool {
+        let kind = match value {
+            Decoded::Text(_) | Decoded::File(_) => Self::STRING,
+            Decoded::Number(_) => Self::NUMBER,
+            Decoded::Bool(_) => Self::BOOL,
+            Decoded::Null => Self::NULL,
+            Decoded::List(_) => Self::ARRAY,
+            Decoded::Record(_) => Self::OBJECT,
+            Decoded::Json(json) => Self::of_json(json.root().kind()),
+        };
+        self.has(kind)
+    }
+
+    fn of_json(kind: Kind) -> Self {
+        match kind {
+            Kind::Null => Self::NULL,
+            Kind::Bool => Self::BOOL,
+            Kind::Number => Self::NUMBER,
+            Kind::String => Self::STRING,
+            Kind::Array => Self::ARRAY,
+            Kind::Object => Self::OBJECT,
+        }
     }
 
     /// A text as the value that is meant.
@@ -128,7 +190,7 @@ impl Kinds {
         }
         for alternatives in ["anyOf", "oneOf"] {
             if keywords.get(alternatives).is_some_and(Value::is_array) {
-                kinds = kinds.and(list(keywords, alternatives).map(inner).fold(Self::NONE, Self::or));
+                kinds = kinds.and(Self::one_of(list(keywords, alternatives).map(inner)));
             }
         }
         kinds
@@ -161,8 +223,12 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
+    /// What names no type takes nothing away, and nothing of what others name.
     fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+        match (self, other) {
+            (Self::ALL, kinds) | (kinds, Self::ALL) => kinds,
+            (one, other) => Self(one.0 & other.0),
+        }
     }
 }
 

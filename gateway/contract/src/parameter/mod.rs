@@ -3,6 +3,7 @@
 pub(crate) mod decoded;
 mod headers;
 mod kinds;
+mod mixed;
 mod parts;
 mod plan;
 mod query;
@@ -24,7 +25,8 @@ use crate::schemas::Schema;
 use crate::violation::{MOST_VIOLATIONS, Place, Violation, check};
 use decoded::Decoded;
 pub(crate) use headers::{cookies, unquoted};
-pub(crate) use kinds::{Kinds, Reading, View};
+pub(crate) use kinds::{Kinds, Reading, Spoken, View};
+use mixed::is_valid_mixed;
 pub(crate) use parts::Parts;
 pub(crate) use plan::Plan;
 pub(crate) use query::{Pair, is_of, pairs};
@@ -165,7 +167,8 @@ impl Parameter {
     }
 }
 
-/// Valid as soon as it is valid in one reading; else what is wrong with it in the first.
+/// Valid as soon as it is valid in one reading, or with some texts read in one way and some in the other; else what is wrong with it in the
+/// first.
 pub(crate) fn holds_as_one<'v, E>(
     schema: &Schema,
     readings: &[Reading],
@@ -180,5 +183,9 @@ pub(crate) fn holds_as_one<'v, E>(
         }
         first.get_or_insert(value);
     }
-    first.map_or(Ok(()), |value| wrong(&value))
+    match first {
+        Some(value) if readings.len() > 1 && is_valid_mixed(schema, value.clone()) => Ok(()),
+        Some(value) => wrong(&value),
+        None => Ok(()),
+    }
 }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use serde_json::Value;
 
 use super::decoded::Decoded;
-use super::kinds::{Kinds, Reading, View};
+use super::kinds::{Kinds, Reading, Spoken, View};
 use super::parts::Parts;
 
 /// How many values within values of one parameter or body are looked at: a schema that contains itself has no end of them.
@@ -22,8 +22,9 @@ pub(crate) struct Plan {
     pub(crate) is_binary: bool,
     /// Whether its length is bounded.
     pub(crate) is_bounded: bool,
-    /// Of a list's items.
-    items: Option<Box<Plan>>,
+    /// Of a list's items at its beginning each on its own, and of those behind them.
+    first: Vec<Plan>,
+    rest: Option<Box<Plan>>,
     /// Of an object's members.
     pub(crate) members: Vec<(Box<str>, Plan)>,
     /// Of those that it does not name; `None` where there are to be no others.
@@ -37,7 +38,8 @@ impl Plan {
         is_ambiguous: false,
         is_binary: false,
         is_bounded: false,
-        items: None,
+        first: Vec::new(),
+        rest: None,
         members: Vec::new(),
         others: None,
     };
@@ -70,11 +72,11 @@ impl Plan {
 
     /// What a lowered schema allows.
     pub(crate) fn of(schema: &Value, view: View<'_>) -> Self {
-        Self::within(&[schema], view, 0, &Cell::new(MOST_PLANS))
+        Self::within(&[Spoken::alone(schema)], view, 0, &Cell::new(MOST_PLANS))
     }
 
-    /// What several schemas allow that all speak of one value, or of one value each time.
-    fn within(schemas: &[&Value], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
+    /// What several schemas allow that all speak of one value.
+    fn within(schemas: &[Spoken<'_>], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
         let kinds = Kinds::of_all(schemas, view);
         let parts = Parts::of(schemas, view);
         let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
@@ -84,16 +86,24 @@ impl Plan {
             plan.is_ambiguous = plan.may_be_several();
             return plan;
         }
-        let inner = |schemas: &[&Value]| Self::within(schemas, view, depth + 1, left);
-        plan.items = (!parts.items.is_empty()).then(|| Box::new(inner(&parts.items)));
+        let inner = |schemas: &[Spoken<'_>]| Self::within(schemas, view, depth + 1, left);
+        plan.first = parts.first.iter().map(|schemas| inner(schemas)).collect();
+        plan.rest = (!parts.rest.is_empty()).then(|| Box::new(inner(&parts.rest)));
         plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
-        plan.others = (!parts.is_closed).then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
+        plan.others = (!parts.is_closed || !parts.others.is_empty())
+            .then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
         plan.is_ambiguous = plan.may_be_several();
         plan
     }
 
+    /// Of a list's items as most of them are.
     pub(crate) fn items(&self) -> &Self {
-        self.items.as_deref().unwrap_or(Self::ANYTHING)
+        self.rest.as_deref().or(self.first.first()).unwrap_or(Self::ANYTHING)
+    }
+
+    /// Of the item at a position.
+    pub(crate) fn item(&self, at: usize) -> &Self {
+        self.first.get(at).or(self.rest.as_deref()).unwrap_or(Self::ANYTHING)
     }
 
     /// Of a member; `None` where it is not named and there are to be no others.
@@ -111,7 +121,8 @@ impl Plan {
     }
 
     fn may_be_several(&self) -> bool {
-        let inner = self.items.iter().chain(&self.others).map(|plan| &**plan).chain(self.members.iter().map(|(_, plan)| plan));
+        let inner = self.rest.iter().chain(&self.others).map(|plan| &**plan).chain(&self.first);
+        let inner = inner.chain(self.members.iter().map(|(_, plan)| plan));
         self.kinds.may_be_several() || inner.into_iter().any(|plan| plan.is_ambiguous)
     }
 

@@ -77,5 +77,5 @@ fn member<'p>(name: &str, pairs: &[(&'p str, &'p str)], plan: &Plan, reading: Re
 }
 
 fn list<'p>(items: impl Iterator<Item = &'p str>, plan: &Plan, reading: Reading) -> Decoded<'p> {
-    Decoded::List(items.map(|item| plan.items().read(item.into(), reading)).collect())
+    Decoded::List(items.enumerate().map(|(at, item)| plan.item(at).read(item.into(), reading)).collect())
 }

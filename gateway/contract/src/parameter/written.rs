@@ -63,7 +63,9 @@ impl Written {
             Pieces::Many(items) if syntax == Syntax::JsonItems => {
                 Decoded::List(items.iter().map(|item| json(item.as_bytes(), limits)).collect::<Result<_, _>>()?)
             }
-            Pieces::Many(items) => Decoded::List(items.iter().map(|item| plan.items().read((&**item).into(), reading)).collect()),
+            Pieces::Many(items) => {
+                Decoded::List(items.iter().enumerate().map(|(at, item)| plan.item(at).read((&**item).into(), reading)).collect())
+            }
             Pieces::Pairs(pairs) => {
                 let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
                 record(&pairs, plan, reading, self.style == Style::DeepObject)?

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Array, Beside, Member, Object, Others, Quick, Rules, RulesId, Types};
 use crate::bounds::{Bounds, NUMBER};
+use crate::digits::DIGITS;
 use crate::instance::Validator;
 use crate::listed::{CONST, ENUM, Listed};
 use crate::lower::SchemaId;
@@ -131,8 +132,8 @@ impl<'b> Builder<'b> {
                 ("type", value) => rules.types = types(value).ok_or(NotQuick)?,
                 (NUMBER, bounds) => rules.bounds = Some(Bounds::read(bounds)),
                 (TEXT, text) => rules.text = Some(Text::read(text)),
-                (ENUM, values) => rules.listed.push(Listed::of_enum(values)),
-                (CONST, value) => rules.listed.push(Listed::of_const(value)),
+                (ENUM, values) => rules.listed.push(Listed::of_enum(values, keywords.get(DIGITS))),
+                (CONST, value) => rules.listed.push(Listed::of_const(value, keywords.get(DIGITS))),
                 // Read below, those that belong together at once.
                 (name, _) if OF_OBJECTS.contains(&name) || OF_ARRAYS.contains(&name) => {}
                 ("$ref", Value::String(reference)) => is_beside.push(Beside::All(named(reference).ok_or(NotQuick)? as RulesId)),
@@ -145,7 +146,7 @@ impl<'b> Builder<'b> {
                     let (then, otherwise) = (branch("then"), branch("else"));
                     is_beside.push(Beside::If { asked: self.add(schema), then, otherwise });
                 }
-                (name, _) if SILENT.contains(&name) => {}
+                (name, _) if name == DIGITS || SILENT.contains(&name) => {}
                 (name, value) if OF_ONE.contains(&name) => {
                     rest.insert(name.to_owned(), value.clone());
                 }

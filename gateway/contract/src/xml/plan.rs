@@ -9,7 +9,7 @@ use xml::Spaces;
 use super::graph::{Absent, Content, Item, Items, Member, Name, Node, NodeId, WrittenAs, XmlGraph, XmlRoot};
 use super::said::{Said, component};
 use crate::lower::{SchemaId, Variant};
-use crate::parameter::{Kinds, Parts, View};
+use crate::parameter::{Kinds, Parts, Spoken, View};
 use crate::version::Version;
 
 /// The most that is made of the schemas of one document: nodes, and schemas that are looked at together for them.
@@ -35,7 +35,7 @@ struct Asked<'v> {
 
 /// A schema as the one that it is: two that say the same may say more in what they refer to.
 #[derive(Clone, Copy)]
-struct ByPlace<'v>(&'v Value);
+struct ByPlace<'v>(Spoken<'v>);
 
 /// What stands in an element.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -48,6 +48,9 @@ enum Form {
 
 /// Why a schema has no plan.
 pub(crate) type Unplanned = Cow<'static, str>;
+
+/// How many references may lead to each other; the loader has seen that they end.
+const MOST_HOPS: usize = 32;
 
 const LIST_IN_LIST: Unplanned = Cow::Borrowed("the items of a list are lists without an element of their own");
 const LIST_AS_ATTRIBUTE: Unplanned = Cow::Borrowed("a list or an object is written as an attribute");
@@ -63,7 +66,7 @@ static ANY: Value = Value::Bool(true);
 impl<'v> XmlPlanner<'v> {
     /// How the values of a lowered schema are written; or why that cannot be told.
     pub(crate) fn plan(&mut self, view: View<'v>, id: SchemaId) -> Result<XmlRoot, Unplanned> {
-        let schemas = vec![view.schema(id)];
+        let schemas = vec![Spoken::alone(view.schema(id))];
         let said = Said::of(&schemas, view);
         let names = self.names(view, &said, component(&view.lowering.definitions[id].pointer).or(said.component))?;
         let node = if is_list(view, &schemas) {
@@ -118,8 +121,9 @@ impl<'v> XmlPlanner<'v> {
         Ok(is_ambiguous)
     }
 
-    fn ask(&mut self, view: View<'v>, schemas: Vec<&'v Value>, form: Form) -> NodeId {
-        let asked = Asked { variant: view.variant, schemas: schemas.into_iter().map(ByPlace).collect(), form };
+    fn ask(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>, form: Form) -> NodeId {
+        let led = schemas.into_iter().map(|spoken| ByPlace(Spoken { schema: led(spoken.schema, view), ..spoken }));
+        let asked = Asked { variant: view.variant, schemas: led.collect(), form };
         let next = self.asked.len();
         let id = *self.known.entry(asked.clone()).or_insert(next);
         if id == next {
@@ -129,17 +133,17 @@ impl<'v> XmlPlanner<'v> {
         id
     }
 
-    fn node(&mut self, view: View<'v>, schemas: Vec<&'v Value>) -> NodeId {
+    fn node(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>) -> NodeId {
         self.ask(view, schemas, Form::Value)
     }
 
     /// A list with an element around it, of this name.
-    fn list(&mut self, view: View<'v>, schemas: Vec<&'v Value>, name: Option<Box<str>>) -> NodeId {
+    fn list(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>, name: Option<Box<str>>) -> NodeId {
         self.ask(view, schemas, Form::Items(name))
     }
 
     fn anything(&mut self, view: View<'v>) -> NodeId {
-        self.node(view, vec![&ANY])
+        self.node(view, vec![Spoken::alone(&ANY)])
     }
 
     /// The names of a value: its own, or the one that it has from where it stands. From 3.2 on, what a reference leads to may also be called
@@ -155,8 +159,8 @@ impl<'v> XmlPlanner<'v> {
     }
 
     fn made(&mut self, view: View<'v>, Asked { schemas, form, .. }: Asked<'v>) -> Result<Node, Unplanned> {
-        let schemas: Vec<&Value> = schemas.into_iter().map(|schema| schema.0).collect();
-        if schemas.iter().any(|schema| schema.get("$dynamicRef").is_some()) {
+        let schemas: Vec<Spoken<'_>> = schemas.into_iter().map(|schema| schema.0).collect();
+        if schemas.iter().any(|spoken| spoken.schema.get("$dynamicRef").is_some()) {
             return Err(DYNAMIC);
         }
         let kinds = Kinds::of_all(&schemas, view);
@@ -171,14 +175,14 @@ impl<'v> XmlPlanner<'v> {
         }
         tell_apart(&mut members)?;
         let others = if parts.others.is_empty() { Content::One(self.anything(view)) } else { self.content(view, parts.others, None)?.1 };
-        let may_repeat = kinds.has(Kinds::ARRAY) && (!kinds.is_all() || schemas.iter().all(|schema| may_be_of_lists(schema)));
+        let may_repeat = kinds.has(Kinds::ARRAY) && (!kinds.is_all() || schemas.iter().all(|spoken| may_be_of_lists(spoken.schema)));
         let by_name = by_name(&members);
         let text = members.iter().position(|member| matches!(member.written, WrittenAs::Text));
         Ok(Node { kinds, may_repeat, list, members, text, by_name, others })
     }
 
     fn items(&mut self, view: View<'v>, parts: &Parts<'v>, name: Option<&str>) -> Result<Items, Unplanned> {
-        let item = |planner: &mut Self, schemas: Vec<&'v Value>| {
+        let item = |planner: &mut Self, schemas: Vec<Spoken<'v>>| {
             let said = Said::of(&schemas, view);
             Ok(Item { names: planner.names(view, &said, name)?, node: planner.value(view, schemas, &said, name)? })
         };
@@ -189,7 +193,7 @@ impl<'v> XmlPlanner<'v> {
     }
 
     /// What stands in an element that is not a list's own.
-    fn value(&mut self, view: View<'v>, schemas: Vec<&'v Value>, said: &Said<'_>, name: Option<&str>) -> Result<NodeId, Unplanned> {
+    fn value(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>, said: &Said<'_>, name: Option<&str>) -> Result<NodeId, Unplanned> {
         match (is_list(view, &schemas), said.is_wrapped()) {
             (true, true) => Ok(self.list(view, schemas, said.name.or(name).map(Box::from))),
             (true, false) => Err(LIST_IN_LIST),
@@ -198,7 +202,7 @@ impl<'v> XmlPlanner<'v> {
         }
     }
 
-    fn member(&mut self, view: View<'v>, property: &str, schemas: Vec<&'v Value>, required: bool) -> Result<Member, Unplanned> {
+    fn member(&mut self, view: View<'v>, property: &str, schemas: Vec<Spoken<'v>>, required: bool) -> Result<Member, Unplanned> {
         let said = Said::of(&schemas, view);
         let kinds = Kinds::of_all(&schemas, view);
         let (written, content) = if said.is_attribute() || said.is_text() {
@@ -221,7 +225,7 @@ impl<'v> XmlPlanner<'v> {
     }
 
     /// What elements of a name, or of any name, are, and the names that they may have.
-    fn content(&mut self, view: View<'v>, schemas: Vec<&'v Value>, name: Option<&str>) -> Result<(Vec<Name>, Content), Unplanned> {
+    fn content(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>, name: Option<&str>) -> Result<(Vec<Name>, Content), Unplanned> {
         let said = Said::of(&schemas, view);
         if !is_list(view, &schemas) || said.is_wrapped() {
             return Ok((self.names(view, &said, name)?, Content::One(self.value(view, schemas, &said, name)?)));
@@ -232,8 +236,18 @@ impl<'v> XmlPlanner<'v> {
     }
 }
 
-fn is_list(view: View<'_>, schemas: &[&Value]) -> bool {
+fn is_list(view: View<'_>, schemas: &[Spoken<'_>]) -> bool {
     Kinds::of_all(schemas, view).is_list()
+}
+
+/// The schema that one which is nothing but a reference leads to: what many refer to is planned once.
+fn led<'v>(mut schema: &'v Value, view: View<'v>) -> &'v Value {
+    for _ in 0..MOST_HOPS {
+        let alone = schema.as_object().filter(|keywords| keywords.len() == 1).and_then(View::target);
+        let Some(id) = alone else { break };
+        schema = view.schema(id);
+    }
+    schema
 }
 
 /// Whether a schema without a type says nothing that only a single value could break.
@@ -302,7 +316,7 @@ fn by_name(members: &[Member]) -> HashMap<Box<str>, Vec<usize>> {
 
 impl PartialEq for ByPlace<'_> {
     fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0)
+        std::ptr::eq(self.0.schema, other.0.schema) && self.0.is_branch == other.0.is_branch
     }
 }
 
@@ -310,6 +324,6 @@ impl Eq for ByPlace<'_> {}
 
 impl std::hash::Hash for ByPlace<'_> {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        std::ptr::from_ref(self.0).hash(state);
+        (std::ptr::from_ref(self.0.schema), self.0.is_branch).hash(state);
     }
 }

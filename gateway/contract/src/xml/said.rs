@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::lower::SchemaId;
-use crate::parameter::View;
+use crate::parameter::{Spoken, View};
 
 /// How deep references and branches of `allOf` are followed.
 const DEEPEST: usize = 32;
@@ -33,10 +33,10 @@ pub(super) struct Said<'v> {
 }
 
 impl<'v> Said<'v> {
-    pub(super) fn of(schemas: &[&'v Value], view: View<'v>) -> Self {
+    pub(super) fn of(schemas: &[Spoken<'v>], view: View<'v>) -> Self {
         let (mut said, mut seen) = (Self::default(), HashSet::new());
-        for schema in schemas {
-            said.collect(schema, view, &mut seen, 0);
+        for spoken in schemas {
+            said.collect(spoken.schema, view, &mut seen, 0);
         }
         said
     }

@@ -1,0 +1,71 @@
+//! Numbers of documents that have more digits than a number of 64 bits keeps: they are carried beside the schemas that say them.
+
+use std::collections::BTreeMap;
+
+use document::Tree;
+use serde_json::{Map, Number, Value};
+
+use crate::decimal::Decimal;
+
+/// The keyword under which a lowered schema has them: texts by their pointers into it.
+pub(crate) const DIGITS: &str = "digits";
+
+/// The keywords that numbers of values are held against.
+const NUMBERS: [&str; 7] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "enum", "const"];
+
+/// The numbers of documents that are not kept whole, by their pointers.
+#[derive(Default)]
+pub(crate) struct Digits(BTreeMap<String, Box<str>>);
+
+impl Digits {
+    /// Adds those of a document of which all pointers begin so.
+    pub(crate) fn add(&mut self, tree: &Tree, prefix: &str) {
+        tree.root.each_number(&mut |pointer, text| {
+            if !is_kept(text) {
+                self.0.insert(format!("{prefix}{pointer}"), text.trim_start_matches('+').into());
+            }
+        });
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(pointer, text)| (&**pointer, &**text))
+    }
+
+    /// Puts what the schema at a pointer says in numbers into the schema as it was lowered.
+    pub(crate) fn put(&self, at: &str, lowered: &mut Map<String, Value>) {
+        let below = format!("{at}/");
+        let within = self.0.range(below.clone()..).take_while(|(pointer, _)| pointer.starts_with(&below));
+        let mut found = Map::new();
+        for (pointer, text) in within {
+            let within = &pointer[at.len()..];
+            let keyword = within[1..].split('/').next().unwrap_or_default();
+            if !NUMBERS.contains(&keyword) || !lowered.contains_key(keyword) {
+                continue;
+            }
+            found.insert(within.to_owned(), Value::from(&**text));
+            // What is beyond all floats was not even a number.
+            if let Some(bound @ Value::String(_)) = lowered.get_mut(keyword).filter(|_| within.len() == keyword.len() + 1) {
+                *bound = Value::from(1);
+            }
+        }
+        if !found.is_empty() {
+            lowered.insert(DIGITS.to_owned(), found.into());
+        }
+    }
+}
+
+/// The text of the number at a pointer into a lowered schema.
+pub(crate) fn written(lowered: &Map<String, Value>, pointer: &str) -> Option<String> {
+    let kept = || lowered.get(pointer.strip_prefix('/')?).map(Value::to_string);
+    lowered.get(DIGITS).and_then(|digits| Some(digits.get(pointer)?.as_str()?.to_owned())).or_else(kept)
+}
+
+fn is_kept(text: &str) -> bool {
+    // So many digits every float has.
+    if text.len() <= 15 && !text.contains(['e', 'E', '+']) {
+        return true;
+    }
+    let Ok(number) = text.parse::<Number>() else { return false };
+    Decimal::read(&number.to_string()).compare(&Decimal::read(text)).is_eq()
+}

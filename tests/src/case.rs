@@ -13,6 +13,25 @@ pub struct Case {
     pub tree: Tree,
 }
 
+/// What an e-service of a case says beside its document.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CaseOptions<'c> {
+    /// `unknown_query`
+    pub unknown_query: &'c str,
+    /// `repeated_query`
+    pub repeated_query: &'c str,
+    /// `accept`
+    pub accept: &'c str,
+    /// Who asks callers for what they show.
+    pub security: &'c str,
+}
+
+impl Default for CaseOptions<'_> {
+    fn default() -> Self {
+        Self { unknown_query: "refuse", repeated_query: "refuse", accept: "ignore", security: "open" }
+    }
+}
+
 /// One request of a case, as a client of HTTP sends it.
 #[derive(Debug)]
 pub struct CaseRequest<'c> {
@@ -26,6 +45,10 @@ pub struct CaseRequest<'c> {
     pub body: Option<&'c str>,
 }
 
+/// What a case may say.
+const SAID: [&str; 10] =
+    ["document", "files", "faults", "requests", "answers", "withheld", "security", "accept", "unknown_query", "repeated_query"];
+
 /// The cases that ask something of a sound document.
 pub fn cases() -> Vec<Case> {
     let folder = std::fs::read_dir(repository().join("gateway/contract/tests/cases")).expect("the folder of cases");
@@ -35,13 +58,28 @@ pub fn cases() -> Vec<Case> {
         name: file.file_stem().expect("a name").to_string_lossy().into_owned(),
         tree: Tree::read(file).unwrap_or_else(|fault| panic!("{fault}")),
     };
-    files.iter().map(read).filter(|case| !case.requests().is_empty()).collect()
+    let cases = files.iter().map(read).inspect(|case| {
+        let unknown = case.tree.root.pairs().iter().find(|(key, _)| !SAID.contains(&key.text.as_str()));
+        assert!(unknown.is_none(), "{}: nothing reads `{:?}`", case.name, unknown.map(|(key, _)| &key.text));
+    });
+    cases.filter(|case| !case.requests().is_empty() || !case.answers().is_empty()).collect()
 }
 
 impl Case {
     /// What stands under a name.
     pub fn text(&self, name: &str) -> Option<&str> {
         text(&self.tree.root, name)
+    }
+
+    /// Its options, with what they are by default.
+    pub fn options(&self) -> CaseOptions<'_> {
+        let default = CaseOptions::default();
+        CaseOptions {
+            unknown_query: self.text("unknown_query").unwrap_or(default.unknown_query),
+            repeated_query: self.text("repeated_query").unwrap_or(default.repeated_query),
+            accept: self.text("accept").unwrap_or(default.accept),
+            security: self.text("security").unwrap_or(default.security),
+        }
     }
 
     /// The document that it is about.

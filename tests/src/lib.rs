@@ -23,7 +23,7 @@ mod wire;
 mod witness;
 
 pub use ask::{SEARCH, ask, get, hashed, search};
-pub use case::{Case, CaseRequest, cases, items, text};
+pub use case::{Case, CaseOptions, CaseRequest, cases, items, text};
 pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};

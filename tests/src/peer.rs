@@ -2,6 +2,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use crate::interpreter;
+
 /// The root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the repository").to_owned()
@@ -21,9 +23,8 @@ pub struct Peer {
 impl Peer {
     /// The SOAP registry run by spyne.
     pub fn spyne(folder: &Path) -> Self {
-        let root = repository();
-        let mut command = Command::new(root.join(".work/venv/bin/python"));
-        command.arg(root.join("tests/peers/spyne/department.py")).args(["--port", "0"]);
+        let mut command = interpreter();
+        command.arg(repository().join("tests/peers/spyne/department.py")).args(["--port", "0"]);
         Self::start(command, folder, "spyne.log")
     }
 
@@ -50,7 +51,7 @@ impl Peer {
 
     /// A registry of ANPR's kind over TLS, whose `server.pem` and `server.key`, and what it believes (`registry.json`), are in `folder`.
     pub fn anpr(folder: &Path) -> Self {
-        let mut command = Command::new(repository().join(".work/venv/bin/python"));
+        let mut command = interpreter();
         command.arg(repository().join("tests/peers/anpr/registry.py")).arg("--folder").arg(folder);
         Self::start(command, folder, "anpr.log")
     }
@@ -67,7 +68,7 @@ impl Peer {
 
     /// A collector of traces and metrics at this port or a free one; over TLS where `server.pem` is in the folder.
     pub fn otlp(folder: &Path, port: Option<u16>) -> Self {
-        let mut command = Command::new(repository().join(".work/venv/bin/python"));
+        let mut command = interpreter();
         command.arg(repository().join("tests/peers/otlp/collector.py")).arg("--folder").arg(folder);
         if let Some(port) = port {
             command.args(["--port", &port.to_string()]);

@@ -60,6 +60,13 @@ impl Site {
         self.folder.path()
     }
 
+    /// A configuration of one worker and the listener `web`, up to its e-services.
+    pub fn head() -> String {
+        "installation: prova\nworkers: 1\naudit: { store: audit, origin: prova.example/log }\nadmin: { address: \"127.0.0.1:0\" }\n\
+         listeners:\n  web: { address: \"127.0.0.1:0\" }\neservices:\n"
+            .to_owned()
+    }
+
     /// A configuration: `top` are further lines of the file, `listener` further keys of the listener `web` in flow style,
     /// each with a comma before it, and `more` further lines of the e-service, indented by four.
     pub fn configuration(top: &str, listener: &str, upstream: &str, more: &str) -> String {

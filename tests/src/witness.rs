@@ -68,6 +68,11 @@ impl Witness {
         self.asked.lock().expect("no test panics in here").clone()
     }
 
+    /// How often it was asked so far.
+    pub fn count(&self) -> usize {
+        self.asked.lock().expect("no test panics in here").len()
+    }
+
     /// How many connections it was given.
     pub fn connections(&self) -> u32 {
         self.connections.load(Ordering::Acquire)

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::source::child;
+
 /// Their value is one schema.
 pub(crate) const ONE: [&str; 10] = [
     "not",
@@ -23,6 +25,18 @@ pub(crate) const NAMED: [&str; 3] = ["properties", "patternProperties", "depende
 pub(crate) const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 /// Their schemas hold the same value as other schemas do.
 pub(crate) const BESIDE: [&str; 8] = ["allOf", "anyOf", "oneOf", "if", "then", "else", "patternProperties", "dependentSchemas"];
+
+/// The pointers, into a schema, of those in it that may hold the same value as it does.
+pub(crate) fn of_same_value(schema: &Value) -> Vec<String> {
+    let list = |keyword: &'static str| {
+        let count = schema.get(keyword).and_then(Value::as_array).map_or(0, Vec::len);
+        (0..count).map(move |n| format!("/{keyword}/{n}"))
+    };
+    let branches = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(list);
+    let outcomes = ["then", "else"].into_iter().filter(|keyword| schema.get(keyword).is_some()).map(|keyword| format!("/{keyword}"));
+    let dependent = schema.get("dependentSchemas").and_then(Value::as_object).into_iter().flatten();
+    branches.chain(outcomes).chain(dependent.map(|(name, _)| child("/dependentSchemas", name))).collect()
+}
 
 /// Each schema right within a lowered one.
 pub(crate) fn each_in(schema: &mut Map<String, Value>, each: &mut dyn FnMut(&mut Value)) {

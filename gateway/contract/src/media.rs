@@ -19,6 +19,9 @@ pub(crate) struct MediaRange {
     parameters: Box<[(Box<str>, Box<str>)]>,
 }
 
+/// A range that names the very type.
+const EXACT: usize = 3;
+
 /// The most parameters that a media type has.
 const MOST_PARAMETERS: usize = 16;
 
@@ -90,11 +93,11 @@ impl MediaRange {
         self.closeness(media) > 0
     }
 
-    /// How closely it describes a media type: 0 not at all, from 3 on exactly, and the more so the more parameters they have in common.
+    /// How closely it describes a media type: 0 not at all, from [`EXACT`] on exactly, and the more so the more parameters they have in common.
     fn closeness(&self, media: &MediaType<'_>) -> usize {
         let kind = self.kind.eq_ignore_ascii_case(media.kind);
         match (&*self.kind, &*self.subtype) {
-            (_, subtype) if kind && subtype.eq_ignore_ascii_case(media.subtype) => self.common(media).map_or(0, |common| 3 + common),
+            (_, subtype) if kind && subtype.eq_ignore_ascii_case(media.subtype) => self.common(media).map_or(0, |common| EXACT + common),
             (_, "*") if kind => 2,
             ("*", "*") => 1,
             _ => 0,
@@ -289,7 +292,7 @@ impl<S> Content<S> {
 
     /// Whether it lists this very type.
     pub(crate) fn lists(&self, text: &str) -> bool {
-        MediaType::parse(text).is_some_and(|media| self.ranges.iter().any(|(range, _)| range.closeness(&media) >= 3))
+        MediaType::parse(text).is_some_and(|media| self.ranges.iter().any(|(range, _)| range.closeness(&media) >= EXACT))
     }
 
     /// Whether the document lists no body at all.
@@ -300,8 +303,8 @@ impl<S> Content<S> {
     /// What the document says of the closest range.
     pub(crate) fn closest(&self, media: &MediaType<'_>) -> Option<&S> {
         // Of equals the first.
-        let closest = self.ranges.iter().rev().max_by_key(|(range, _)| range.closeness(media))?;
-        (closest.0.closeness(media) > 0).then_some(&closest.1)
+        let taking = self.ranges.iter().rev().map(|(range, rule)| (range.closeness(media), rule)).filter(|(closeness, _)| *closeness > 0);
+        taking.max_by_key(|(closeness, _)| *closeness).map(|(_, rule)| rule)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&MediaRange, &S)> {

@@ -1,5 +1,6 @@
 //! Server Objects: under which paths a document says that its operations are (OpenAPI 3.0.4 §4.7.5, §4.7.6).
 
+use fluent_uri::{Iri, IriRef};
 use serde_json::Value;
 
 use crate::methods;
@@ -58,11 +59,22 @@ fn paths(source: &Source<'_>, server: &Value, at: &str) -> Vec<String> {
             return Vec::new();
         };
         let values = values(source, server, name, at);
-        written =
-            written.iter().flat_map(|path| values.iter().map(move |value| format!("{path}{before}{value}"))).take(MOST_PATHS).collect();
+        if written.len() * values.len() > MOST_PATHS {
+            source.warning(
+                &child(at, "url"),
+                format!("the variables have more than {MOST_PATHS} values together, which are not looked at"),
+                HINT,
+            );
+            return Vec::new();
+        }
+        written = written.iter().flat_map(|path| values.iter().map(move |value| format!("{path}{before}{value}"))).collect();
         rest = after;
     }
-    written.iter().map(|url| path_of(&format!("{url}{rest}"))).collect()
+    let paths: Vec<Option<String>> = written.iter().map(|url| path_of(&format!("{url}{rest}"))).collect();
+    if paths.contains(&None) {
+        source.warning(&child(at, "url"), "this is no URL", HINT);
+    }
+    paths.into_iter().flatten().collect()
 }
 
 /// The values that a variable may have: those that are listed, else what it is by default.
@@ -87,16 +99,12 @@ fn values(source: &Source<'_>, server: &Value, name: &str, at: &str) -> Vec<Stri
     listed
 }
 
-/// The path of a URL, absolute or not, without a slash at its end.
-fn path_of(url: &str) -> String {
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
-        None => url,
-    };
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    // Relative to where the document is served, which is taken for the root.
-    let path = if path == "." { "" } else { path.strip_prefix("./").unwrap_or(path) };
-    if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+/// The path of a URL without a slash at its end, letters of other alphabets as they are written. One that is relative begins from where the document is served, which is taken for the root;
+/// `None` for what is no URL.
+fn path_of(url: &str) -> Option<String> {
+    let base = Iri::parse("http://document.invalid/").ok()?;
+    let url = IriRef::parse(url).ok()?.resolve_against(&base).ok()?;
+    Some(url.path().as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
@@ -115,8 +123,12 @@ mod tests {
             (".", ""),
             ("./v1/", "/v1"),
             ("https://ente.example/a?x=/b#/c", "/a"),
+            ("//ente.example/v1", "/v1"),
+            ("../v1", "/v1"),
+            ("https://ente.example/C001–notifica/v1", "/C001–notifica/v1"),
         ] {
-            assert_eq!(path_of(url), path, "{url}");
+            assert_eq!(path_of(url).as_deref(), Some(path), "{url}");
         }
+        assert_eq!(path_of("https://ente.example/a b"), None);
     }
 }

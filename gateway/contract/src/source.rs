@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use document::{Fault, Faults, Place};
+use document::{Fault, Faults, Place, escaped};
 use serde_json::Value;
 
 use crate::digits::Digits;
@@ -202,9 +202,5 @@ pub(crate) fn child(pointer: &str, name: &str) -> String {
 /// Makes a pointer one of a member (RFC 6901 §3).
 pub(crate) fn step(pointer: &mut String, name: &str) {
     pointer.push('/');
-    if name.contains(['~', '/']) {
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-    } else {
-        pointer.push_str(name);
-    }
+    pointer.push_str(&escaped(name));
 }

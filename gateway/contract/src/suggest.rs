@@ -4,12 +4,13 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use document::Faults;
+use document::{Faults, unescaped};
 use serde_json::{Map, Value, json};
 
 use crate::described::{self, Described, DescribedAnswer, StatusKey};
 use crate::documents::Documents;
 use crate::drift::{Finding, MISSING_BODY, NOT_JSON, UNDOCUMENTED_BODY, UNDOCUMENTED_MEDIA_TYPE, UNDOCUMENTED_STATUS, unquoted};
+use crate::keywords::of_same_value;
 use crate::media::MediaType;
 use crate::source::{Source, child};
 use crate::version::Version;
@@ -109,6 +110,9 @@ impl Mender<'_, '_> {
             _ if *is_header => {
                 ("not every answer has this header: `required: false`".into(), self.update(at, &json!({ "required": false })))
             }
+            Some(member) if self.source.at(at).is_some_and(|schema| depends(schema, member)) => {
+                (format!("`{member}` does not always come where another member does: take it out of `dependentRequired`"), Vec::new())
+            }
             Some(member) => {
                 let required = child(at, "required");
                 let target = format!("{}[?@ == {}]", self.json_path(&required), quoted(member));
@@ -160,7 +164,7 @@ impl Mender<'_, '_> {
         let (mut path, mut at) = ("$".to_owned(), String::new());
         for token in pointer.split('/').skip(1) {
             let is_list = self.source.at(&at).is_some_and(Value::is_array);
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = unescaped(token);
             path += &if is_list { format!("[{name}]") } else { format!("[{}]", quoted(&name)) };
             at = format!("{at}/{token}");
         }
@@ -188,7 +192,7 @@ impl Locator<'_, '_> {
             }
             (header.schema.iter().cloned().collect(), way)
         };
-        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| unquoted(token).replace("~1", "/").replace("~0", "~")).collect();
+        let mut tokens: Vec<String> = way.split('/').skip(1).map(|token| unescaped(unquoted(token)).into_owned()).collect();
         // What is missing is missing from the value around it.
         let member = if &**rule == "required" { tokens.pop() } else { None };
         let schemas = tokens.iter().fold(self.alternatives(roots), |schemas, token| self.down(&schemas, token));
@@ -204,11 +208,7 @@ impl Locator<'_, '_> {
             let Some(schema) = self.source.at(&at).filter(|_| found.insert(at.clone())) else { continue };
             let reference = schema.get("$ref").and_then(Value::as_str);
             open.extend(reference.and_then(|reference| self.source.leads_to(reference, &at)));
-            for keyword in ["allOf", "anyOf", "oneOf"] {
-                let branches = schema.get(keyword).and_then(Value::as_array).map_or(0, Vec::len);
-                open.extend((0..branches).map(|n| format!("{at}/{keyword}/{n}")));
-            }
-            open.extend(["then", "else"].iter().filter(|keyword| schema.get(keyword).is_some()).map(|keyword| child(&at, keyword)));
+            open.extend(of_same_value(schema).into_iter().map(|within| format!("{at}{within}")));
         }
         found
     }
@@ -234,10 +234,21 @@ impl Locator<'_, '_> {
     }
 }
 
+/// Whether a member has to be there once another is.
+fn depends(schema: &Value, member: &str) -> bool {
+    let dependent = schema.get("dependentRequired").and_then(Value::as_object);
+    dependent.is_some_and(|dependent| dependent.values().any(|names| holds(names, member)))
+}
+
 /// Whether a schema still says what is broken.
 fn forbids(schema: &Value, rule: &str, member: Option<&str>, found: Option<&str>) -> bool {
     if found == Some("null") && schema.get("nullable") == Some(&Value::Bool(true)) {
         return false;
+    }
+    if let Some(member) = member.filter(|_| rule == "required")
+        && depends(schema, member)
+    {
+        return true;
     }
     schema.get(rule).is_some_and(|keyword| match (member, found) {
         (Some(member), _) => holds(keyword, member),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use document::{escaped, unescaped};
 use exchange::Json;
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
@@ -136,15 +137,14 @@ impl Names {
 
     /// The pointer of a field of a form; the name of one that the contract does not know is not written.
     pub(crate) fn field(&self, name: &str) -> String {
-        let token = name.replace('~', "~0").replace('/', "~1");
-        format!("/{}", if self.members.contains(name) { &*token } else { "*" })
+        format!("/{}", if self.members.contains(name) { escaped(name) } else { "*".into() })
     }
 
     /// A pointer found while reading a text that is no JSON; of each token, whether it is a name.
     pub(crate) fn mask(&self, pointer: &str, names: &[bool]) -> String {
         let mut masked = String::new();
         for (token, &is_name) in pointer.split('/').skip(1).zip(names) {
-            push(&mut masked, if !is_name || self.members.contains(unescaped(token).as_str()) { token } else { "*" });
+            push(&mut masked, if !is_name || self.members.contains(&*unescaped(token)) { token } else { "*" });
         }
         masked
     }
@@ -156,7 +156,7 @@ impl Names {
         for (at, token) in location.split('/').enumerate().skip(1) {
             let name = unescaped(token);
             let is_index = value.is_some_and(|value| value.as_array().is_some());
-            let told = if is_index || self.members.contains(name.as_str()) { token } else { "*" };
+            let told = if is_index || self.members.contains(&*name) { token } else { "*" };
             push(&mut pointer, told);
             if !is_index && is_numeral(told) {
                 numerals.push(at);
@@ -170,10 +170,6 @@ impl Names {
 /// Whether a token of a pointer may be a position.
 pub(crate) fn is_numeral(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-pub(crate) fn unescaped(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
 }
 
 fn push(pointer: &mut String, token: &str) {
@@ -304,7 +300,7 @@ impl Told<'_> {
             if is_numeral(name) {
                 numerals.push(location.split('/').count());
             }
-            push(&mut pointer, &name.replace('~', "~0").replace('/', "~1"));
+            push(&mut pointer, &escaped(name));
         }
         let found = if keyword == "type" { self.value(location).map(kind) } else { None };
         // What is missing was not received.

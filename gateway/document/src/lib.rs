@@ -7,6 +7,7 @@
 mod fault;
 mod library;
 mod paths;
+mod pointer;
 mod section;
 mod table;
 mod tree;
@@ -16,6 +17,7 @@ mod words;
 pub use fault::{Fault, Faults, Place, Position, Severity};
 pub use library::{Library, Unread, file_uri};
 pub use paths::tidy;
+pub use pointer::{escaped, unescaped};
 pub use section::Section;
 pub use tree::{Key, Node, Scalar, Tree, Value};
 pub use units::{parse_bytes, parse_duration, parse_rate};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Map;
 
-use crate::{Fault, Faults, Place, Position, table};
+use crate::{Fault, Faults, Place, Position, escaped, table, unescaped};
 
 /// A document read whole: its file name and its outermost value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Tree {
         let mut node = &self.root;
         let mut position = node.position;
         for token in pointer.split('/').skip(1) {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = unescaped(token);
             match node.step(&name) {
                 Some((at, child)) => (position, node) = (at, child),
                 None => break,
@@ -136,7 +136,7 @@ impl Node {
     /// The value that a JSON pointer leads to.
     pub fn pointer(&self, pointer: &str) -> Option<&Node> {
         pointer.split('/').skip(1).try_fold(self, |node, token| {
-            let name = token.replace("~1", "/").replace("~0", "~");
+            let name = unescaped(token);
             node.step(&name).map(|(_, child)| child)
         })
     }
@@ -213,7 +213,7 @@ impl Node {
             Value::Mapping(pairs) => {
                 for (key, node) in pairs {
                     at.push('/');
-                    at.push_str(&key.text.replace('~', "~0").replace('/', "~1"));
+                    at.push_str(&escaped(&key.text));
                     node.numbers(at, each);
                     at.truncate(length);
                 }

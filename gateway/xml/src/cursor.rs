@@ -94,6 +94,11 @@ impl<'x, 'p> Cursor<'x, 'p> {
         &self.attributes
     }
 
+    /// The same, to keep: then the element has none any more.
+    pub fn take_attributes(&mut self) -> Vec<Attribute<'x>> {
+        std::mem::take(&mut self.attributes)
+    }
+
     /// The value of an attribute of the element that the last token began.
     pub fn attribute(&self, space: Space, local: &str) -> Option<&str> {
         self.attributes.iter().find(|found| found.space == space && found.local == local).map(|found| &*found.value)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use document::{Node, Tree};
 use serde_json::Value;
-use tests::{Case, CaseRequest, Connection, Gateway, Message, Rest, Site, Witness, items, text};
+use tests::{Case, CaseOptions, CaseRequest, Connection, Gateway, Message, Rest, Site, Witness, items, text};
 
 #[test]
 fn every_case_is_the_same_over_http() {
@@ -17,9 +17,9 @@ fn every_case_is_the_same_over_http() {
     for (at, case) in cases.iter().enumerate() {
         for (node, request) in case.requests().iter().filter_map(|node| Some((node, sendable(node)?))) {
             count += 1;
-            let before = witness.asked().len();
+            let before = witness.count();
             let answer = send(&gateway, at, &request);
-            let reached = witness.asked().len() > before;
+            let reached = witness.count() > before;
             let passes = text(node, "over_http") == Some("passes");
             let expected = if passes { "ok streamed" } else { text(node, "expected").unwrap_or_default() };
             let found = told(&answer);
@@ -119,15 +119,9 @@ fn write(path: &Path, text: &str) {
 }
 
 fn configuration(cases: &[Case], upstream: &str) -> String {
-    let mut yaml =
-        "installation: prova\nworkers: 1\naudit: { store: audit, origin: prova.example/log }\nadmin: { address: \"127.0.0.1:0\" }\n\
-                    listeners:\n  web: { address: \"127.0.0.1:0\" }\neservices:\n"
-            .to_owned();
+    let mut yaml = Site::head();
     for (at, case) in cases.iter().enumerate() {
-        let unknown = case.text("unknown_query").unwrap_or("refuse");
-        let repeated = case.text("repeated_query").unwrap_or("refuse");
-        let accept = case.text("accept").unwrap_or("ignore");
-        let security = case.text("security").unwrap_or("open");
+        let CaseOptions { unknown_query: unknown, repeated_query: repeated, accept, security } = case.options();
         yaml += &format!(
             "  c{at}:\n    direction: inbound\n    listener: web\n    base_path: /c{at}\n    contract: {at}/api.yaml\n    security: [{security}]\n    \
              acknowledge: [{security}]\n    unknown_query: {unknown}\n    repeated_query: {repeated}\n    accept: {accept}\n    answers: off\n    status: proxied\n    adapter: {{ http: {{ url: \"{upstream}\" }} }}\n"

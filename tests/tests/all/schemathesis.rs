@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use document::{Node, Tree};
-use tests::{Gateway, Site, Witness, repository, unprotected};
+use tests::{Case, Gateway, Site, Witness, repository, unprotected};
 
 /// How many requests of each kind are made up for an operation.
 const EXAMPLES: &str = "25";
@@ -29,12 +28,11 @@ const CASES: [&str; 2] = ["composition", "schema-3.1"];
 #[test]
 fn it_finds_nothing() {
     let (site, witness) = (Site::new(), Witness::hello());
-    let documents: Vec<(String, PathBuf)> =
-        DOCUMENTS.iter().map(|path| of_repository(site.path(), path)).chain(CASES.iter().map(|name| of_case(site.path(), name))).collect();
-    let mut yaml =
-        "installation: prova\nworkers: 1\naudit: { store: audit, origin: prova.example/log }\nadmin: { address: \"127.0.0.1:0\" }\n\
-                    listeners:\n  web: { address: \"127.0.0.1:0\" }\neservices:\n"
-            .to_owned();
+    let cases: Vec<Case> = tests::cases().into_iter().filter(|case| CASES.contains(&&*case.name)).collect();
+    assert_eq!(cases.len(), CASES.len(), "each case is there");
+    let own = DOCUMENTS.iter().map(|path| of_repository(site.path(), path));
+    let documents: Vec<(String, PathBuf)> = own.chain(cases.iter().map(|case| of_case(site.path(), case))).collect();
+    let mut yaml = Site::head();
     for (name, path) in &documents {
         yaml += &format!(
             "  {name}:\n    direction: inbound\n    listener: web\n    base_path: /{name}\n    contract: {}\n    security: [open]\n    \
@@ -55,7 +53,7 @@ fn it_finds_nothing() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.contains("No issues found"), "{name}: {said}");
     }
-    assert!(witness.asked().len() > 300, "only {} good ones were made up", witness.asked().len());
+    assert!(witness.count() > 300, "only {} good ones were made up", witness.count());
 }
 
 fn of_repository(folder: &Path, path: &str) -> (String, PathBuf) {
@@ -66,9 +64,8 @@ fn of_repository(folder: &Path, path: &str) -> (String, PathBuf) {
     (name, open)
 }
 
-fn of_case(folder: &Path, name: &str) -> (String, PathBuf) {
-    let case = Tree::read(&repository().join("gateway/contract/tests/cases").join(format!("{name}.yaml"))).expect("a case");
-    let path = folder.join(format!("{name}.yaml"));
-    std::fs::write(&path, case.root.get("document").and_then(Node::as_str).expect("a document")).expect("a file");
-    (name.replace('.', "-"), path)
+fn of_case(folder: &Path, case: &Case) -> (String, PathBuf) {
+    let path = folder.join(format!("{}.yaml", case.name));
+    std::fs::write(&path, case.document()).expect("a file");
+    (case.name.replace('.', "-"), path)
 }

@@ -16,25 +16,26 @@ impl Parameter {
     /// Header lines, which are UTF-8 if they are anything.
     pub(super) fn in_headers<'r>(&self, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let Some(name) = &self.header else { return Ok(Found::Absent) };
-        let written = &self.written;
-        let lines: Option<Vec<&str>> = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).ok()).collect();
-        let lines = lines.ok_or(Broken::NO_TEXT)?;
-        match (lines.as_slice(), syntax.shape()) {
-            ([], _) => Ok(Found::Absent),
-            // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
-            (lines, Shape::List) => {
-                let items = lines.iter().flat_map(|line| line.split(',')).map(|item| item.trim().into());
-                Ok(Found::Pieces(Pieces::Many(items.filter(|item: &Cow<'_, str>| !item.is_empty()).collect())))
-            }
-            ([line], shape) => {
-                split(written.style, written.explode, shape, &written.name, line, plain).map(Found::Pieces).ok_or(Broken::STYLE)
-            }
-            (lines, shape) if given.joins_lines => {
-                let pieces = split(written.style, written.explode, shape, &written.name, &lines.join(", "), plain).map(Pieces::into_owned);
-                pieces.map(Found::Pieces).ok_or(Broken::STYLE)
-            }
-            _ => Err(Broken::REPEATED),
+        let mut lines = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).map_err(|_| Broken::NO_TEXT));
+        let Some(first) = lines.next().transpose()? else { return Ok(Found::Absent) };
+        let second = lines.next().transpose()?;
+        // Several lines are one list (RFC 9110 §5.3), and white space around its commas is nothing.
+        if second.is_none() && syntax.shape() != Shape::List {
+            return self.written.split_line(syntax.shape(), first).map(Found::Pieces);
         }
+        let mut all = vec![first];
+        all.extend(second);
+        for line in lines {
+            all.push(line?);
+        }
+        if syntax.shape() == Shape::List {
+            let items = all.iter().flat_map(|line| line.split(',')).map(|item| item.trim().into());
+            return Ok(Found::Pieces(Pieces::Many(items.filter(|item: &Cow<'_, str>| !item.is_empty()).collect())));
+        }
+        if !given.joins_lines {
+            return Err(Broken::REPEATED);
+        }
+        self.written.split_line(syntax.shape(), &all.join(", ")).map(|pieces| Found::Pieces(pieces.into_owned()))
     }
 
     /// Exploded members of an object are cookies of their own, and in the style `cookie` so are exploded items of a list.
@@ -85,6 +86,12 @@ impl Parameter {
         let ampersands = text.split('&').enumerate().map(|(at, item)| if at == 0 { Some(item) } else { named(item) });
         let items = ampersands.collect::<Option<Vec<&str>>>().filter(|items| items.len() > 1);
         items.unwrap_or_else(|| text.split(',').collect())
+    }
+}
+
+impl Written {
+    fn split_line<'l>(&self, shape: Shape, line: &'l str) -> Result<Pieces<'l>, Broken> {
+        split(self.style, self.explode, shape, &self.name, line, plain).ok_or(Broken::STYLE)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Values in which some texts are numbers, and others that look like numbers are texts.
 
+use document::unescaped;
+
 use super::decoded::Decoded;
 use crate::instance::Instance;
 use crate::schemas::{Schema, location};
-use crate::violation::{MOST_LOOKED_AT, is_cheap, unescaped};
+use crate::violation::{MOST_LOOKED_AT, is_cheap};
 
 /// How often a value is looked at again with other readings of its texts.
 const MOST_ROUNDS: usize = 16;

@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     fn attributes(&mut self, node: &'a Node, found: &mut Found<'a>) -> Result<(), Unread<'a>> {
-        for attribute in self.cursor.attributes().to_vec() {
+        for attribute in self.cursor.take_attributes() {
             let member = node.attribute(attribute.space, attribute.local);
             if member.is_none() && is_about(attribute.space, attribute.local) {
                 continue;

@@ -15,7 +15,7 @@ use crate::answer::AnswerRule;
 use crate::body::BodySchema;
 use crate::contract::{Contract, Rules};
 use crate::credentials::Credentials;
-use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location};
+use crate::described::{self, Described, DescribedMedia, DescribedParameter, Location, Reader};
 use crate::digest::hash;
 use crate::documents::Documents;
 use crate::fields::Fields;
@@ -30,6 +30,7 @@ use crate::security::Promise;
 use crate::servers;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
+use crate::unreached;
 use crate::version::{Version, refuse_other_dialects, refuse_other_versions};
 use crate::xml::XmlPlanner;
 
@@ -99,7 +100,8 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     own_uri::refuse_unusable(source);
     refuse_other_dialects(source, version);
     source.refuse_duplicates();
-    let described = described::operations(source, version);
+    let reader = Reader::new(source, version);
+    let described = reader.operations();
     let mut lowering = Lowering::new(source, version, options.formats, described.iter().any(Described::has_xml));
     let asked = ask(&described, &mut lowering);
     lowering.run();
@@ -121,7 +123,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let routes = routes(source, &described);
     let shapes = Shapes::of(source, &lowering);
     let names = std::mem::take(&mut lowering.names);
-    lowering.check_unreached();
+    unreached::check(&reader, lowering);
     Some(Contract {
         status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == "/status"),
         specs,

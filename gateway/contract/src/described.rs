@@ -168,32 +168,14 @@ pub(crate) struct DescribedMedia {
 
 /// Reads every operation of the document; what cannot be read is a fault, and reading goes on.
 pub(crate) fn operations(source: &Source<'_>, version: Version) -> Vec<Described> {
-    let reader = Reader { source, version, schemes: Schemes::read(source, version) };
-    let mut found = Vec::new();
-    for (template, _, pointer) in source.members(source.root(), "", "paths") {
-        if template.starts_with("x-") {
-            continue;
-        }
-        if !template.starts_with('/') {
-            source.error(&pointer, format!("the path `{template}` should begin with `/`"));
-            continue;
-        }
-        let Some((at, item)) = source.follow(&pointer) else { continue };
-        let shared = reader.parameters(item, &at);
-        found.extend(methods::listed(source, version, item, &at).into_iter().filter_map(|own| reader.operation(template, own, &shared)));
+    Reader::new(source, version).operations()
+}
+
+impl<'r, 'a> Reader<'r, 'a> {
+    /// A reader of the document, its security schemes read.
+    pub(crate) fn new(source: &'r Source<'a>, version: Version) -> Self {
+        Self { source, version, schemes: Schemes::read(source, version) }
     }
-    if source.root().get("paths").is_none() {
-        let has_webhooks = source.root().get("webhooks").is_some();
-        source.error(
-            "",
-            if has_webhooks {
-                "the document has `webhooks` and no `paths`: nothing in it can be called"
-            } else {
-                "the document has no `paths`"
-            },
-        );
-    }
-    found
 }
 
 pub(crate) struct Reader<'r, 'a> {
@@ -203,6 +185,37 @@ pub(crate) struct Reader<'r, 'a> {
 }
 
 impl Reader<'_, '_> {
+    /// Every operation.
+    pub(crate) fn operations(&self) -> Vec<Described> {
+        let mut found = Vec::new();
+        for (template, _, pointer) in self.source.members(self.source.root(), "", "paths") {
+            if template.starts_with("x-") {
+                continue;
+            }
+            if !template.starts_with('/') {
+                self.source.error(&pointer, format!("the path `{template}` should begin with `/`"));
+                continue;
+            }
+            let Some((at, item)) = self.source.follow(&pointer) else { continue };
+            let shared = self.parameters(item, &at);
+            found.extend(
+                methods::listed(self.source, self.version, item, &at).into_iter().filter_map(|own| self.operation(template, own, &shared)),
+            );
+        }
+        if self.source.root().get("paths").is_none() {
+            let has_webhooks = self.source.root().get("webhooks").is_some();
+            self.source.error(
+                "",
+                if has_webhooks {
+                    "the document has `webhooks` and no `paths`: nothing in it can be called"
+                } else {
+                    "the document has no `paths`"
+                },
+            );
+        }
+        found
+    }
+
     pub(crate) fn keep<T>(&self, pointer: &str, what: &str, read: Result<T, String>) -> Option<T> {
         read.map_err(|reason| self.source.error(pointer, format!("not readable as {what}: {reason}"))).ok()
     }
@@ -245,7 +258,7 @@ impl Reader<'_, '_> {
     }
 
     /// A parameter that is not the whole query.
-    fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
+    pub(crate) fn parameter(&self, pointer: &str) -> Option<DescribedParameter> {
         let raw = self.source.at(pointer).filter(|_| !self.is_whole_query(pointer))?;
         let parts = self.keep(pointer, "a parameter", self.version.parameter(raw))?;
         self.with_schema(pointer.to_owned(), raw, parts)
@@ -282,7 +295,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn body(&self, pointer: &str) -> Option<DescribedBody> {
+    pub(crate) fn body(&self, pointer: &str) -> Option<DescribedBody> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "a request body", self.version.body(raw))?;
         if parts.content.is_empty() {
@@ -306,7 +319,7 @@ impl Reader<'_, '_> {
         answers
     }
 
-    fn answer(&self, status: StatusKey, pointer: &str) -> Option<DescribedAnswer> {
+    pub(crate) fn answer(&self, status: StatusKey, pointer: &str) -> Option<DescribedAnswer> {
         let (at, raw) = self.source.follow(pointer)?;
         let parts = self.keep(&at, "an answer", self.version.answer(raw))?;
         let headers = self.headers(&parts.headers, &child(&at, "headers"));

@@ -65,6 +65,7 @@ mod source;
 mod suggest;
 mod template;
 mod text;
+mod unreached;
 mod version;
 mod violation;
 mod whole_query;

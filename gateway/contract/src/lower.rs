@@ -217,21 +217,16 @@ impl<'s, 'a> Lowering<'s, 'a> {
         Some(definition)
     }
 
-    /// Checks the components' schemas that nothing asked for has led to, and keeps nothing of them. They do no harm: what is wrong in them is
-    /// a warning.
-    pub(crate) fn check_unreached(mut self) {
-        let known = self.source.found();
+    /// Lowers schemas that nothing asked for has led to, for the faults in them, and keeps nothing of them.
+    pub(crate) fn check_others(mut self, pointers: Vec<String>) {
         // What is read-only or write-only makes no schema wrong.
         self.marks = false;
-        let schemas = self.source.root().pointer("/components/schemas").and_then(Value::as_object);
-        for (name, _) in schemas.into_iter().flatten() {
-            let pointer = child("/components/schemas", name);
+        for pointer in pointers {
             self.root(&pointer);
             while let Some(definition) = self.lower_next() {
                 definition.request = Value::Null;
             }
         }
-        self.source.soften(known, "no operation leads to this schema: mend it, or take it out");
     }
 
     /// Whether a schema, or one that it refers to, differs between requests and answers.

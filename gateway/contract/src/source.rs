@@ -1,6 +1,7 @@
 //! The documents while they are being compiled: their values, where they stand, and the references between them.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use document::{Fault, Faults, Place, escaped};
 use serde_json::Value;
@@ -16,11 +17,13 @@ const MOST_HOPS: usize = 32;
 pub(crate) struct Source<'a> {
     documents: &'a Documents,
     faults: &'a RefCell<Faults>,
+    /// Where references, or their being followed, have led.
+    reached: RefCell<HashSet<String>>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(documents: &'a Documents, faults: &'a RefCell<Faults>) -> Self {
-        Self { documents, faults }
+        Self { documents, faults, reached: RefCell::default() }
     }
 
     /// The first document.
@@ -115,11 +118,19 @@ impl<'a> Source<'a> {
         let mut at = pointer.to_owned();
         for _ in 0..MOST_HOPS {
             let value = self.at(&at)?;
-            let Some(reference) = value.get("$ref").filter(|_| is_followed(value)) else { return Some((at, value)) };
+            let Some(reference) = value.get("$ref").filter(|_| is_followed(value)) else {
+                self.reached.borrow_mut().insert(at.clone());
+                return Some((at, value));
+            };
             at = self.target(self.reference(reference, &at)?, &at)?;
         }
         self.error(&child(pointer, "$ref"), "these references lead only to each other");
         None
+    }
+
+    /// Whether what stands at a pointer was led to.
+    pub(crate) fn is_reached(&self, pointer: &str) -> bool {
+        self.reached.borrow().contains(pointer)
     }
 
     /// The text of the `$ref` in the value at a place.

@@ -22,7 +22,7 @@ use crate::fields::Fields;
 use crate::lower::{Lowering, SchemaId, Variant};
 use crate::media::Content;
 use crate::own_uri;
-use crate::parameter::{Parameter, Plan, Shape, Style, Syntax, View, Written};
+use crate::parameter::{Parameter, Plan, Shape, Stands, Style, Syntax, View, Written};
 use crate::request::{BodyRule, RequestRules};
 use crate::route::{self, Route, Routes, Served};
 use crate::schemas::Schemas;
@@ -310,13 +310,14 @@ impl Compiler<'_, '_, '_> {
     pub(crate) fn parameter(&self, variant: Variant, described: &DescribedParameter, in_query: &[&str]) -> Option<Parameter> {
         let parts = &described.parts;
         let name = parts.name.as_str();
-        let header = match parts.location {
-            Location::Header => Some(HeaderName::try_from(name)),
-            _ => None,
-        };
-        let Ok(header) = header.transpose() else {
-            self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
-            return None;
+        let stands = match parts.location {
+            Location::Path => Stands::Path,
+            Location::Query => Stands::Query { repeats: self.options.repeated_query == Repeated::Allow, default: self.default(described) },
+            Location::Header => {
+                let told = |_| self.source.error(&described.pointer, format!("`{name}` cannot be the name of a header"));
+                Stands::Header(HeaderName::try_from(name).map_err(told).ok()?)
+            }
+            Location::Cookie => Stands::Cookie,
         };
         let id = self.id(variant, described.schema.as_ref());
         let (mut syntaxes, plan) = self.syntaxes(variant, described, id);
@@ -330,14 +331,11 @@ impl Compiler<'_, '_, '_> {
         let mut written = Written::new(&parts.name, parts.style, parts.explode, syntaxes, plan, in_query);
         (written.allow_empty, written.allow_reserved) = (parts.allow_empty, parts.allow_reserved);
         Some(Parameter {
-            location: parts.location,
+            stands,
             written,
-            header,
             required: parts.required,
             deprecated: parts.deprecated,
-            repeats: parts.location == Location::Query && self.options.repeated_query == Repeated::Allow,
             schema: id.and_then(|id| self.schemas.get(variant, id)),
-            default: self.default(described),
         })
     }
 
@@ -353,16 +351,20 @@ impl Compiler<'_, '_, '_> {
 
     /// What stands for a query parameter that is left out, as one would write it.
     fn default(&self, described: &DescribedParameter) -> Box<[Box<str>]> {
-        let scalar = |value: &Value| match value {
+        let scalar = |value: &Value, at: &str| match value {
+            _ if let Some(digits) = self.source.digits().at(at) => Some(digits.into()),
             Value::String(text) => Some(text.as_str().into()),
             Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         };
-        let schema = described.schema.as_ref().filter(|_| described.parts.location == Location::Query);
-        let schema = schema.and_then(|pointer| self.source.follow(pointer));
-        match schema.and_then(|(_, schema)| schema.get("default")) {
-            Some(Value::Array(items)) => items.iter().map(scalar).collect::<Option<_>>().unwrap_or_default(),
-            Some(value) => scalar(value).into_iter().collect(),
+        let Some((at, schema)) = described.schema.as_ref().and_then(|pointer| self.source.follow(pointer)) else { return Box::default() };
+        let at = child(&at, "default");
+        match schema.get("default") {
+            Some(Value::Array(items)) => {
+                let items = items.iter().enumerate().map(|(n, item)| scalar(item, &format!("{at}/{n}")));
+                items.collect::<Option<_>>().unwrap_or_default()
+            }
+            Some(value) => scalar(value, &at).into_iter().collect(),
             None => Box::default(),
         }
     }

@@ -10,11 +10,13 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
 use crate::credentials::{MissingCredentials, Shown};
 use crate::lower::SchemaId;
+use crate::names::Names;
+use crate::parameter::Parameter;
 use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, RequestRules};
 use crate::route::{RouteMatch, Routes};
 use crate::security::Promise;
 use crate::shape::Shapes;
-use crate::violation::{Names, Violation};
+use crate::violation::Violation;
 use crate::xml::XmlGraph;
 
 /// An OpenAPI document compiled: routes, and the rules for each operation's requests and answers.
@@ -79,7 +81,7 @@ impl Contract {
 
     /// The headers that the document lists as parameters of requests, or keys stand in, each as often as an operation lists it.
     pub fn request_headers(&self) -> impl Iterator<Item = &HeaderName> {
-        let parameters = self.rules.iter().flat_map(|rules| &rules.request.parameters).filter_map(|parameter| parameter.header.as_ref());
+        let parameters = self.rules.iter().flat_map(|rules| &rules.request.parameters).filter_map(Parameter::header);
         parameters.chain(self.rules.iter().flat_map(|rules| rules.request.credentials.headers()))
     }
 

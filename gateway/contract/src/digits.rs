@@ -27,6 +27,11 @@ impl Digits {
         });
     }
 
+    /// The number at a pointer, if it is one of them.
+    pub(crate) fn at(&self, pointer: &str) -> Option<&str> {
+        self.0.get(pointer).map(|text| &**text)
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(pointer, text)| (&**pointer, &**text))

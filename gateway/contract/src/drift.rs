@@ -6,7 +6,8 @@ use exchange::JsonErrorKind;
 use http::StatusCode;
 
 use crate::media::MediaType;
-use crate::violation::{Place, Violation, is_numeral};
+use crate::names::is_numeral;
+use crate::violation::{Place, Violation};
 
 /// The longest name of a media type that is told.
 const LONGEST_MEDIA: usize = 80;

@@ -10,9 +10,10 @@ use crate::broken::Broken;
 use crate::contract::Terms;
 use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
+use crate::names::Names;
 use crate::parameter::decoded::Decoded;
 use crate::parameter::{Found, Given, Kinds, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs};
-use crate::violation::{Names, Place, Violation};
+use crate::violation::{Place, Violation};
 
 /// The fields that a body may have.
 #[derive(Debug)]

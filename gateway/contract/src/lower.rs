@@ -10,19 +10,16 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::compile::Formats;
-use crate::decimal::{Decimal, MOST_DIVISOR_DIGITS};
-use crate::digits::written;
 use crate::discriminator::Discriminator;
 use crate::ecma::{self, PatternFault};
 use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marks};
+use crate::names::Names;
 use crate::parameter::Kinds;
 use crate::resources::ResourceId;
-use crate::rule;
 use crate::source::{Source, child};
 use crate::version::Version;
-use crate::violation::{Names, is_numeral};
 
 /// How deep schemas may nest without a reference between.
 pub(crate) const DEEPEST: usize = 128;
@@ -51,9 +48,6 @@ pub(crate) const PLAIN: [&str; 21] = [
     "dependentRequired",
     "format",
 ];
-
-/// How values may be written as XML.
-const NODE_TYPES: [&str; 5] = ["element", "attribute", "text", "cdata", "none"];
 
 /// For which messages a schema is lowered: what is read-only is not required of a request, what is write-only not of an
 /// answer (OpenAPI 3.0.3 §4.7.24.2).
@@ -249,19 +243,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
         self.schema(raw, pointer, hidden, 0)
     }
 
-    /// Against the metaschema of 2020-12: each fault stands at the keyword that is wrong.
-    fn check(&self, lowered: &Value, pointer: &str) {
-        for error in jsonschema::draft202012::meta::validator().iter_errors(lowered) {
-            let at = format!("{pointer}{}", error.instance_path());
-            let keyword = keyword_at(&at);
-            let reason = match keyword {
-                "type" => "names no type of JSON Schema".into(),
-                _ => rule::of(error.kind()).message,
-            };
-            self.source.error(&at, format!("not a valid schema: `{keyword}` {reason}"));
-        }
-    }
-
     /// Tells a fault once, although the schema is lowered twice and more.
     pub(crate) fn first_time(&self) -> bool {
         self.variant == Variant::Request && self.definitions.get(self.current.0).is_none_or(|current| current.hidden.is_empty())
@@ -310,33 +291,14 @@ impl<'s, 'a> Lowering<'s, 'a> {
         }
         self.discriminator(raw, at);
         self.source.digits().put(at, &mut lowered);
-        if written(&lowered, "/multipleOf").is_some_and(|divisor| !Decimal::read(&divisor).may_divide()) && self.first_time() {
-            let message = format!("a divisor may have {MOST_DIVISOR_DIGITS} digits");
-            self.source.error(&child(at, "multipleOf"), message);
+        if self.first_time() {
+            self.check_divisor(&lowered, at);
         }
         if self.formats == Formats::Assert {
             formats::bound_numbers(&mut lowered);
         }
         marks::require_less(&mut lowered, &hidden);
         lowered.into()
-    }
-
-    /// What a schema calls itself (JSON Schema 2020-12 core §8.2.1, §8.2.2).
-    fn check_names(&self, members: &Map<String, Value>, at: &str) {
-        for keyword in ["$anchor", "$dynamicAnchor"] {
-            let is_name = |name: &str| {
-                name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-                    && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-            };
-            if members.get(keyword).is_some_and(|name| !name.as_str().is_some_and(is_name)) {
-                let hint = "a letter or `_`, then letters, digits, `-`, `_` and `.`";
-                self.source.error_with_hint(&child(at, keyword), format!("this cannot be an `{keyword}`"), hint);
-            }
-        }
-        let has_fragment = |id: &str| id.split_once('#').is_some_and(|(_, fragment)| !fragment.is_empty());
-        if members.get("$id").is_some_and(|id| id.as_str().is_none_or(has_fragment)) {
-            self.source.error_with_hint(&child(at, "$id"), "an `$id` is a URI without a fragment", "a part of it has an `$anchor`");
-        }
     }
 
     fn keyword(
@@ -411,20 +373,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
         lowered.insert(keyword.to_owned(), made);
     }
 
-    /// How a value is written as XML from OpenAPI 3.2 on (§4.25.1): in one way, of those that there are.
-    fn check_xml(&self, raw: &Value, at: &str) {
-        let Some(own) = raw.get("xml").filter(|_| self.version == Version::V32) else { return };
-        let Some(kind) = own.get("nodeType") else { return };
-        let at = child(at, "xml");
-        if !kind.as_str().is_some_and(|kind| NODE_TYPES.contains(&kind)) {
-            let message = format!("`nodeType` should be one of {}", NODE_TYPES.join(", "));
-            self.source.error(&child(&at, "nodeType"), message);
-        }
-        for older in ["attribute", "wrapped"].into_iter().filter(|older| own.get(*older).is_some()) {
-            self.source.error_with_hint(&child(&at, older), format!("`{older}` beside `nodeType`"), "leave it out: `nodeType` says it");
-        }
-    }
-
     fn discriminator(&mut self, raw: &Value, at: &str) {
         if self.first_time() {
             Discriminator::check(self.source, raw, at);
@@ -451,14 +399,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.source.error_with_hint(at, format!("the pattern `{pattern}` cannot be used: {fault}"), fault.hint());
         }
     }
-}
-
-/// The keyword that a pointer into a schema leads to, with the position in what it lists.
-fn keyword_at(pointer: &str) -> &str {
-    let name = |pointer: &str| pointer.rfind('/').map_or(0, |at| at + 1);
-    let last = name(pointer);
-    let is_position = is_numeral(&pointer[last..]) && last > 0;
-    &pointer[if is_position { name(&pointer[..last - 1]) } else { last }..]
 }
 
 /// Whether schemas of this dialect are read by the rules of 2020-12. OpenAPI dates its own (`…/oas/3.2/dialect/2025-09-17`); what it adds

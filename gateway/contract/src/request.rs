@@ -154,7 +154,7 @@ impl RequestRules {
                 if parameter.check(&given, &mut found) {
                     is_deprecated |= parameter.deprecated;
                 } else {
-                    absent.extend(parameter.default.iter().map(|text| (parameter.written.name.to_string(), text.to_string())));
+                    absent.extend(parameter.default().iter().map(|text| (parameter.written.name.to_string(), text.to_string())));
                 }
             }
             self.refuse_unknown(&query, &mut found);

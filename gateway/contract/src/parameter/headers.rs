@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::COOKIE;
+use http::header::{COOKIE, HeaderName};
 
 use super::query::is_of;
 use super::style::{Pieces, Shape, Style, percent, plain, split, verbatim};
@@ -14,8 +14,7 @@ use crate::broken::Broken;
 
 impl Parameter {
     /// Header lines, which are UTF-8 if they are anything.
-    pub(super) fn in_headers<'r>(&self, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
-        let Some(name) = &self.header else { return Ok(Found::Absent) };
+    pub(super) fn in_headers<'r>(&self, name: &HeaderName, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let mut lines = given.headers.get_all(name).iter().map(|value| str::from_utf8(value.as_bytes()).map_err(|_| Broken::NO_TEXT));
         let Some(first) = lines.next().transpose()? else { return Ok(Found::Absent) };
         let second = lines.next().transpose()?;

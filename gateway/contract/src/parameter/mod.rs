@@ -39,17 +39,37 @@ pub(crate) use written::{Written, json};
 /// A parameter compiled.
 #[derive(Debug)]
 pub(crate) struct Parameter {
-    pub(crate) location: Location,
+    pub(crate) stands: Stands,
     pub(crate) written: Written,
-    /// The name as a header.
-    pub(crate) header: Option<HeaderName>,
     pub(crate) required: bool,
     pub(crate) deprecated: bool,
-    /// Whether one that is one value may stand several times in a query.
-    pub(crate) repeats: bool,
     pub(crate) schema: Option<Arc<Schema>>,
-    /// What it is where it is left out, each of its texts.
-    pub(crate) default: Box<[Box<str>]>,
+}
+
+/// Where a parameter stands.
+#[derive(Debug)]
+pub(crate) enum Stands {
+    Path,
+    Query {
+        /// Whether one that is one value may stand several times.
+        repeats: bool,
+        /// What it is where it is left out, each of its texts.
+        default: Box<[Box<str>]>,
+    },
+    /// Under its name as a header.
+    Header(HeaderName),
+    Cookie,
+}
+
+impl Stands {
+    fn location(&self) -> Location {
+        match self {
+            Self::Path => Location::Path,
+            Self::Query { .. } => Location::Query,
+            Self::Header(_) => Location::Header,
+            Self::Cookie => Location::Cookie,
+        }
+    }
 }
 
 /// What a request says of its parameters.
@@ -73,9 +93,19 @@ pub(crate) enum Found<'t> {
 }
 
 impl Parameter {
+    /// What it is where it is left out, each of its texts.
+    pub(crate) fn default(&self) -> &[Box<str>] {
+        if let Stands::Query { default, .. } = &self.stands { default } else { &[] }
+    }
+
+    /// The header that it stands in.
+    pub(crate) fn header(&self) -> Option<&HeaderName> {
+        if let Stands::Header(name) = &self.stands { Some(name) } else { None }
+    }
+
     /// Whether a pair of the query is this parameter's.
     pub(crate) fn claims(&self, name: &str) -> bool {
-        self.location == Location::Query && self.written.claims(name)
+        matches!(self.stands, Stands::Query { .. }) && self.written.claims(name)
     }
 
     /// Whether it stands more than once, and is no list written so.
@@ -89,7 +119,7 @@ impl Parameter {
         if found.len() >= MOST_VIOLATIONS {
             return true;
         }
-        if self.repeats && self.is_repeated(given) {
+        if matches!(self.stands, Stands::Query { repeats: true, .. }) && self.is_repeated(given) {
             // Whichever of them a reader takes, it is valid.
             let own = given.query.iter().filter(|pair| *pair.name == *self.written.name);
             own.for_each(|pair| {
@@ -127,7 +157,7 @@ impl Parameter {
     }
 
     fn place(&self, within: String) -> Place {
-        Place::Parameter { location: self.location, name: self.written.name.clone(), within }
+        Place::Parameter { location: self.stands.location(), name: self.written.name.clone(), within }
     }
 
     fn broken(&self, broken: Broken) -> Violation {
@@ -136,14 +166,14 @@ impl Parameter {
 
     fn found<'r>(&self, syntax: Syntax, given: &Given<'r>) -> Result<Found<'r>, Broken> {
         let Written { name, style, explode, .. } = &self.written;
-        match self.location {
-            Location::Path => match given.path.iter().find(|(known, _)| known == name) {
+        match &self.stands {
+            Stands::Path => match given.path.iter().find(|(known, _)| known == name) {
                 Some((_, text)) => split(*style, *explode, syntax.shape(), name, text, percent).map(Found::Pieces).ok_or(Broken::STYLE),
                 None => Ok(Found::Absent),
             },
-            Location::Query => self.written.in_query(syntax, given.query),
-            Location::Header => self.in_headers(syntax, given),
-            Location::Cookie => self.in_cookies(syntax, given.headers),
+            Stands::Query { .. } => self.written.in_query(syntax, given.query),
+            Stands::Header(name) => self.in_headers(name, syntax, given),
+            Stands::Cookie => self.in_cookies(syntax, given.headers),
         }
     }
 

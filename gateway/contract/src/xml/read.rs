@@ -8,9 +8,10 @@ use xml::{Cursor, Space, Token, XmlError, XmlLimits, is_blank, trim};
 
 use super::graph::{Absent, Content, Items, Member, Node, NodeId, Start, WrittenAs, XmlGraph, XmlRoot, are};
 use crate::broken::Broken;
+use crate::names::Names;
 use crate::parameter::decoded::Decoded;
 use crate::parameter::{Kinds, Reading, grouped};
-use crate::violation::{Names, Place, Violation};
+use crate::violation::{Place, Violation};
 
 /// What is wrong before there is a value, and where.
 pub(crate) struct Unread<'a> {

@@ -112,8 +112,9 @@ impl BodySchema {
         if !media.is_utf8() {
             return Err(BodyFault::Charset);
         }
-        let form = form_pairs(bytes).map_err(|fault| fault.told(terms))?;
-        self.holds_as_one(fields.plan.readings(), terms, |reading| fields.of_form(&form, reading, terms).map_err(|fault| fault.told(terms)))
+        let pairs = form_pairs(bytes).map_err(|fault| fault.told(terms))?;
+        let form = fields.of_form(&pairs).map_err(|fault| fault.told(terms))?;
+        self.holds_as_one(fields.plan.readings(), terms, |reading| form.read(reading, terms).map_err(|fault| fault.told(terms)))
     }
 
     fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {

@@ -41,9 +41,35 @@ pub(crate) struct FieldFault {
 }
 
 impl FieldFault {
+    fn of(name: &str, what: Broken) -> Self {
+        Self { name: Some(name.into()), what }
+    }
+
     /// As the contract tells it: a name that it does not know is not written.
     pub(crate) fn violation(self, names: &Names, place: fn(String) -> Place) -> Violation {
         self.what.at(place(self.name.map(|name| names.field(&name)).unwrap_or_default()))
+    }
+}
+
+/// The pairs of a form by the fields that they are of.
+pub(crate) struct Form<'f> {
+    fields: &'f Fields,
+    own: Vec<(&'f Field, Vec<(Syntax, Pieces<'f>)>)>,
+    others: Vec<&'f Pair<'f>>,
+}
+
+impl Form<'_> {
+    /// The object that they are.
+    pub(crate) fn read(&self, reading: Reading, terms: Terms<'_>) -> Result<Decoded<'_>, FieldFault> {
+        let mut members = Vec::new();
+        for (field, found) in &self.own {
+            let name = &*field.written.name;
+            let value = field.read(found, reading, terms).map_err(|what| FieldFault::of(name, what))?;
+            members.extend(value.map(|value| (Cow::Borrowed(name), value)));
+        }
+        let other = |pair: &&Pair<'_>| self.fields.plan_of(&pair.name).unwrap_or(Plan::ANYTHING);
+        let others = self.others.iter().map(|pair| (&*pair.name, other(pair).read(pair.value.as_str().into(), reading)));
+        self.fields.gathered(members, others.collect())
     }
 }
 
@@ -65,22 +91,18 @@ impl Fields {
         self.list.iter().find(|field| *field.written.name == *name)
     }
 
-    /// The object that the pairs of a form are.
-    pub(crate) fn of_form<'f>(&self, pairs: &'f [Pair<'_>], reading: Reading, terms: Terms<'_>) -> Result<Decoded<'f>, FieldFault> {
-        let mut members = Vec::new();
+    /// What the pairs of a form are of, once for all readings of it.
+    pub(crate) fn of_form<'f>(&'f self, pairs: &'f [Pair<'_>]) -> Result<Form<'f>, FieldFault> {
+        let mut own = Vec::with_capacity(self.list.len());
         for field in &self.list {
-            let name = &*field.written.name;
-            let value = field.of_form(pairs, reading, terms).map_err(|what| FieldFault { name: Some(name.into()), what })?;
-            members.extend(value.map(|value| (Cow::Owned(name.to_owned()), value)));
+            let found = field.of_form(pairs).map_err(|what| FieldFault::of(&field.written.name, what))?;
+            own.push((field, found));
         }
-        let mut others = Vec::new();
-        for pair in pairs.iter().filter(|pair| !self.list.iter().any(|field| field.written.claims(&pair.name))) {
-            if self.is_disguised(&pair.name) {
-                return Err(FieldFault { name: Some(pair.name.as_str().into()), what: Broken::STYLE });
-            }
-            others.push((&*pair.name, self.plan_of(&pair.name).unwrap_or(Plan::ANYTHING).read(pair.value.as_str().into(), reading)));
+        let others: Vec<&Pair<'_>> = pairs.iter().filter(|pair| !self.list.iter().any(|field| field.written.claims(&pair.name))).collect();
+        match others.iter().find(|pair| self.is_disguised(&pair.name)) {
+            Some(pair) => Err(FieldFault::of(&pair.name, Broken::STYLE)),
+            None => Ok(Form { fields: self, own, others }),
         }
-        self.gathered(members, others)
     }
 
     /// Whether others read this as the name of a field of ours: `name[]`, or with white space before it.
@@ -100,7 +122,7 @@ impl Fields {
             let value = match (plan.is_some_and(Plan::is_list), list.len()) {
                 (false, 1) => list.remove(0),
                 (false, _) if !plan.is_none_or(Plan::may_be_list) => {
-                    return Err(FieldFault { name: Some(name.into()), what: Broken::REPEATED });
+                    return Err(FieldFault::of(name, Broken::REPEATED));
                 }
                 _ => Decoded::List(list),
             };
@@ -121,7 +143,7 @@ impl Fields {
         for part in parts {
             let count = counts.entry(&part.name).or_default();
             let at = std::mem::replace(count, *count + 1);
-            let fault = |what| FieldFault { name: Some((*part.name).into()), what };
+            let fault = |what| FieldFault::of(&part.name, what);
             let field = self.named(&part.name);
             if field.is_none() && self.is_disguised(&part.name) {
                 return Err(fault(Broken::STYLE));
@@ -141,35 +163,40 @@ impl Fields {
 }
 
 impl Field {
-    /// Its value in a form, as the first of what it may be that is there, and of the kind that it should then be.
-    fn of_form(&self, pairs: &[Pair<'_>], reading: Reading, terms: Terms<'_>) -> Result<Option<Decoded<'static>>, Broken> {
+    /// What it may be in a form, the likeliest first; nothing, if it is not there.
+    fn of_form<'f>(&'f self, pairs: &'f [Pair<'_>]) -> Result<Vec<(Syntax, Pieces<'f>)>, Broken> {
         let written = &self.written;
-        let (mut first, mut broken) = (None, None);
+        let (mut found, mut broken) = (Vec::new(), None);
         for &syntax in &written.syntaxes {
-            let value = match written.in_query(syntax, pairs) {
-                Ok(Found::Pieces(pieces)) => written.read(syntax, &pieces, reading, terms.limits).map(Decoded::into_owned),
-                Ok(Found::Absent | Found::Empty) => continue,
-                Err(what) => Err(what),
-            };
-            match value {
-                Ok(value) if written.plan.kinds.takes(&value) => return Ok(Some(value)),
+            match written.in_query(syntax, pairs) {
+                Ok(Found::Pieces(pieces)) => found.push((syntax, pieces)),
+                Ok(Found::Absent | Found::Empty) => {}
+                Err(what) => broken = broken.or(Some(what)),
+            }
+        }
+        match broken.filter(|_| found.is_empty()) {
+            // What names no type may be several as well as one.
+            Some(what) if what == Broken::REPEATED && written.plan.may_be_list() => {
+                let own = pairs.iter().filter(|pair| pair.name == *written.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
+                found.push((Syntax::Styled(Shape::List), Pieces::Many(own.collect())));
+            }
+            Some(what) => return Err(what),
+            None => {}
+        }
+        Ok(found)
+    }
+
+    /// The first of what it may be that is of the kind which it should then be.
+    fn read<'p>(&self, found: &'p [(Syntax, Pieces<'p>)], reading: Reading, terms: Terms<'_>) -> Result<Option<Decoded<'p>>, Broken> {
+        let (mut first, mut broken) = (None, None);
+        for (syntax, pieces) in found {
+            match self.written.read(*syntax, pieces, reading, terms.limits) {
+                Ok(value) if self.written.plan.kinds.takes(&value) => return Ok(Some(value)),
                 Ok(value) => first = first.or(Some(value)),
                 Err(what) => broken = broken.or(Some(what)),
             }
         }
-        if first.is_some() {
-            return Ok(first);
-        }
-        match broken {
-            // What names no type may be several as well as one.
-            Some(what) if what == Broken::REPEATED && written.plan.may_be_list() => {
-                let own = pairs.iter().filter(|pair| pair.name == *written.name).map(|pair| Cow::Borrowed(pair.value.as_str()));
-                let pieces = Pieces::Many(own.collect());
-                written.read(Syntax::Styled(Shape::List), &pieces, reading, terms.limits).map(|value| Some(value.into_owned()))
-            }
-            Some(what) => Err(what),
-            None => Ok(None),
-        }
+        if first.is_some() { Ok(first) } else { broken.map_or(Ok(None), Err) }
     }
 
     fn check_headers(&self, part: &Part<'_>, terms: Terms<'_>) -> Result<(), Broken> {

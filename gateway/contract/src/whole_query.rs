@@ -121,9 +121,11 @@ impl WholeQuery {
     fn holds(&self, query: &str, pairs: &[Pair<'_>], terms: Terms<'_>) -> Result<(), Vec<Violation>> {
         let text = || percent(query).ok_or_else(|| vec![broken(Broken::NO_PERCENT)]);
         match &self.form {
-            Form::Fields(fields) => self.holds_as_one(&fields.plan, terms, |reading| {
-                fields.of_form(pairs, reading, terms).map_err(|fault| vec![fault.violation(terms.names, Place::WholeQuery)])
-            }),
+            Form::Fields(fields) => {
+                let told = |fault: FieldFault| vec![fault.violation(terms.names, Place::WholeQuery)];
+                let form = fields.of_form(pairs).map_err(told)?;
+                self.holds_as_one(&fields.plan, terms, |reading| form.read(reading, terms).map_err(told))
+            }
             Form::Json => {
                 self.holds_as_one(Plan::ANYTHING, terms, |_| json(text()?.as_bytes(), terms.limits).map_err(|reason| vec![broken(reason)]))
             }

@@ -20,22 +20,6 @@ pub(crate) enum Decoded<'t> {
 }
 
 impl Decoded<'_> {
-    /// The same value, of a text that does not last.
-    pub(crate) fn into_owned(self) -> Decoded<'static> {
-        match self {
-            Self::Text(text) => Decoded::Text(Cow::Owned(text.into_owned())),
-            Self::Number(text) => Decoded::Number(Cow::Owned(text.into_owned())),
-            Self::Bool(value) => Decoded::Bool(value),
-            Self::Null => Decoded::Null,
-            Self::List(items) => Decoded::List(items.into_iter().map(Decoded::into_owned).collect()),
-            Self::Record(members) => {
-                Decoded::Record(members.into_iter().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())).collect())
-            }
-            Self::Json(json) => Decoded::Json(json),
-            Self::File(bytes) => Decoded::File(Cow::Owned(bytes.into_owned())),
-        }
-    }
-
     /// The bytes of the text that it was read from, about.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::digits;
 use crate::keywords::{MANY, NAMED, ONE};
 use crate::lower::{Lowering, PLAIN};
 use crate::source::child;
@@ -27,6 +28,9 @@ impl Lowering<'_, '_> {
             }
             Some(Value::String(kind)) if kind == "null" => told("type", "there is no type `null` in OpenAPI 3.0", "write `nullable: true`"),
             _ => {}
+        }
+        if members.get("type").is_some_and(|kind| kind == "array") && !members.contains_key("items") {
+            self.source.warning(at, "a list needs `items` in OpenAPI 3.0", "write `items: {}` where they may be anything");
         }
         if members.get("nullable").is_some_and(|nullable| !nullable.is_boolean()) {
             told("nullable", "`nullable` should be true or false", "write it without quotation marks");
@@ -60,6 +64,7 @@ impl Lowering<'_, '_> {
                 lowered.remove(exclusive);
                 if let Some(limit) = set.then(|| lowered.remove(bound)).flatten() {
                     lowered.insert(exclusive.into(), limit);
+                    digits::rename(lowered, bound, exclusive);
                 }
             }
         }

@@ -48,15 +48,37 @@ impl Digits {
             if !NUMBERS.contains(&keyword) || !lowered.contains_key(keyword) {
                 continue;
             }
-            found.insert(within.to_owned(), Value::from(&**text));
-            // What is beyond all floats was not even a number.
-            if let Some(bound @ Value::String(_)) = lowered.get_mut(keyword).filter(|_| within.len() == keyword.len() + 1) {
-                *bound = Value::from(1);
+            // What is beyond all floats was not even a number, and what is next to nothing was nothing.
+            let kept = lowered.get_mut(keyword).and_then(|value| value.pointer_mut(&within[1 + keyword.len()..]));
+            if let Some(kept) = kept.filter(|kept| !kept.as_f64().is_some_and(|number| number != 0.0)) {
+                *kept = Value::from(1);
             }
+            found.insert(within.to_owned(), Value::from(&**text));
         }
         if !found.is_empty() {
             lowered.insert(DIGITS.to_owned(), found.into());
         }
+    }
+}
+
+/// Has a lowered schema say this number.
+pub(crate) fn set(lowered: &mut Map<String, Value>, keyword: &str, text: &str) {
+    lowered.insert(keyword.to_owned(), text.parse::<Number>().map_or_else(|_| Value::from(1), Value::Number));
+    let pointer = format!("/{keyword}");
+    if !is_kept(text) {
+        let digits = lowered.entry(DIGITS).or_insert_with(|| Map::new().into());
+        digits.as_object_mut().and_then(|digits| digits.insert(pointer, text.into()));
+    } else if let Some(digits) = lowered.get_mut(DIGITS).and_then(Value::as_object_mut) {
+        digits.remove(&pointer);
+    }
+}
+
+/// Has the digits of one keyword be those of another.
+pub(crate) fn rename(lowered: &mut Map<String, Value>, from: &str, to: &str) {
+    if let Some(digits) = lowered.get_mut(DIGITS).and_then(Value::as_object_mut)
+        && let Some(text) = digits.remove(&format!("/{from}"))
+    {
+        digits.insert(format!("/{to}"), text);
     }
 }
 

@@ -12,7 +12,9 @@ use crate::media::{MediaRange, MediaType};
 use crate::multipart::{Part, parts};
 use crate::names::Names;
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Found, Given, Kinds, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs};
+use crate::parameter::{
+    File, Found, Given, Kinds, Pair, Parameter, Pieces, Plan, Reading, Shape, Syntax, Written, grouped, is_of, json, pairs,
+};
 use crate::violation::{Place, Violation};
 
 /// The fields that a body may have.
@@ -232,7 +234,7 @@ fn value<'p>(
         return Err(Broken::UNLISTED);
     }
     let file = Decoded::File(part.bytes.into());
-    if plan.is_binary {
+    if plan.file == File::Always {
         return Ok(file);
     }
     let is_json = media.is_some_and(MediaType::is_json);
@@ -247,7 +249,11 @@ fn value<'p>(
         Some(media) => media.text(part.bytes).ok(),
         None => str::from_utf8(part.bytes).ok().map(Cow::Borrowed),
     };
-    Ok(plan.read(text.ok_or(Broken::NO_TEXT)?, reading))
+    match text {
+        Some(text) => Ok(plan.read(text, reading)),
+        None if plan.file == File::Maybe => Ok(file),
+        None => Err(Broken::NO_TEXT),
+    }
 }
 
 /// The parts of a body, by the boundary that its media type names.

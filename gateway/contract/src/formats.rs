@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::str::FromStr as _;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use crate::decimal::Decimal;
-use crate::digits::{DIGITS, written};
+use crate::digits::{self, written};
 
 /// A format of texts, and what tells whether a text has it.
 type Format = (&'static str, fn(&str) -> bool);
@@ -22,33 +22,38 @@ pub(crate) const FORMATS: [Format; 6] = [
     ("partita-iva", is_partita_iva),
 ];
 
+/// The least and the most of the numbers of a format, as texts; `None` for one that is none of numbers. Of a real number that is what still
+/// reads as a finite one: half a step beyond the largest.
+fn range(format: &str) -> Option<(String, String)> {
+    let whole = |least: i64, most: u64| Some((least.to_string(), most.to_string()));
+    let real = |most: &str| Some((format!("-{most}"), most.to_owned()));
+    match format {
+        "int8" => whole(i8::MIN.into(), i8::MAX as u64),
+        "int16" => whole(i16::MIN.into(), i16::MAX as u64),
+        "int32" => whole(i32::MIN.into(), i32::MAX as u64),
+        "int64" => whole(i64::MIN, i64::MAX as u64),
+        "uint8" => whole(0, u8::MAX.into()),
+        "uint16" => whole(0, u16::MAX.into()),
+        "uint32" => whole(0, u32::MAX.into()),
+        "uint64" => whole(0, u64::MAX),
+        "float" => real("3.4028235677973366e38"),
+        "double" => real("1.797693134862315807e308"),
+        _ => None,
+    }
+}
+
 /// How wide a number is (`int32`, `int64`, `float`, `double`): a validator's formats see texts only, so it is bounded as well.
 pub(crate) fn bound_numbers(lowered: &mut Map<String, Value>) {
-    let real = |most: f64| (Number::from_f64(-most), Number::from_f64(most));
-    let bounds = match lowered.get("format").and_then(Value::as_str) {
-        Some("int8") => (Some(i8::MIN.into()), Some(i8::MAX.into())),
-        Some("int16") => (Some(i16::MIN.into()), Some(i16::MAX.into())),
-        Some("int32") => (Some(i32::MIN.into()), Some(i32::MAX.into())),
-        Some("int64") => (Some(i64::MIN.into()), Some(i64::MAX.into())),
-        Some("uint8") => (Some(0.into()), Some(u8::MAX.into())),
-        Some("uint16") => (Some(0.into()), Some(u16::MAX.into())),
-        Some("uint32") => (Some(0.into()), Some(u32::MAX.into())),
-        Some("uint64") => (Some(0.into()), Some(u64::MAX.into())),
-        Some("double-int") => return whole(lowered),
-        Some("float") => real(f32::MAX.into()),
-        Some("double") => real(f64::MAX),
-        _ => return,
-    };
-    let (Some(least), Some(most)) = bounds else { return };
-    if least.is_i64() {
+    let Some(format) = lowered.get("format").and_then(Value::as_str) else { return };
+    let (bounds, is_whole) = (range(format), format.starts_with("int") || format.starts_with("uint") || format == "double-int");
+    if is_whole && (bounds.is_some() || format == "double-int") {
         whole(lowered);
     }
+    let Some((least, most)) = bounds else { return };
     for (bound, limit, beyond) in [("minimum", least, Ordering::Less), ("maximum", most, Ordering::Greater)] {
-        let pointer = format!("/{bound}");
-        let own = written(lowered, &pointer);
-        if own.is_none_or(|own| Decimal::read(&own).compare(&Decimal::read(&limit.to_string())) == beyond) {
-            lowered.insert(bound.into(), limit.into());
-            lowered.get_mut(DIGITS).and_then(Value::as_object_mut).and_then(|digits| digits.remove(&pointer));
+        let own = written(lowered, &format!("/{bound}"));
+        if own.is_none_or(|own| Decimal::read(&own).compare(&Decimal::read(&limit)) == beyond) {
+            digits::set(lowered, bound, &limit);
         }
     }
 }
@@ -60,13 +65,20 @@ fn whole(lowered: &mut Map<String, Value>) {
             *kind = "integer".into();
         }
     };
+    let has_divisor = lowered.contains_key("multipleOf");
     match lowered.get_mut("type") {
         Some(Value::Array(kinds)) => {
             kinds.iter_mut().for_each(change);
             let mut seen = HashSet::new();
             kinds.retain(|kind| seen.insert(kind.clone()));
         }
-        kind => kind.into_iter().for_each(change),
+        Some(kind) => change(kind),
+        // The type may stand beside it, or nowhere.
+        None if has_divisor => {
+            let all = lowered.entry("allOf").or_insert_with(|| Value::Array(Vec::new()));
+            all.as_array_mut().into_iter().for_each(|all| all.push(json!({ "multipleOf": 1 })));
+        }
+        None => drop(lowered.insert("multipleOf".into(), 1.into())),
     }
 }
 

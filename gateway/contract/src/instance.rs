@@ -121,6 +121,8 @@ impl<'a> Node<'a, Arena> for Instance<'a> {
             Self::Value(node) => node.as_str().map(Cow::Borrowed),
             Self::Name(text) => Some(Cow::Borrowed(text)),
             Self::Decoded(Decoded::Text(text)) => Some(Cow::Borrowed(text)),
+            // What is no text has no pattern and no format of texts.
+            Self::Decoded(Decoded::File(bytes)) => Some(String::from_utf8_lossy(bytes)),
             Self::Decoded(_) | Self::Under(_) => None,
         }
     }

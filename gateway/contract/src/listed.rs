@@ -87,7 +87,7 @@ impl One {
     }
 }
 
-/// `enum` or `const`, with what it asks for as the document writes it.
+/// `enum` or `const`, with what it asks for as the document writes it; nothing, where that has numbers of many digits.
 pub(crate) struct Allowed {
     keyword: &'static str,
     listed: Listed,
@@ -98,14 +98,15 @@ impl Allowed {
     /// Reads the value of `enum` in a lowered schema.
     pub(crate) fn of_enum(schema: &Map<String, Value>, values: &Value) -> Self {
         let digits = schema.get(DIGITS);
-        // A list that is told is told as it is.
-        let written = if digits.is_some() { Value::Null.to_string() } else { values.to_string() };
+        let written = if digits.is_some() { String::new() } else { values.to_string() };
         Self { keyword: ENUM, listed: Listed::of_enum(values, digits), written }
     }
 
     /// Reads the value of `const` in a lowered schema.
     pub(crate) fn of_const(schema: &Map<String, Value>, value: &Value) -> Self {
-        Self { keyword: CONST, listed: Listed::of_const(value, schema.get(DIGITS)), written: value.to_string() }
+        let digits = schema.get(DIGITS);
+        let written = if digits.is_some() { String::new() } else { value.to_string() };
+        Self { keyword: CONST, listed: Listed::of_const(value, digits), written }
     }
 }
 

@@ -5,7 +5,7 @@
 //! constrains nothing is left out, so that it costs no memory.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use crate::discriminator::Discriminator;
 use crate::ecma::{self, PatternFault};
 use crate::formats;
 use crate::keywords::{MANY, NAMED, ONE};
-use crate::marks::{self, Marks};
+use crate::marks::{self, Marked, Marks};
 use crate::names::Names;
 use crate::parameter::Kinds;
 use crate::resources::ResourceId;
@@ -70,11 +70,22 @@ impl Variant {
 /// The name of a lowered schema.
 pub(crate) type SchemaId = usize;
 
+/// Where a schema is referred to, as far as that changes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Context {
+    /// A condition: then nothing is taken out of what it requires, or it would hold more often.
+    is_condition: bool,
+    /// Beside schemas that mark members which it requires: those members, and for which messages.
+    hidden: Option<(Variant, BTreeSet<String>)>,
+}
+
+/// How many schemas are made of others for what stands beside references to them.
+const MOST_HIDING: usize = 4096;
+
 /// A schema that was lowered under a name of its own.
 pub(crate) struct Definition {
     pub(crate) pointer: String,
-    /// The members that need not be there, because what refers to it marks them.
-    hidden: BTreeSet<String>,
+    context: Context,
     /// The schema resource that it is in.
     pub(crate) resource: ResourceId,
     pub(crate) request: Value,
@@ -95,6 +106,17 @@ impl Definition {
     }
 }
 
+/// What is being lowered.
+pub(crate) struct Current {
+    /// The definition, and the length of its pointer.
+    pub(crate) id: SchemaId,
+    pub(crate) length: usize,
+    variant: Variant,
+    is_condition: bool,
+    /// Whether it is lowered for the first time: then its faults are told.
+    is_first: bool,
+}
+
 /// Lowers schemas; what is asked for is queued, so that circles end.
 pub(crate) struct Lowering<'s, 'a> {
     pub(crate) source: &'s Source<'a>,
@@ -105,7 +127,13 @@ pub(crate) struct Lowering<'s, 'a> {
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
     pub(crate) names: Names,
-    ids: HashMap<(String, BTreeSet<String>), SchemaId>,
+    ids: HashMap<(String, Context), SchemaId>,
+    /// The places of which all faults were told.
+    told: HashSet<String>,
+    /// How many definitions hide something.
+    hiding: usize,
+    /// Which members are marked, by where their references lead.
+    marked: RefCell<Marked>,
     /// How many definitions are lowered.
     done: usize,
     /// Patterns as the engine reads them, by what the document writes.
@@ -116,9 +144,7 @@ pub(crate) struct Lowering<'s, 'a> {
     pub(crate) has_dynamic_references: bool,
     /// Whether some body is XML: then schemas keep what they say of it.
     is_of_xml: bool,
-    variant: Variant,
-    /// The definition being lowered, and the length of its pointer.
-    pub(crate) current: (SchemaId, usize),
+    pub(crate) current: Current,
     pub(crate) refers: BTreeSet<SchemaId>,
     pub(crate) beside: Vec<SchemaId>,
 }
@@ -133,13 +159,15 @@ impl<'s, 'a> Lowering<'s, 'a> {
             definitions: Vec::new(),
             names: Names::default(),
             ids: HashMap::new(),
+            told: HashSet::new(),
+            hiding: 0,
+            marked: RefCell::default(),
             done: 0,
             patterns: HashMap::new(),
             marks: source.documents().any(|(_, raw)| marks::any(raw)),
             has_dynamic_references: false,
             is_of_xml,
-            variant: Variant::Request,
-            current: (0, 0),
+            current: Current { id: 0, length: 0, variant: Variant::Request, is_condition: false, is_first: true },
             refers: BTreeSet::new(),
             beside: Vec::new(),
         }
@@ -152,29 +180,43 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     pub(crate) fn name(&mut self, pointer: String) -> SchemaId {
-        self.name_hiding(pointer, BTreeSet::new())
+        let is_condition = self.current.is_condition;
+        self.name_in(pointer, Context { is_condition, hidden: None })
     }
 
     /// The schema that a reference leads to, of a value of which something else marks these members. It is another one only where it requires
     /// some of them, and does not mark them itself.
     pub(crate) fn name_within(&mut self, pointer: String, hidden: &BTreeSet<String>) -> SchemaId {
-        let plain = self.name(pointer.clone());
-        let Some(raw) = self.source.at(&pointer).filter(|_| !hidden.is_empty()) else { return plain };
-        let marks = Marks::new(self.source, self.variant, self.version);
+        let Some(raw) = self.source.at(&pointer).filter(|_| !hidden.is_empty() && !self.current.is_condition) else {
+            return self.name(pointer);
+        };
+        let marks = self.marks();
         let required = marks.required(raw, &pointer);
         let own = marks.hidden(raw, &pointer);
         let hidden: BTreeSet<String> = hidden.iter().filter(|name| required.contains(*name) && !own.contains(*name)).cloned().collect();
-        if hidden.is_empty() { plain } else { self.name_hiding(pointer, hidden) }
+        if hidden.is_empty() {
+            return self.name(pointer);
+        }
+        if self.hiding == MOST_HIDING {
+            let message = "what is read-only or write-only is required from too many places: write it where it is marked";
+            self.source.error(&pointer, message);
+            return self.name(pointer);
+        }
+        self.name_in(pointer, Context { is_condition: false, hidden: Some((self.current.variant, hidden)) })
     }
 
-    fn name_hiding(&mut self, pointer: String, hidden: BTreeSet<String>) -> SchemaId {
+    fn name_in(&mut self, pointer: String, context: Context) -> SchemaId {
+        // What may be meant by a name from anywhere is one.
+        let is_named = self.source.at(&pointer).is_some_and(|raw| raw.get("$dynamicAnchor").is_some());
+        let context = if is_named { Context::default() } else { context };
         let next = self.definitions.len();
-        let id = *self.ids.entry((pointer.clone(), hidden.clone())).or_insert(next);
+        let id = *self.ids.entry((pointer.clone(), context.clone())).or_insert(next);
         if id == next {
+            self.hiding += usize::from(context.hidden.is_some());
             let resource = self.source.resource(&pointer);
             self.definitions.push(Definition {
                 pointer,
-                hidden,
+                context,
                 resource,
                 request: Value::Null,
                 answer: None,
@@ -191,16 +233,20 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn lower_next(&mut self) -> Option<&mut Definition> {
-        let Definition { pointer, hidden, .. } = self.definitions.get(self.done)?;
-        let (pointer, hidden) = (pointer.clone(), hidden.clone());
+        let Definition { pointer, context, .. } = self.definitions.get(self.done)?;
+        let (pointer, Context { is_condition, hidden }) = (pointer.clone(), context.clone());
         let raw = self.source.at(&pointer)?;
-        self.current = (self.done, pointer.len());
-        let request = self.lowered(Variant::Request, raw, &pointer, &hidden);
+        let is_first = self.told.insert(pointer.clone());
+        self.current = Current { id: self.done, length: pointer.len(), variant: Variant::Request, is_condition, is_first };
+        let differs = self.marks && !is_condition && hidden.is_none();
+        let (variant, hidden) = hidden.unwrap_or((Variant::Request, BTreeSet::new()));
+        let request = self.lowered(variant, raw, &pointer, &hidden);
         let beside = std::mem::take(&mut self.beside);
-        let answer = if self.marks { Some(self.lowered(Variant::Answer, raw, &pointer, &hidden)) } else { None };
-        if hidden.is_empty() {
+        if self.current.is_first {
             self.check(&request, &pointer);
         }
+        self.current.is_first = false;
+        let answer = if differs { Some(self.lowered(Variant::Answer, raw, &pointer, &hidden)) } else { None };
         let definition = &mut self.definitions[self.done];
         definition.answer = answer.filter(|answer| *answer != request);
         definition.request = request;
@@ -239,13 +285,17 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn lowered(&mut self, variant: Variant, raw: &Value, pointer: &str, hidden: &BTreeSet<String>) -> Value {
-        self.variant = variant;
+        self.current.variant = variant;
         self.schema(raw, pointer, hidden, 0)
     }
 
     /// Tells a fault once, although the schema is lowered twice and more.
     pub(crate) fn first_time(&self) -> bool {
-        self.variant == Variant::Request && self.definitions.get(self.current.0).is_none_or(|current| current.hidden.is_empty())
+        self.current.is_first
+    }
+
+    fn marks(&self) -> Marks<'_> {
+        Marks::new(self.source, self.current.variant, self.version, &self.marked)
     }
 
     fn schema(&mut self, raw: &Value, at: &str, inherited: &BTreeSet<String>, depth: usize) -> Value {
@@ -259,7 +309,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.check_names(members, at);
         }
         let has_name = ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name));
-        if has_name && self.version.is_of_2020_12() && at.len() != self.current.1 {
+        if has_name && self.version.is_of_2020_12() && at.len() != self.current.length {
             let mut lowered = Map::new();
             let id = self.name(at.to_owned());
             self.refer(id, false, at, &mut lowered);
@@ -269,8 +319,10 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let reference = members.get("$ref");
         let is_alone = reference.is_some() && !self.version.is_of_2020_12();
         let mut hidden = inherited.clone();
-        if self.marks && !is_alone {
-            hidden.extend(Marks::new(self.source, self.variant, self.version).hidden(raw, at));
+        // What says nothing of members hides none that what it refers to does not hide itself.
+        let speaks = ["required", "properties", "allOf"].iter().any(|keyword| members.contains_key(*keyword));
+        if self.marks && speaks && !self.current.is_condition && !is_alone {
+            hidden.extend(self.marks().hidden(raw, at));
         }
         if let Some(reference) = reference {
             match reference.as_str() {
@@ -286,11 +338,11 @@ impl<'s, 'a> Lowering<'s, 'a> {
         for (keyword, value) in members {
             self.keyword(keyword, value, at, &hidden, depth, &mut lowered);
         }
+        self.source.digits().put(at, &mut lowered);
         if !self.version.is_of_2020_12() {
             self.dialect_of_30(members, at, &mut lowered);
         }
         self.discriminator(raw, at);
-        self.source.digits().put(at, &mut lowered);
         if self.first_time() {
             self.check_divisor(&lowered, at);
         }
@@ -313,11 +365,11 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let none = BTreeSet::new();
         let here = || child(at, keyword);
         let made = match (keyword, value) {
-            // A condition is what it is: what is taken out of it would let it hold more often.
             ("if" | "not", value) => {
-                let marks = std::mem::take(&mut self.marks);
+                // Where nothing is marked, conditions are like all else.
+                let around = std::mem::replace(&mut self.current.is_condition, self.marks);
                 let made = self.schema(value, &here(), &none, depth + 1);
-                self.marks = marks;
+                self.current.is_condition = around;
                 made
             }
             (_, value) if ONE.contains(&keyword) => self.schema(value, &here(), &none, depth + 1),
@@ -378,7 +430,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
             Discriminator::check(self.source, raw, at);
             self.check_xml(raw, at);
         }
-        let (id, prefix) = self.current;
+        let Current { id, length: prefix, .. } = self.current;
         for keyword in ["oneOf", "anyOf"] {
             let alternatives = raw.get(keyword).and_then(Value::as_array);
             if let Some(discriminator) = alternatives.and_then(|alternatives| Discriminator::read(self.source, raw, at, alternatives)) {

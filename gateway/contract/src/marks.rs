@@ -1,6 +1,7 @@
 //! `readOnly` and `writeOnly`: which members a request or an answer need not have.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -32,13 +33,18 @@ pub(crate) struct Marks<'s> {
     source: &'s Source<'s>,
     /// The keyword that marks.
     flag: &'static str,
+    variant: Variant,
     /// Whether anything counts beside a reference: not in OpenAPI 3.0 (§4.7.23).
     has_siblings: bool,
+    marked: &'s RefCell<Marked>,
 }
 
+/// Whether the schemas at these pointers are marked, each found once.
+pub(crate) type Marked = HashMap<(Variant, String), bool>;
+
 impl<'s> Marks<'s> {
-    pub(crate) fn new(source: &'s Source<'s>, variant: Variant, version: Version) -> Self {
-        Self { source, flag: variant.flag(), has_siblings: version.is_of_2020_12() }
+    pub(crate) fn new(source: &'s Source<'s>, variant: Variant, version: Version, marked: &'s RefCell<Marked>) -> Self {
+        Self { source, flag: variant.flag(), variant, has_siblings: version.is_of_2020_12(), marked }
     }
 
     /// The names of members that are marked.
@@ -69,8 +75,18 @@ impl<'s> Marks<'s> {
         if property.get("$ref").is_none() && property.get("allOf").is_none() {
             return marked(property);
         }
+        let at = at();
+        // Of many properties that refer to the same the answer is the same.
+        let alone = property.as_object().filter(|members| members.len() == 1).and_then(|members| members.get("$ref")?.as_str());
+        let target = alone.and_then(|reference| self.source.leads_to(reference, &at)).map(|target| (self.variant, target));
+        if let Some(known) = target.as_ref().and_then(|target| self.marked.borrow().get(target).copied()) {
+            return known;
+        }
         let mut is_marked = false;
-        self.each_of_value(property, &at(), &mut |raw, _| is_marked |= marked(raw));
+        self.each_of_value(property, &at, &mut |raw, _| is_marked |= marked(raw));
+        if let Some(target) = target {
+            self.marked.borrow_mut().insert(target, is_marked);
+        }
         is_marked
     }
 

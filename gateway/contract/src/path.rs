@@ -40,13 +40,22 @@ pub(crate) fn unescape_delimiters(path: &str) -> Option<String> {
     unescape(path, |byte| DELIMITERS.contains(&byte))
 }
 
-/// The path that is left of a normal one for whoever decodes all of it, and the one for whoever leaves out as well what stands behind
+/// The paths that are left of a normal one for whoever decodes all of it, once or twice, and for whoever leaves out as well what stands behind
 /// semicolons.
-pub(crate) fn as_others_read(path: &str) -> [String; 2] {
-    let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
-    let stripped: Vec<&str> = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
-    let stripped = stripped.join("/");
-    [decoded, stripped]
+pub(crate) fn as_others_read(path: &str) -> Vec<String> {
+    let decode = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let strip = |path: &str| {
+        let segments: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
+        segments.join("/")
+    };
+    let once = decode(path);
+    let mut read = vec![strip(&once)];
+    if once.contains('%') {
+        let twice = decode(&once);
+        read.extend([strip(&twice), twice]);
+    }
+    read.push(once);
+    read
 }
 
 fn is_unreserved(byte: u8) -> bool {
@@ -86,11 +95,12 @@ fn is_one_segment(segment: &str) -> bool {
         if !text.contains('%') {
             return true;
         }
-        match percent_decode_str(&text).decode_utf8() {
-            Ok(decoded) => text = Cow::Owned(decoded.into_owned()),
-            // What decodes to no text at first is no path; what does so only the second time is what it was.
-            Err(_) => return text != segment,
+        let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        // What decodes to no text at first is no path; what does so only the second time may be what it was.
+        if text == segment && percent_decode_str(&text).decode_utf8().is_err() {
+            return false;
         }
+        text = Cow::Owned(decoded);
     }
     true
 }

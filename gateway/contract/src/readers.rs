@@ -10,7 +10,7 @@ use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
 use crate::media::MediaRange;
-use crate::parameter::{Kinds, Plan, Shape, Spoken, Style, Syntax, Written};
+use crate::parameter::{File, Kinds, Plan, Shape, Spoken, Style, Syntax, Written};
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -63,7 +63,7 @@ impl Compiler<'_, '_, '_> {
         }
         let plan = plan();
         // Of what is neither text nor structured only the length can be bounded.
-        if plan.is_binary {
+        if plan.file == File::Always {
             return plan.is_bounded.then_some(BodyReader::Bytes);
         }
         (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(BodyReader::Opaque(plan))

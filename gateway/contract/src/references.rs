@@ -44,12 +44,12 @@ impl Lowering<'_, '_> {
 
     pub(crate) fn refer(&mut self, id: SchemaId, siblings: bool, at: &str, lowered: &mut Map<String, Value>) {
         self.refers.insert(id);
-        let within = at.get(self.current.1..).unwrap_or_default();
+        let within = at.get(self.current.length..).unwrap_or_default();
         if siblings || within.split('/').any(|token| BESIDE.contains(&token)) {
             self.beside.push(id);
         }
         let resource = self.definitions[id].resource;
-        let is_here = self.definitions.get(self.current.0).is_some_and(|current| current.resource == resource);
+        let is_here = self.definitions.get(self.current.id).is_some_and(|current| current.resource == resource);
         lowered.insert("$ref".into(), if is_here { local(id) } else { format!("{}{}", uri(resource), local(id)) }.into());
     }
 }

@@ -145,8 +145,8 @@ impl Routes {
 
     /// Whether a path leads nowhere else for whoever decodes more of it, or leaves out what stands behind semicolons.
     fn is_one_to_all(&self, route: &Route, plain: &str) -> bool {
-        let [decoded, stripped] = path::as_others_read(plain);
-        [plain, &decoded, &stripped].into_iter().all(|path| {
+        let others = path::as_others_read(plain);
+        others.iter().map(String::as_str).chain([plain]).all(|path| {
             let other = self.root.find(path.get(1..), &mut Vec::new());
             other.is_none_or(|other| std::ptr::eq(other, route))
         })

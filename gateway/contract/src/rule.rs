@@ -28,13 +28,13 @@ pub(crate) fn of(kind: &ValidationErrorKind) -> Rule {
         K::AdditionalProperties { unexpected } => unexpected_members(unexpected.len() as u64),
         K::AnyOf { context } => Rule::new("anyOf", format!("matches none of the {} alternatives", context.len())),
         K::BacktrackLimitExceeded { .. } | K::RegexEngineFailure { .. } => Rule::new("pattern", "cannot be held against the pattern"),
-        K::Constant { expected_value } => constant(expected_value),
+        K::Constant { expected_value } => constant(Some((**expected_value).clone())),
         K::Contains => Rule::new("contains", "has too few or too many items of the kind that is asked for"),
         K::ContentEncoding { content_encoding } => Rule::new("contentEncoding", format!("is not encoded as {content_encoding}")),
         K::FromUtf8 { .. } => Rule::new("contentEncoding", "does not hold UTF-8"),
         K::ContentMediaType { content_media_type } => Rule::new("contentMediaType", format!("does not hold {content_media_type}")),
         K::Custom { .. } => Rule::new("custom", "breaks a rule of the contract"),
-        K::Enum { options } => listed(options),
+        K::Enum { options } => listed(Some((**options).clone())),
         K::ExclusiveMaximum { limit } => of_own("exclusiveMaximum", &limit.to_string()),
         K::ExclusiveMinimum { limit } => of_own("exclusiveMinimum", &limit.to_string()),
         K::FalseSchema => Rule::new("false", "is not allowed here"),
@@ -104,19 +104,21 @@ pub(crate) fn of_own(keyword: &str, asked: &str) -> Rule {
         "exclusiveMinimum" => of_number("exclusiveMinimum", "not greater than", asked),
         "exclusiveMaximum" => of_number("exclusiveMaximum", "not less than", asked),
         "multipleOf" => of_number("multipleOf", "not a multiple of", asked),
-        "const" => constant(&serde_json::from_str(asked).unwrap_or_default()),
-        "enum" => listed(&serde_json::from_str(asked).unwrap_or_default()),
+        // What has numbers of many digits is not told: others would be.
+        "const" => constant(serde_json::from_str(asked).ok()),
+        "enum" => listed(serde_json::from_str(asked).ok()),
         _ => Rule::new("type", format!("is not {asked}")).asks(asked),
     }
 }
 
-fn constant(expected: &Value) -> Rule {
-    Rule::new("const", "is not the one allowed value").asks(expected.clone())
+fn constant(expected: Option<Value>) -> Rule {
+    let rule = Rule::new("const", "is not the one allowed value");
+    Rule { expected, ..rule }
 }
 
-fn listed(options: &Value) -> Rule {
-    let rule = Rule::new("enum", one_of(options));
-    if options.is_null() { rule } else { rule.asks(options.clone()) }
+fn listed(options: Option<Value>) -> Rule {
+    let rule = Rule::new("enum", one_of(options.as_ref().unwrap_or(&Value::Null)));
+    Rule { expected: options, ..rule }
 }
 
 fn of_number(keyword: &'static str, is: &str, asked: &str) -> Rule {

@@ -61,6 +61,10 @@ impl Text {
         self.is_short_enough(text) && self.is_long_enough(text) && self.pattern.as_ref().is_none_or(|(_, pattern)| pattern.is_match(text))
     }
 
+    fn is_of_pattern(&self, value: Instance<'_>) -> bool {
+        self.pattern.as_ref().is_none_or(|(_, pattern)| value.as_string().is_none_or(|text| pattern.is_match(text.as_bytes())))
+    }
+
     /// A text has no more characters than bytes, and no fewer than a quarter of them: few have to be counted.
     fn is_long_enough(&self, text: &[u8]) -> bool {
         let bytes = text.len() as u64;
@@ -80,7 +84,7 @@ impl Rules for Text {
         }
         match value.string_length() {
             // A file: its bytes are counted.
-            Some(length) => (self.least..=self.most).contains(&length),
+            Some(length) => (self.least..=self.most).contains(&length) && self.is_of_pattern(value),
             None => !self.only,
         }
     }
@@ -96,9 +100,7 @@ impl Rules for Text {
         if length > self.most {
             broken.push(("maxLength", self.most.to_string()));
         }
-        if let (Some((pattern, simple)), Some(text)) = (&self.pattern, value.as_bytes())
-            && !simple.is_match(text)
-        {
+        if let Some((pattern, _)) = self.pattern.as_ref().filter(|_| !self.is_of_pattern(value)) {
             broken.push((PATTERN, pattern.to_string()));
         }
         broken

@@ -17,6 +17,7 @@ use crate::discriminator::Meant;
 use crate::instance::Instance;
 use crate::names::{is_numeral, push};
 use crate::own;
+use crate::parameter::decoded::Decoded;
 use crate::rule::{self, Rule};
 use crate::schemas::{Schema, location};
 
@@ -250,6 +251,7 @@ const MOST_TOLD: usize = 100;
 /// A scalar as text, cut short.
 fn scalar(value: Instance<'_>) -> Option<String> {
     let text = match (value.as_string(), value.as_number(), value.as_boolean()) {
+        _ if matches!(value, Instance::Decoded(Decoded::File(_))) => return None,
         (Some(text), ..) => text.chars().take(MOST_TOLD).collect(),
         (_, Some(number), _) => number.as_str().chars().take(MOST_TOLD).collect(),
         (.., Some(boolean)) => boolean.to_string(),

@@ -180,12 +180,12 @@ impl Node {
         }
     }
 
-    /// The same value as serde's tree. A number that JSON cannot write (`0x10`, `.inf`, `+1`) becomes its text.
+    /// The same value as serde's tree. A number that no float holds becomes its text.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Scalar(Scalar::Null) => serde_json::Value::Null,
             Value::Scalar(Scalar::Bool(value)) => (*value).into(),
-            Value::Scalar(Scalar::Number(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.clone().into()),
+            Value::Scalar(Scalar::Number(text)) => serde_json::from_str(&as_json(text)).unwrap_or_else(|_| text.clone().into()),
             Value::Scalar(Scalar::String(text)) => text.clone().into(),
             Value::Sequence(items) => items.iter().map(Node::to_json).collect(),
             Value::Mapping(pairs) => pairs.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect::<Map<_, _>>().into(),
@@ -429,6 +429,20 @@ pub(crate) fn plain(text: &str) -> Scalar {
     }
 }
 
+/// A number as JSON writes it: YAML also has `+1`, `007`, `5.` and `.5`.
+fn as_json(text: &str) -> String {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => ("-", unsigned),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mantissa, exponent) = unsigned.split_at(unsigned.find(['e', 'E']).unwrap_or(unsigned.len()));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{fraction}{exponent}")
+}
+
 /// Decimal numbers only: the octal, hexadecimal and infinite forms of the core schema have no place in our documents and
 /// stay text.
 fn is_number(text: &str) -> bool {
@@ -442,9 +456,12 @@ fn is_number(text: &str) -> bool {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (mantissa, None),
     };
-    digits(whole)
-        && fraction.is_none_or(|fraction| fraction.is_empty() || digits(fraction))
-        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+    let is_mantissa = match fraction {
+        Some(fraction) if whole.is_empty() => digits(fraction),
+        Some(fraction) => digits(whole) && (fraction.is_empty() || digits(fraction)),
+        None => digits(whole),
+    };
+    is_mantissa && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
 #[cfg(test)]
@@ -467,8 +484,30 @@ mod tests {
 
     #[test]
     fn types_scalars_by_the_core_schema() -> Result<(), Fault> {
-        let text = "[1, -2.50, 1e3, '1', 2026-11-21, 0x10, yes, true, ~, null, 1.2.3, !!str 5, !!int \"6\", !!int x]";
-        let expected = serde_json::json!([1, -2.50, 1e3, "1", "2026-11-21", "0x10", "yes", true, null, null, "1.2.3", "5", 6, "x"]);
+        let text = "[1, -2.50, 1e3, '1', 2026-11-21, 0x10, yes, true, ~, null, 1.2.3, !!str 5, !!int \"6\", !!int x, +1, 007, 5., .5, -.5e1, -0, 1e400]";
+        let expected = serde_json::json!([
+            1,
+            -2.50,
+            1e3,
+            "1",
+            "2026-11-21",
+            "0x10",
+            "yes",
+            true,
+            null,
+            null,
+            "1.2.3",
+            "5",
+            6,
+            "x",
+            1,
+            7,
+            5,
+            0.5,
+            -5.0,
+            -0.0,
+            "1e400"
+        ]);
         assert_eq!(parse(text)?.root.to_json(), expected);
         Ok(())
     }

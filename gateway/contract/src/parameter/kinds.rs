@@ -70,6 +70,8 @@ impl Kinds {
     pub(crate) const NULL: Self = Self(8);
     pub(crate) const ARRAY: Self = Self(16);
     pub(crate) const OBJECT: Self = Self(32);
+    /// What a text may look like.
+    pub(super) const NO_TEXT: Self = Self(Self::NUMBER.0 | Self::BOOL.0);
     /// Where no type is named at all.
     pub(crate) const ALL: Self = Self(63);
     /// All of them, where some schema names a type and another may hold instead.

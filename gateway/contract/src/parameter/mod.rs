@@ -27,7 +27,7 @@ use decoded::Decoded;
 pub(crate) use headers::{cookies, unquoted};
 pub(crate) use kinds::{Kinds, Reading, Spoken, View};
 use mixed::is_valid_mixed;
-pub(crate) use parts::Parts;
+pub(crate) use parts::{File, Parts};
 pub(crate) use plan::Plan;
 pub(crate) use query::{Pair, is_of, pairs};
 pub(crate) use record::grouped;
@@ -214,7 +214,7 @@ pub(crate) fn holds_as_one<'v, E>(
         first.get_or_insert(value);
     }
     match first {
-        Some(value) if readings.len() > 1 && is_valid_mixed(schema, value.clone()) => Ok(()),
+        Some(value) if is_valid_mixed(schema, value.clone()) => Ok(()),
         Some(value) => wrong(&value),
         None => Ok(()),
     }

@@ -7,6 +7,16 @@ use serde_json::{Map, Value};
 use super::kinds::{DEEPEST, Spoken, View, list};
 use crate::lower::SchemaId;
 
+/// Whether a value is a file (`format: binary`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum File {
+    #[default]
+    Never,
+    /// As far as some schemas of several say.
+    Maybe,
+    Always,
+}
+
 /// The schemas of what is in a value, found in all that is said of it.
 #[derive(Default)]
 pub(crate) struct Parts<'v> {
@@ -19,7 +29,7 @@ pub(crate) struct Parts<'v> {
     pub(crate) others: Vec<Spoken<'v>>,
     /// Whether there are to be no members but these.
     pub(super) is_closed: bool,
-    pub(super) is_binary: bool,
+    pub(super) file: File,
     pub(super) is_bounded: bool,
 }
 
@@ -53,11 +63,19 @@ impl<'v> Parts<'v> {
     }
 
     fn own(&mut self, keywords: &'v Map<String, Value>, is_branch: bool) {
-        self.is_binary |= keywords.get("format").is_some_and(|format| format == "binary");
+        if keywords.get("format").is_some_and(|format| format == "binary") {
+            self.file = self.file.max(if is_branch { File::Maybe } else { File::Always });
+        }
         self.is_bounded |= keywords.contains_key("maxLength") || keywords.contains_key("minLength");
         let spoken = |schema| Spoken { schema, is_branch };
         if let Some(schema) = keywords.get("items") {
             add(&mut self.rest, spoken(schema));
+        }
+        // Which items these speak of depends on the others.
+        for schema in
+            ["unevaluatedItems", "contains"].into_iter().filter_map(|keyword| keywords.get(keyword)).filter(|schema| schema.is_object())
+        {
+            add(&mut self.rest, Spoken { schema, is_branch: true });
         }
         for (at, schema) in list(keywords, "prefixItems").enumerate() {
             if self.first.len() == at {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::decoded::Decoded;
 use super::kinds::{Kinds, Reading, Spoken, View};
-use super::parts::Parts;
+use super::parts::{File, Parts};
 
 /// How many values within values of one parameter or body are looked at: a schema that contains itself has no end of them.
 const MOST_PLANS: usize = 2000;
@@ -18,8 +18,8 @@ pub(crate) struct Plan {
     pub(crate) kinds: Kinds,
     /// Whether some text in it may be read as more than one thing.
     is_ambiguous: bool,
-    /// Whether it is a file (`format: binary`).
-    pub(crate) is_binary: bool,
+    /// Whether it is a file.
+    pub(crate) file: File,
     /// Whether its length is bounded.
     pub(crate) is_bounded: bool,
     /// Of a list's items at its beginning each on its own, and of those behind them.
@@ -36,7 +36,7 @@ impl Plan {
     pub(crate) const ANY: Self = Self {
         kinds: Kinds::ALL,
         is_ambiguous: false,
-        is_binary: false,
+        file: File::Never,
         is_bounded: false,
         first: Vec::new(),
         rest: None,
@@ -79,7 +79,7 @@ impl Plan {
     fn within(schemas: &[Spoken<'_>], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
         let kinds = Kinds::of_all(schemas, view);
         let parts = Parts::of(schemas, view);
-        let mut plan = Self { kinds, is_binary: parts.is_binary, is_bounded: parts.is_bounded, ..Self::ANY };
+        let mut plan = Self { kinds, file: parts.file, is_bounded: parts.is_bounded, ..Self::ANY };
         // Deeper, no text is split any more.
         left.set(left.get().saturating_sub(1));
         if depth > 4 || left.get() == 0 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {

@@ -241,18 +241,21 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let differs = self.marks && !is_condition && hidden.is_none();
         let (variant, hidden) = hidden.unwrap_or((Variant::Request, BTreeSet::new()));
         let request = self.lowered(variant, raw, &pointer, &hidden);
-        let beside = std::mem::take(&mut self.beside);
+        let mut beside = std::mem::take(&mut self.beside);
         if self.current.is_first {
             self.check(&request, &pointer);
         }
         self.current.is_first = false;
         let answer = if differs { Some(self.lowered(Variant::Answer, raw, &pointer, &hidden)) } else { None };
+        // What both refer to is looked at once.
+        let mut of_answer = std::mem::take(&mut self.beside);
+        of_answer.retain(|id| !beside.contains(id));
+        beside.append(&mut of_answer);
         let definition = &mut self.definitions[self.done];
         definition.answer = answer.filter(|answer| *answer != request);
         definition.request = request;
         definition.refers = std::mem::take(&mut self.refers);
         definition.beside = beside;
-        self.beside.clear();
         self.done += 1;
         Some(definition)
     }
@@ -304,10 +307,10 @@ impl<'s, 'a> Lowering<'s, 'a> {
             self.source.error(at, format!("schemas nested deeper than {DEEPEST}"));
             return Value::Bool(false);
         }
-        // What is a resource of its own, or may stand for another schema, has a name of its own.
         if self.version.is_of_2020_12() && self.first_time() {
             self.check_names(members, at);
         }
+        // What is a resource of its own, or may stand for another schema, has a name of its own.
         let has_name = ["$id", "$dynamicAnchor"].iter().any(|name| members.contains_key(*name));
         if has_name && self.version.is_of_2020_12() && at.len() != self.current.length {
             let mut lowered = Map::new();

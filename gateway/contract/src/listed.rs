@@ -72,7 +72,11 @@ impl One {
         match self {
             Self::Null => value.is_null(),
             Self::Bool(own) => value.as_boolean() == Some(*own),
-            Self::Text(own) => value.as_bytes() == Some(own.as_bytes()),
+            Self::Text(own) => match value {
+                // A file is the text that its bytes are.
+                Instance::Decoded(Decoded::File(bytes)) => **bytes == *own.as_bytes(),
+                _ => value.as_bytes() == Some(own.as_bytes()),
+            },
             Self::Number(own) => value.as_number().is_some_and(|number| Decimal::read(number.0).compare(&Decimal::read(own)).is_eq()),
             Self::List(own) => {
                 value.as_array().is_some_and(|list| list.len() == own.len() && list.elements().zip(own).all(|(value, own)| own.is(value)))
@@ -128,7 +132,9 @@ pub(crate) fn canonical(value: Instance<'_>) -> String {
 }
 
 fn write(value: Instance<'_>, written: &mut String) {
-    if let Instance::Decoded(Decoded::File(bytes)) = value {
+    if let Instance::Decoded(Decoded::File(bytes)) = value
+        && str::from_utf8(bytes).is_err()
+    {
         // No text begins so.
         written.push('<');
         written.extend(bytes.iter().map(|&byte| char::from(byte)));

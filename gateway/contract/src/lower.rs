@@ -79,6 +79,14 @@ struct Context {
     hidden: Option<(Variant, BTreeSet<String>)>,
 }
 
+/// The members of a value that need not be there, because something else that speaks of it marks them.
+#[derive(Clone, Copy)]
+struct Hidden<'h> {
+    names: &'h BTreeSet<String>,
+    /// Whether those are among them that the schema marks itself.
+    is_all: bool,
+}
+
 /// How many schemas are made of others for what stands beside references to them.
 const MOST_HIDING: usize = 4096;
 
@@ -132,7 +140,7 @@ pub(crate) struct Lowering<'s, 'a> {
     told: HashSet<String>,
     /// How many definitions hide something.
     hiding: usize,
-    /// Which members are marked, by where their references lead.
+    /// What was found of marks so far.
     marked: RefCell<Marked>,
     /// How many definitions are lowered.
     done: usize,
@@ -179,6 +187,11 @@ impl<'s, 'a> Lowering<'s, 'a> {
         Some(self.name(pointer))
     }
 
+    /// A schema as it is whatever refers to it.
+    pub(crate) fn name_plain(&mut self, pointer: String) -> SchemaId {
+        self.name_in(pointer, Context::default())
+    }
+
     pub(crate) fn name(&mut self, pointer: String) -> SchemaId {
         let is_condition = self.current.is_condition;
         self.name_in(pointer, Context { is_condition, hidden: None })
@@ -190,10 +203,9 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let Some(raw) = self.source.at(&pointer).filter(|_| !hidden.is_empty() && !self.current.is_condition) else {
             return self.name(pointer);
         };
-        let marks = self.marks();
-        let required = marks.required(raw, &pointer);
-        let own = marks.hidden(raw, &pointer);
-        let hidden: BTreeSet<String> = hidden.iter().filter(|name| required.contains(*name) && !own.contains(*name)).cloned().collect();
+        let own = self.marks().found(raw, &pointer);
+        let is_asked = |name: &&String| own.required.contains(*name) && !own.hidden.contains(*name);
+        let hidden: BTreeSet<String> = hidden.iter().filter(is_asked).cloned().collect();
         if hidden.is_empty() {
             return self.name(pointer);
         }
@@ -206,9 +218,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
     }
 
     fn name_in(&mut self, pointer: String, context: Context) -> SchemaId {
-        // What may be meant by a name from anywhere is one.
-        let is_named = self.source.at(&pointer).is_some_and(|raw| raw.get("$dynamicAnchor").is_some());
-        let context = if is_named { Context::default() } else { context };
         let next = self.definitions.len();
         let id = *self.ids.entry((pointer.clone(), context.clone())).or_insert(next);
         if id == next {
@@ -289,7 +298,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
 
     fn lowered(&mut self, variant: Variant, raw: &Value, pointer: &str, hidden: &BTreeSet<String>) -> Value {
         self.current.variant = variant;
-        self.schema(raw, pointer, hidden, 0)
+        self.schema(raw, pointer, Hidden { names: hidden, is_all: false }, 0)
     }
 
     /// Tells a fault once, although the schema is lowered twice and more.
@@ -297,11 +306,15 @@ impl<'s, 'a> Lowering<'s, 'a> {
         self.current.is_first
     }
 
+    fn is_plain(&self) -> bool {
+        self.definitions.get(self.current.id).is_some_and(|current| current.context == Context::default())
+    }
+
     fn marks(&self) -> Marks<'_> {
         Marks::new(self.source, self.current.variant, self.version, &self.marked)
     }
 
-    fn schema(&mut self, raw: &Value, at: &str, inherited: &BTreeSet<String>, depth: usize) -> Value {
+    fn schema(&mut self, raw: &Value, at: &str, inherited: Hidden<'_>, depth: usize) -> Value {
         let Some(members) = raw.as_object() else { return raw.clone() };
         if depth > DEEPEST {
             self.source.error(at, format!("schemas nested deeper than {DEEPEST}"));
@@ -321,11 +334,11 @@ impl<'s, 'a> Lowering<'s, 'a> {
         let mut lowered = Map::new();
         let reference = members.get("$ref");
         let is_alone = reference.is_some() && !self.version.is_of_2020_12();
-        let mut hidden = inherited.clone();
+        let mut hidden = inherited.names.clone();
         // What says nothing of members hides none that what it refers to does not hide itself.
         let speaks = ["required", "properties", "allOf"].iter().any(|keyword| members.contains_key(*keyword));
-        if self.marks && speaks && !self.current.is_condition && !is_alone {
-            hidden.extend(self.marks().hidden(raw, at));
+        if self.marks && speaks && !inherited.is_all && !self.current.is_condition && !is_alone {
+            hidden.extend(self.marks().found(raw, at).hidden.iter().cloned());
         }
         if let Some(reference) = reference {
             match reference.as_str() {
@@ -365,20 +378,21 @@ impl<'s, 'a> Lowering<'s, 'a> {
         depth: usize,
         lowered: &mut Map<String, Value>,
     ) {
-        let none = BTreeSet::new();
+        let nothing = BTreeSet::new();
+        let none = Hidden { names: &nothing, is_all: false };
         let here = || child(at, keyword);
         let made = match (keyword, value) {
             ("if" | "not", value) => {
                 // Where nothing is marked, conditions are like all else.
                 let around = std::mem::replace(&mut self.current.is_condition, self.marks);
-                let made = self.schema(value, &here(), &none, depth + 1);
+                let made = self.schema(value, &here(), none, depth + 1);
                 self.current.is_condition = around;
                 made
             }
-            (_, value) if ONE.contains(&keyword) => self.schema(value, &here(), &none, depth + 1),
+            (_, value) if ONE.contains(&keyword) => self.schema(value, &here(), none, depth + 1),
             (_, Value::Array(items)) if MANY.contains(&keyword) => {
                 // What one branch of `allOf` marks read-only, another may require.
-                let hidden = if keyword == "allOf" { hidden } else { &none };
+                let hidden = if keyword == "allOf" { Hidden { names: hidden, is_all: true } } else { none };
                 let lower = |(n, item)| self.schema(item, &format!("{}/{n}", here()), hidden, depth + 1);
                 items.iter().enumerate().map(lower).collect()
             }
@@ -390,7 +404,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
                         "patternProperties" => self.pattern(name, &at),
                         _ => self.names.insert(name),
                     }
-                    named.insert(name.clone(), self.schema(value, &at, &none, depth + 1));
+                    named.insert(name.clone(), self.schema(value, &at, none, depth + 1));
                 }
                 named.into()
             }
@@ -398,7 +412,8 @@ impl<'s, 'a> Lowering<'s, 'a> {
                 self.dynamic_reference(reference, at, lowered);
                 return;
             }
-            ("$dynamicAnchor", Value::String(_)) if self.version.is_of_2020_12() => value.clone(),
+            // Of those that are the same but for where they are referred to, one is meant by the name.
+            ("$dynamicAnchor", Value::String(_)) if self.version.is_of_2020_12() && self.is_plain() => value.clone(),
             ("$recursiveRef", _) if self.version.is_of_2020_12() => {
                 self.source.error_with_hint(
                     &here(),

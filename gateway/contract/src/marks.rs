@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -39,79 +40,102 @@ pub(crate) struct Marks<'s> {
     marked: &'s RefCell<Marked>,
 }
 
-/// Whether the schemas at these pointers are marked, each found once.
-pub(crate) type Marked = HashMap<(Variant, String), bool>;
+/// What is known of the schemas at these pointers, each found once.
+#[derive(Default)]
+pub(crate) struct Marked {
+    marked: HashMap<(Variant, String), bool>,
+    found: HashMap<(Variant, String), Rc<Found>>,
+}
+
+/// What the schemas of one value say of its members.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The names of those that are marked.
+    pub(crate) hidden: BTreeSet<String>,
+    /// The names of those that have to be there.
+    pub(crate) required: BTreeSet<String>,
+}
 
 impl<'s> Marks<'s> {
     pub(crate) fn new(source: &'s Source<'s>, variant: Variant, version: Version, marked: &'s RefCell<Marked>) -> Self {
         Self { source, flag: variant.flag(), variant, has_siblings: version.is_of_2020_12(), marked }
     }
 
-    /// The names of members that are marked.
-    pub(crate) fn hidden(&self, raw: &Value, at: &str) -> BTreeSet<String> {
-        let mut hidden = BTreeSet::new();
-        self.each_of_value(raw, at, &mut |raw, at| {
-            for (name, property) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                if !hidden.contains(name) && self.is_marked(property, || child(&child(at, "properties"), name)) {
-                    hidden.insert(name.clone());
-                }
-            }
-        });
-        hidden
-    }
-
-    /// The names of members that have to be there.
-    pub(crate) fn required(&self, raw: &Value, at: &str) -> BTreeSet<String> {
-        let mut required = BTreeSet::new();
-        self.each_of_value(raw, at, &mut |raw, _| {
-            let names = raw.get("required").and_then(Value::as_array).into_iter().flatten();
-            required.extend(names.filter_map(Value::as_str).map(str::to_owned));
-        });
-        required
-    }
-
-    fn is_marked(&self, property: &Value, at: impl Fn() -> String) -> bool {
-        let marked = |value: &Value| value.get(self.flag) == Some(&Value::Bool(true));
-        if property.get("$ref").is_none() && property.get("allOf").is_none() {
-            return marked(property);
+    /// What the schema at a pointer, and those that hold with it, say of members.
+    pub(crate) fn found(&self, raw: &Value, at: &str) -> Rc<Found> {
+        let key = (self.variant, at.to_owned());
+        if let Some(known) = self.marked.borrow().found.get(&key) {
+            return known.clone();
         }
-        let at = at();
-        // Of many properties that refer to the same the answer is the same.
-        let alone = property.as_object().filter(|members| members.len() == 1).and_then(|members| members.get("$ref")?.as_str());
-        let target = alone.and_then(|reference| self.source.leads_to(reference, &at)).map(|target| (self.variant, target));
-        if let Some(known) = target.as_ref().and_then(|target| self.marked.borrow().get(target).copied()) {
-            return known;
-        }
-        let mut is_marked = false;
-        self.each_of_value(property, &at, &mut |raw, _| is_marked |= marked(raw));
-        if let Some(target) = target {
-            self.marked.borrow_mut().insert(target, is_marked);
-        }
-        is_marked
+        let mut found = Found::default();
+        self.walk(raw, at, &mut found, &mut BTreeSet::new(), 0);
+        let found = Rc::new(found);
+        self.marked.borrow_mut().found.insert(key, found.clone());
+        found
     }
 
-    fn each_of_value(&self, raw: &Value, at: &str, each: &mut dyn FnMut(&Value, &str)) {
-        self.walk(raw, at, each, &mut BTreeSet::new(), 0);
-    }
-
-    fn walk(&self, raw: &Value, at: &str, each: &mut dyn FnMut(&Value, &str), seen: &mut BTreeSet<String>, depth: usize) {
+    /// Looks at a schema, at the branches of its `allOf`, and at those that its references lead to.
+    fn walk(&self, raw: &Value, at: &str, found: &mut Found, seen: &mut BTreeSet<String>, depth: usize) {
         if depth > DEEPEST {
             return;
         }
-        let reference = raw.get("$ref").and_then(Value::as_str);
-        // One that leads nowhere is told where it is lowered.
-        if let Some(target) = reference.and_then(|reference| self.source.leads_to(reference, at))
-            && let Some(raw) = self.source.at(&target)
+        if let Some((target, raw)) = self.target(raw, at)
             && seen.insert(target.clone())
         {
-            self.walk(raw, &target, each, seen, depth + 1);
+            self.walk(raw, &target, found, seen, depth + 1);
         }
-        if reference.is_some() && !self.has_siblings {
+        if !self.counts(raw) {
             return;
         }
-        each(raw, at);
-        for (n, branch) in raw.get("allOf").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            self.walk(branch, &format!("{at}/allOf/{n}"), each, seen, depth + 1);
+        for (name, property) in raw.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            if !found.hidden.contains(name) && self.is_marked(property, &child(&child(at, "properties"), name), 0) {
+                found.hidden.insert(name.clone());
+            }
+        }
+        let required = raw.get("required").and_then(Value::as_array).into_iter().flatten();
+        found.required.extend(required.filter_map(Value::as_str).map(str::to_owned));
+        for (n, branch) in branches(raw) {
+            self.walk(branch, &format!("{at}/allOf/{n}"), found, seen, depth + 1);
         }
     }
+
+    /// Whether a schema is marked, a branch of its `allOf`, or what its references lead to.
+    fn is_marked(&self, raw: &Value, at: &str, depth: usize) -> bool {
+        if depth > DEEPEST {
+            return false;
+        }
+        let own = self.counts(raw) && raw.get(self.flag) == Some(&Value::Bool(true));
+        let by_target = || self.target(raw, at).is_some_and(|(target, raw)| self.is_target_marked(target, raw, depth + 1));
+        let by_branch = || branches(raw).any(|(n, branch)| self.is_marked(branch, &format!("{at}/allOf/{n}"), depth + 1));
+        own || by_target() || (self.counts(raw) && by_branch())
+    }
+
+    /// Of many that refer to the same the answer is the same.
+    fn is_target_marked(&self, target: String, raw: &Value, depth: usize) -> bool {
+        let key = (self.variant, target);
+        if let Some(known) = self.marked.borrow().marked.get(&key) {
+            return *known;
+        }
+        // One that leads back to itself is not marked by that.
+        self.marked.borrow_mut().marked.insert(key.clone(), false);
+        let is_marked = self.is_marked(raw, &key.1, depth);
+        self.marked.borrow_mut().marked.insert(key, is_marked);
+        is_marked
+    }
+
+    /// Where the reference of a schema leads; one that leads nowhere is told where it is lowered.
+    fn target(&self, raw: &Value, at: &str) -> Option<(String, &'s Value)> {
+        let target = self.source.leads_to(raw.get("$ref")?.as_str()?, at)?;
+        let value = self.source.at(&target)?;
+        Some((target, value))
+    }
+
+    /// Whether anything but its reference counts.
+    fn counts(&self, raw: &Value) -> bool {
+        self.has_siblings || raw.get("$ref").is_none()
+    }
+}
+
+fn branches(raw: &Value) -> impl Iterator<Item = (usize, &Value)> {
+    raw.get("allOf").and_then(Value::as_array).into_iter().flatten().enumerate()
 }

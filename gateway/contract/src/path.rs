@@ -41,20 +41,23 @@ pub(crate) fn unescape_delimiters(path: &str) -> Option<String> {
 }
 
 /// The paths that are left of a normal one for whoever decodes all of it, once or twice, and for whoever leaves out as well what stands behind
-/// semicolons.
+/// semicolons, before that or after.
 pub(crate) fn as_others_read(path: &str) -> Vec<String> {
     let decode = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
     let strip = |path: &str| {
         let segments: Vec<&str> = path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()).collect();
         segments.join("/")
     };
-    let once = decode(path);
-    let mut read = vec![strip(&once)];
-    if once.contains('%') {
-        let twice = decode(&once);
-        read.extend([strip(&twice), twice]);
+    let mut read = vec![strip(path)];
+    for path in [path.to_owned(), strip(path)] {
+        let once = decode(&path);
+        read.push(strip(&once));
+        if once.contains('%') {
+            let twice = decode(&once);
+            read.extend([strip(&twice), twice]);
+        }
+        read.push(once);
     }
-    read.push(once);
     read
 }
 

@@ -10,7 +10,10 @@ use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::{SchemaId, Variant};
 use crate::media::MediaRange;
-use crate::parameter::{File, Kinds, Plan, Shape, Spoken, Style, Syntax, Written};
+use crate::parameter::{File, Kinds, Plan, Shape, Spoken, Style, Syntax, View, Written};
+
+/// How deep a schema is looked into that may let everything pass.
+const DEEPEST: usize = 16;
 
 impl Compiler<'_, '_, '_> {
     /// What a document says of the bodies of a media type; `None` where that is nothing, or nothing that is read here.
@@ -59,14 +62,29 @@ impl Compiler<'_, '_, '_> {
         }
         if range.is_text() {
             // Any text will do: then it need not be held to be read.
-            return (!is_any_text(schema)).then(|| BodyReader::Text(plan()));
+            return (!self.is_any_text(variant, schema, 0)).then(|| BodyReader::Text(plan()));
         }
         let plan = plan();
-        // Of what is neither text nor structured only the length can be bounded.
-        if plan.file == File::Always {
-            return plan.is_bounded.then_some(BodyReader::Bytes);
+        if self.is_any_text(variant, schema, 0) {
+            return None;
         }
-        (plan.kinds.has_scalars() && !is_any_text(schema)).then_some(BodyReader::Opaque(plan))
+        if plan.file == File::Always {
+            return Some(BodyReader::Bytes);
+        }
+        plan.kinds.has_scalars().then_some(BodyReader::Opaque(plan))
+    }
+
+    /// Whether a schema lets every text pass, and every file.
+    fn is_any_text(&self, variant: Variant, schema: &Value, depth: usize) -> bool {
+        let Some(keywords) = schema.as_object().filter(|_| depth < DEEPEST) else { return *schema == Value::Bool(true) };
+        let is_any = |schema: &Value| self.is_any_text(variant, schema, depth + 1);
+        keywords.iter().all(|(keyword, value)| match keyword.as_str() {
+            "type" => value == "string",
+            "format" => value == "binary",
+            "$ref" => View::target(keywords).is_some_and(|id| is_any(self.view(variant).schema(id))),
+            "allOf" => value.as_array().is_some_and(|branches| branches.iter().all(is_any)),
+            _ => false,
+        })
     }
 
     fn unread(&self, media: &DescribedMedia, reason: &str) {
@@ -95,16 +113,6 @@ impl Compiler<'_, '_, '_> {
         };
         Fields { list: members.into_iter().map(field).collect(), plan }
     }
-}
-
-/// Whether a schema lets every text pass.
-fn is_any_text(schema: &Value) -> bool {
-    let Some(keywords) = schema.as_object() else { return *schema == Value::Bool(true) };
-    keywords.iter().all(|(keyword, value)| match keyword.as_str() {
-        "type" => value == "string",
-        "format" => value == "binary",
-        _ => false,
-    })
 }
 
 /// A field as it would be written in a query. Objects are JSON, unless a style is said (OpenAPI 3.0.4 §4.7.15.1.1).

@@ -34,7 +34,7 @@ impl Lowering<'_, '_> {
         };
         let name = reference.rsplit_once('#').map_or("", |(_, name)| name).to_owned();
         for pointer in self.source.dynamic_anchors(&name) {
-            let id = self.name(pointer);
+            let id = self.name_plain(pointer);
             self.refers.insert(id);
             self.beside.push(id);
         }

@@ -71,7 +71,7 @@ impl Kinds {
     pub(crate) const ARRAY: Self = Self(16);
     pub(crate) const OBJECT: Self = Self(32);
     /// What a text may look like.
-    pub(super) const NO_TEXT: Self = Self(Self::NUMBER.0 | Self::BOOL.0);
+    const NO_TEXT: Self = Self(Self::NUMBER.0 | Self::BOOL.0);
     /// Where no type is named at all.
     pub(crate) const ALL: Self = Self(63);
     /// All of them, where some schema names a type and another may hold instead.
@@ -95,15 +95,16 @@ impl Kinds {
         if schemas.iter().any(|spoken| spoken.is_branch) { all.and(Self::one_of(of(true))) } else { all }
     }
 
-    /// What alternatives allow. One that names no type lets everything pass, and yet the others say what is likely.
+    /// What alternatives allow. One that names no type lets everything pass, and yet others may say what a text is likely to be.
     fn one_of(alternatives: impl Iterator<Item = Self>) -> Self {
         let is_any = |kinds: Self| kinds == Self::ALL || kinds == Self::ANY_OF;
         let mut of = (Self::NONE, false, false);
         for kinds in alternatives {
-            of = (of.0.or(kinds), of.1 || is_any(kinds), of.2 || kinds != Self::ALL);
+            of = (of.0.or(kinds), of.1 || is_any(kinds), of.2 || (kinds != Self::ALL && kinds.has(Self::NO_TEXT)));
         }
         match of {
             (_, true, true) => Self::ANY_OF,
+            (_, true, false) => Self::ALL,
             (kinds, ..) => kinds,
         }
     }
@@ -221,7 +222,7 @@ impl Kinds {
         }
     }
 
-    fn or(self, other: Self) -> Self {
+    pub(super) fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

@@ -3,13 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use document::unescaped;
-use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError};
 
 use super::decoded::Decoded;
 use super::kinds::{Kinds, Reading};
 use crate::instance::Instance;
-use crate::own;
 use crate::schemas::{Schema, location};
 use crate::violation::{MOST_LOOKED_AT, is_cheap};
 
@@ -26,18 +25,22 @@ pub(super) fn is_valid_mixed(schema: &Schema, value: Decoded<'_>) -> bool {
         if tried.len() > MOST_TRIED || !is_cheap(schema, instance, value.bytes()) {
             return false;
         }
-        let mut wishes = Wishes::default();
-        schema.each_error(instance, MOST_LOOKED_AT, |error| wishes.hear(error));
-        if wishes.is_nothing_wrong {
+        let mut ways = vec![Vec::new()];
+        let mut is_valid = true;
+        schema.each_error(instance, MOST_LOOKED_AT, |error| {
+            is_valid = false;
+            go_on(&mut ways, error);
+        });
+        if is_valid {
             return true;
         }
         // The likeliest is looked at first.
-        for way in wishes.ways().into_iter().rev() {
+        for way in ways.into_iter().rev() {
             let (mut other, mut places) = (value.clone(), changed.clone());
-            for wish in way {
-                let found = if places.contains(&wish.place) { None } else { other.at_mut(&wish.place) };
-                if found.is_some_and(|value| value.read_otherwise(wish.is_of_type)) {
-                    places.insert(wish.place.clone());
+            for Wish { place, asked } in way {
+                let found = if places.contains(&place) { None } else { other.at_mut(&place) };
+                if found.is_some_and(|value| value.read_otherwise(asked)) {
+                    places.insert(place);
                 }
             }
             if places.len() > changed.len() && tried.insert(places.clone()) {
@@ -49,53 +52,44 @@ pub(super) fn is_valid_mixed(schema: &Schema, value: Decoded<'_>) -> bool {
 }
 
 /// Where another reading might be the right one.
+#[derive(Clone)]
 struct Wish {
     place: String,
-    /// Whether another type is asked for there.
-    is_of_type: bool,
+    /// What is asked for there, of what a text may look like.
+    asked: Kinds,
 }
 
-/// What the errors of a value ask for.
-struct Wishes {
-    is_nothing_wrong: bool,
-    /// Of all errors.
-    certain: Vec<Wish>,
-    /// Of each alternative of a union, of which one is enough.
-    alternatives: Vec<Vec<Wish>>,
-}
-
-impl Default for Wishes {
-    fn default() -> Self {
-        Self { is_nothing_wrong: true, certain: Vec::new(), alternatives: Vec::new() }
+/// Has each way in which all might be well go on with what an error wishes; with every alternative of a union, of which one is enough.
+fn go_on(ways: &mut Vec<Vec<Wish>>, error: &ValidationError<'_>) {
+    use ValidationErrorKind as K;
+    let own = Wish { place: location(error).to_owned(), asked: asked(error) };
+    for way in ways.iter_mut() {
+        way.push(own.clone());
     }
-}
-
-impl Wishes {
-    fn hear(&mut self, error: &ValidationError<'_>) {
-        use ValidationErrorKind as K;
-        self.is_nothing_wrong = false;
-        self.certain.push(Wish::of(error));
-        if let K::OneOfNotValid { context } | K::AnyOf { context } = error.kind() {
-            self.alternatives.extend(context.iter().map(|errors| errors.iter().map(Wish::of).collect()));
+    if let K::OneOfNotValid { context } | K::AnyOf { context } = error.kind() {
+        let before = std::mem::take(ways);
+        for errors in context {
+            let mut here = before.clone();
+            for error in errors {
+                go_on(&mut here, error);
+            }
+            ways.extend(here);
+            ways.truncate(MOST_TRIED);
         }
     }
-
-    /// Each way in which all might be well.
-    fn ways(&self) -> Vec<Vec<&Wish>> {
-        let certain = || self.certain.iter();
-        let alternatives = self.alternatives.iter().map(|alternative| certain().chain(alternative).collect());
-        if self.alternatives.is_empty() { vec![certain().collect()] } else { alternatives.collect() }
-    }
 }
 
-impl Wish {
-    fn of(error: &ValidationError<'_>) -> Self {
-        let is_of_type = match error.kind() {
-            ValidationErrorKind::Type { .. } => true,
-            ValidationErrorKind::Custom { message, .. } => own::told(message).is_some_and(|(keyword, _)| keyword == "type"),
-            _ => false,
-        };
-        Self { place: location(error).to_owned(), is_of_type }
+/// What of the types that an error asks for a text may look like.
+fn asked(error: &ValidationError<'_>) -> Kinds {
+    let ValidationErrorKind::Type { kind } = error.kind() else { return Kinds::NONE };
+    let all = |kinds: Kinds, kind: JsonType| match kind {
+        JsonType::Integer | JsonType::Number => kinds.or(Kinds::NUMBER),
+        JsonType::Boolean => kinds.or(Kinds::BOOL),
+        _ => kinds,
+    };
+    match kind {
+        TypeKind::Single(kind) => all(Kinds::NONE, *kind),
+        TypeKind::Multiple(kinds) => kinds.iter().fold(Kinds::NONE, all),
     }
 }
 
@@ -112,13 +106,12 @@ impl Decoded<'_> {
         })
     }
 
-    /// Makes a text again of what looked like something else, and what it looks like of a text where another type is asked for. Tells whether it
-    /// did.
-    fn read_otherwise(&mut self, is_of_type: bool) -> bool {
+    /// Makes a text again of what looked like something else, and what it looks like of a text where that is asked for. Tells whether it did.
+    fn read_otherwise(&mut self, asked: Kinds) -> bool {
         *self = match self {
             Decoded::Number(text) => Decoded::Text(std::mem::take(text)),
             Decoded::Bool(value) => Decoded::Text(if *value { "true".into() } else { "false".into() }),
-            Decoded::Text(text) if is_of_type => match Kinds::NO_TEXT.read(std::mem::take(text), Reading::Typed) {
+            Decoded::Text(text) => match asked.read(std::mem::take(text), Reading::Typed) {
                 Decoded::Text(same) => {
                     *text = same;
                     return false;

@@ -30,7 +30,6 @@ pub(crate) struct Parts<'v> {
     /// Whether there are to be no members but these.
     pub(super) is_closed: bool,
     pub(super) file: File,
-    pub(super) is_bounded: bool,
 }
 
 impl<'v> Parts<'v> {
@@ -66,7 +65,6 @@ impl<'v> Parts<'v> {
         if keywords.get("format").is_some_and(|format| format == "binary") {
             self.file = self.file.max(if is_branch { File::Maybe } else { File::Always });
         }
-        self.is_bounded |= keywords.contains_key("maxLength") || keywords.contains_key("minLength");
         let spoken = |schema| Spoken { schema, is_branch };
         if let Some(schema) = keywords.get("items") {
             add(&mut self.rest, spoken(schema));

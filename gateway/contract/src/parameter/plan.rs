@@ -20,8 +20,6 @@ pub(crate) struct Plan {
     is_ambiguous: bool,
     /// Whether it is a file.
     pub(crate) file: File,
-    /// Whether its length is bounded.
-    pub(crate) is_bounded: bool,
     /// Of a list's items at its beginning each on its own, and of those behind them.
     first: Vec<Plan>,
     rest: Option<Box<Plan>>,
@@ -37,7 +35,6 @@ impl Plan {
         kinds: Kinds::ALL,
         is_ambiguous: false,
         file: File::Never,
-        is_bounded: false,
         first: Vec::new(),
         rest: None,
         members: Vec::new(),
@@ -79,7 +76,7 @@ impl Plan {
     fn within(schemas: &[Spoken<'_>], view: View<'_>, depth: usize, left: &Cell<usize>) -> Self {
         let kinds = Kinds::of_all(schemas, view);
         let parts = Parts::of(schemas, view);
-        let mut plan = Self { kinds, file: parts.file, is_bounded: parts.is_bounded, ..Self::ANY };
+        let mut plan = Self { kinds, file: parts.file, ..Self::ANY };
         // Deeper, no text is split any more.
         left.set(left.get().saturating_sub(1));
         if depth > 4 || left.get() == 0 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {

@@ -97,10 +97,9 @@ impl Kinds {
 
     /// What alternatives allow. One that names no type lets everything pass, and yet others may say what a text is likely to be.
     fn one_of(alternatives: impl Iterator<Item = Self>) -> Self {
-        let is_any = |kinds: Self| kinds == Self::ALL || kinds == Self::ANY_OF;
         let mut of = (Self::NONE, false, false);
         for kinds in alternatives {
-            of = (of.0.or(kinds), of.1 || is_any(kinds), of.2 || (kinds != Self::ALL && kinds.has(Self::NO_TEXT)));
+            of = (of.0.or(kinds), of.1 || kinds.is_open(), of.2 || (kinds != Self::ALL && kinds.has(Self::NO_TEXT)));
         }
         match of {
             (_, true, true) => Self::ANY_OF,
@@ -112,6 +111,11 @@ impl Kinds {
     /// Whether it may be anything.
     pub(crate) fn is_all(self) -> bool {
         self == Self::ALL
+    }
+
+    /// Whether some schema lets everything pass: then nobody has said that it may be a list or an object.
+    pub(crate) fn is_open(self) -> bool {
+        self == Self::ALL || self == Self::ANY_OF
     }
 
     /// Whether it can only be a list.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::decoded::Decoded;
-use super::kinds::{Kinds, Reading};
+use super::kinds::Reading;
 use super::plan::Plan;
 use crate::broken::Broken;
 
@@ -58,7 +58,7 @@ fn member<'p>(name: &str, pairs: &[(&'p str, &'p str)], plan: &Plan, reading: Re
     let inner: Vec<(&str, &str)> = pairs.iter().filter_map(|&(full, value)| Some((below(full)?, value))).collect();
     if inner.is_empty() {
         return match pairs {
-            pairs if plan.may_be_list() && (pairs.len() > 1 || !plan.kinds.has_scalars()) && plan.kinds != Kinds::ALL => {
+            pairs if plan.may_be_list() && (pairs.len() > 1 || !plan.kinds.has_scalars()) && !plan.kinds.is_open() => {
                 Ok(list(pairs.iter().map(|(_, value)| *value), plan, reading))
             }
             [(_, value)] => Ok(plan.read((*value).into(), reading)),

@@ -30,9 +30,9 @@ impl Syntax {
     pub(crate) fn of(plan: &Plan) -> Box<[Self]> {
         let kinds = plan.kinds;
         let likely = [
-            (kinds == Kinds::ALL || kinds.has_scalars(), Shape::Scalar),
-            (kinds != Kinds::ALL && kinds.has(Kinds::ARRAY), Shape::List),
-            (kinds != Kinds::ALL && kinds.has(Kinds::OBJECT), Shape::Record),
+            (kinds.has_scalars(), Shape::Scalar),
+            (!kinds.is_open() && kinds.has(Kinds::ARRAY), Shape::List),
+            (!kinds.is_open() && kinds.has(Kinds::OBJECT), Shape::Record),
         ];
         let forms: Box<[Self]> = likely.into_iter().filter(|(is_likely, _)| *is_likely).map(|(_, shape)| Self::Styled(shape)).collect();
         if forms.is_empty() { Box::new([Self::Styled(Shape::Scalar)]) } else { forms }

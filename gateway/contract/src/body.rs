@@ -98,14 +98,14 @@ impl BodySchema {
     }
 
     fn text(&self, plan: &Plan, text: &str, terms: Terms<'_>) -> Result<(), BodyFault> {
-        self.holds_as_one(plan.readings(), terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+        self.holds_as_one(terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
     }
 
     fn xml(&self, root: &XmlRoot, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         let told = |unread: Unread<'_>| BodyFault::Invalid(vec![unread.violation(terms.names)]);
         let text = decode_agreed(bytes, media.charset()).map_err(|error| told(Unread::malformed(error)))?;
         let read = |reading| terms.xml.read(root, &text, reading, terms.limits);
-        self.holds_as_one(root.readings(), terms, |reading| read(reading).map_err(told))
+        self.holds_as_one(terms, |reading| read(reading).map_err(told))
     }
 
     fn form(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
@@ -114,23 +114,16 @@ impl BodySchema {
         }
         let pairs = form_pairs(bytes).map_err(|fault| fault.told(terms))?;
         let form = fields.of_form(&pairs).map_err(|fault| fault.told(terms))?;
-        self.holds_as_one(fields.plan.readings(), terms, |reading| form.read(reading, terms).map_err(|fault| fault.told(terms)))
+        self.holds_as_one(terms, |reading| form.read(reading, terms).map_err(|fault| fault.told(terms)))
     }
 
     fn multipart(&self, fields: &Fields, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
         let parts = of_multipart(media, bytes).map_err(|fault| fault.told(terms))?;
-        self.holds_as_one(fields.plan.readings(), terms, |reading| {
-            fields.of_parts(&parts, reading, terms).map_err(|fault| fault.told(terms))
-        })
+        self.holds_as_one(terms, |reading| fields.of_parts(&parts, reading, terms).map_err(|fault| fault.told(terms)))
     }
 
-    fn holds_as_one<'v>(
-        &self,
-        readings: &[Reading],
-        terms: Terms<'_>,
-        read: impl Fn(Reading) -> Result<Decoded<'v>, BodyFault>,
-    ) -> Result<(), BodyFault> {
-        holds_as_one(&self.schema, readings, read, |value| self.holds(value, terms))
+    fn holds_as_one<'v>(&self, terms: Terms<'_>, read: impl Fn(Reading) -> Result<Decoded<'v>, BodyFault>) -> Result<(), BodyFault> {
+        holds_as_one(&self.schema, read, |value| self.holds(value, terms))
     }
 
     fn holds(&self, value: &Decoded<'_>, terms: Terms<'_>) -> Result<(), BodyFault> {

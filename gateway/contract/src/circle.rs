@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::lower::{Definition, SchemaId};
+use crate::definitions::{Definition, SchemaId};
 
 /// Which definitions lie on a circle of references.
 pub(crate) struct Circles<'d> {

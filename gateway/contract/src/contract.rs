@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::answer::{self, AnswerCheck, AnswerRule, Answered};
 use crate::credentials::{MissingCredentials, Shown};
-use crate::lower::SchemaId;
+use crate::definitions::SchemaId;
 use crate::names::Names;
 use crate::parameter::Parameter;
 use crate::request::{CheckedRequest, ContractError, Payload, RequestParts, RequestRules};

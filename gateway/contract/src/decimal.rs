@@ -102,6 +102,18 @@ impl<'t> Decimal<'t> {
     }
 }
 
+/// Whether a text is a number as JSON writes it (RFC 8259 §6).
+pub(crate) fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+}
+
 /// 10ⁿ modulo something of at most 64 bits.
 fn power_of_ten(mut n: u64, modulus: u128) -> u128 {
     let (mut power, mut square) = (1 % modulus, 10 % modulus);

@@ -39,6 +39,9 @@ impl Digits {
 
     /// Puts what the schema at a pointer says in numbers into the schema as it was lowered.
     pub(crate) fn put(&self, at: &str, lowered: &mut Map<String, Value>) {
+        if self.0.is_empty() {
+            return;
+        }
         let below = format!("{at}/");
         let within = self.0.range(below.clone()..).take_while(|(pointer, _)| pointer.starts_with(&below));
         let mut found = Map::new();

@@ -19,6 +19,7 @@ mod content;
 mod contract;
 mod credentials;
 mod decimal;
+mod definitions;
 mod described;
 mod dialect30;
 mod digest;

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::compile::Formats;
+use crate::definitions::{Context, Definition, SchemaId};
 use crate::discriminator::Discriminator;
 use crate::ecma::{self, PatternFault};
 use crate::formats;
@@ -17,7 +18,6 @@ use crate::keywords::{MANY, NAMED, ONE};
 use crate::marks::{self, Marked, Marks};
 use crate::names::Names;
 use crate::parameter::Kinds;
-use crate::resources::ResourceId;
 use crate::source::{Source, child};
 use crate::version::Version;
 
@@ -67,18 +67,6 @@ impl Variant {
     }
 }
 
-/// The name of a lowered schema.
-pub(crate) type SchemaId = usize;
-
-/// Where a schema is referred to, as far as that changes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Context {
-    /// A condition: then nothing is taken out of what it requires, or it would hold more often.
-    is_condition: bool,
-    /// Beside schemas that mark members which it requires: those members, and for which messages.
-    hidden: Option<(Variant, BTreeSet<String>)>,
-}
-
 /// The members of a value that need not be there, because something else that speaks of it marks them.
 #[derive(Clone, Copy)]
 struct Hidden<'h> {
@@ -87,40 +75,13 @@ struct Hidden<'h> {
     is_all: bool,
 }
 
-/// How many schemas are made of others for what stands beside references to them.
-const MOST_HIDING: usize = 4096;
-
-/// A schema that was lowered under a name of its own.
-pub(crate) struct Definition {
-    pub(crate) pointer: String,
-    context: Context,
-    /// The schema resource that it is in.
-    pub(crate) resource: ResourceId,
-    pub(crate) request: Value,
-    /// Where it differs from the request's.
-    pub(crate) answer: Option<Value>,
-    /// The definitions that it refers to.
-    pub(crate) refers: BTreeSet<SchemaId>,
-    /// Those among them that hold the same value as something beside them: a branch of `oneOf`, of `allOf` and the like.
-    pub(crate) beside: Vec<SchemaId>,
-}
-
-impl Definition {
-    pub(crate) fn schema(&self, variant: Variant) -> &Value {
-        match (variant, &self.answer) {
-            (Variant::Answer, Some(answer)) => answer,
-            _ => &self.request,
-        }
-    }
-}
-
 /// What is being lowered.
 pub(crate) struct Current {
     /// The definition, and the length of its pointer.
     pub(crate) id: SchemaId,
     pub(crate) length: usize,
-    variant: Variant,
-    is_condition: bool,
+    pub(crate) variant: Variant,
+    pub(crate) is_condition: bool,
     /// Whether it is lowered for the first time: then its faults are told.
     is_first: bool,
 }
@@ -135,11 +96,11 @@ pub(crate) struct Lowering<'s, 'a> {
     pub(crate) definitions: Vec<Definition>,
     /// The member names that schemas speak of.
     pub(crate) names: Names,
-    ids: HashMap<(String, Context), SchemaId>,
+    pub(crate) ids: HashMap<(String, Context), SchemaId>,
     /// The places of which all faults were told.
     told: HashSet<String>,
     /// How many definitions hide something.
-    hiding: usize,
+    pub(crate) hiding: usize,
     /// What was found of marks so far.
     marked: RefCell<Marked>,
     /// How many definitions are lowered.
@@ -185,55 +146,6 @@ impl<'s, 'a> Lowering<'s, 'a> {
     pub(crate) fn root(&mut self, pointer: &str) -> Option<SchemaId> {
         let pointer = self.source.follow_schema(pointer)?;
         Some(self.name(pointer))
-    }
-
-    /// A schema as it is whatever refers to it.
-    pub(crate) fn name_plain(&mut self, pointer: String) -> SchemaId {
-        self.name_in(pointer, Context::default())
-    }
-
-    pub(crate) fn name(&mut self, pointer: String) -> SchemaId {
-        let is_condition = self.current.is_condition;
-        self.name_in(pointer, Context { is_condition, hidden: None })
-    }
-
-    /// The schema that a reference leads to, of a value of which something else marks these members. It is another one only where it requires
-    /// some of them, and does not mark them itself.
-    pub(crate) fn name_within(&mut self, pointer: String, hidden: &BTreeSet<String>) -> SchemaId {
-        let Some(raw) = self.source.at(&pointer).filter(|_| !hidden.is_empty() && !self.current.is_condition) else {
-            return self.name(pointer);
-        };
-        let own = self.marks().found(raw, &pointer);
-        let is_asked = |name: &&String| own.required.contains(*name) && !own.hidden.contains(*name);
-        let hidden: BTreeSet<String> = hidden.iter().filter(is_asked).cloned().collect();
-        if hidden.is_empty() {
-            return self.name(pointer);
-        }
-        if self.hiding == MOST_HIDING {
-            let message = "what is read-only or write-only is required from too many places: write it where it is marked";
-            self.source.error(&pointer, message);
-            return self.name(pointer);
-        }
-        self.name_in(pointer, Context { is_condition: false, hidden: Some((self.current.variant, hidden)) })
-    }
-
-    fn name_in(&mut self, pointer: String, context: Context) -> SchemaId {
-        let next = self.definitions.len();
-        let id = *self.ids.entry((pointer.clone(), context.clone())).or_insert(next);
-        if id == next {
-            self.hiding += usize::from(context.hidden.is_some());
-            let resource = self.source.resource(&pointer);
-            self.definitions.push(Definition {
-                pointer,
-                context,
-                resource,
-                request: Value::Null,
-                answer: None,
-                refers: BTreeSet::new(),
-                beside: Vec::new(),
-            });
-        }
-        id
     }
 
     /// Lowers everything asked for, and everything that it refers to.
@@ -310,7 +222,7 @@ impl<'s, 'a> Lowering<'s, 'a> {
         self.definitions.get(self.current.id).is_some_and(|current| current.context == Context::default())
     }
 
-    fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::new(self.source, self.current.variant, self.version, &self.marked)
     }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::definitions::SchemaId;
 use crate::keywords::{change_each, each_in};
-use crate::lower::{Lowering, SchemaId, Variant};
+use crate::lower::{Lowering, Variant};
 use crate::references::named;
 use crate::{bounds, text};
 

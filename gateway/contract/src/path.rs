@@ -89,21 +89,10 @@ fn is_one_segment(segment: &str) -> bool {
     if !segment.bytes().any(|byte| matches!(byte, b'%' | b';' | b'.' | b'\\') || byte.is_ascii_control()) {
         return true;
     }
-    let mut text = Cow::Borrowed(segment);
-    for _ in 0..3 {
-        let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
-        if text.split(['/', '\\']).any(is_dots) || text.contains(CUTTING) {
-            return false;
-        }
-        if !text.contains('%') {
-            return true;
-        }
-        let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
-        // What decodes to no text at first is no path; what does so only the second time may be what it was.
-        if text == segment && percent_decode_str(&text).decode_utf8().is_err() {
-            return false;
-        }
-        text = Cow::Owned(decoded);
-    }
-    true
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    let stays = |text: &str| !text.split(['/', '\\']).any(is_dots) && !text.contains(CUTTING);
+    // What decodes to no text at first is no path; what does so only the second time may be what it was.
+    let Ok(once) = percent_decode_str(segment).decode_utf8() else { return false };
+    let twice = percent_decode_str(&once).decode_utf8_lossy();
+    [segment, &once, &twice].into_iter().all(stays)
 }

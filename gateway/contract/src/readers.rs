@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::body::{BodyReader, BodySchema};
 use crate::compile::Compiler;
+use crate::definitions::SchemaId;
 use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
-use crate::lower::{SchemaId, Variant};
+use crate::lower::Variant;
 use crate::media::MediaRange;
 use crate::parameter::{File, Kinds, Plan, Shape, Spoken, Style, Syntax, View, Written};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::definitions::SchemaId;
 use crate::keywords::BESIDE;
-use crate::lower::{Lowering, SchemaId};
+use crate::lower::Lowering;
 use crate::resources::ResourceId;
 
 impl Lowering<'_, '_> {

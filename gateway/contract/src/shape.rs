@@ -6,7 +6,8 @@ use document::Place;
 use exchange::{Pointer, Step};
 use serde_json::Value;
 
-use crate::lower::{Lowering, SchemaId, Variant};
+use crate::definitions::SchemaId;
+use crate::lower::{Lowering, Variant};
 use crate::references::named;
 use crate::source::{Source, child};
 

@@ -124,24 +124,21 @@ impl WholeQuery {
             Form::Fields(fields) => {
                 let told = |fault: FieldFault| vec![fault.violation(terms.names, Place::WholeQuery)];
                 let form = fields.of_form(pairs).map_err(told)?;
-                self.holds_as_one(&fields.plan, terms, |reading| form.read(reading, terms).map_err(told))
+                self.holds_as_one(terms, |reading| form.read(reading, terms).map_err(told))
             }
-            Form::Json => {
-                self.holds_as_one(Plan::ANYTHING, terms, |_| json(text()?.as_bytes(), terms.limits).map_err(|reason| vec![broken(reason)]))
-            }
-            Form::Text(plan) => self.holds_as_one(plan, terms, |reading| Ok(plan.read(text()?, reading))),
+            Form::Json => self.holds_as_one(terms, |_| json(text()?.as_bytes(), terms.limits).map_err(|reason| vec![broken(reason)])),
+            Form::Text(plan) => self.holds_as_one(terms, |reading| Ok(plan.read(text()?, reading))),
         }
     }
 
     fn holds_as_one<'v>(
         &self,
-        plan: &Plan,
         terms: Terms<'_>,
         read: impl Fn(Reading) -> Result<Decoded<'v>, Vec<Violation>>,
     ) -> Result<(), Vec<Violation>> {
         let Some(schema) = &self.schema else { return read(Reading::Text).map(drop) };
         let wrong = |value: &Decoded<'v>| check(schema, Instance::of(value), value.bytes(), terms, &Place::WholeQuery);
-        holds_as_one(schema, plan.readings(), read, wrong)
+        holds_as_one(schema, read, wrong)
     }
 }
 

@@ -6,11 +6,16 @@ use exchange::json::Kind;
 use serde_json::{Map, Value};
 
 use super::decoded::Decoded;
-use crate::lower::{Lowering, SchemaId, Variant};
+use crate::decimal::is_number;
+use crate::definitions::SchemaId;
+use crate::lower::{Lowering, Variant};
 use crate::references::named;
 
 /// How deep alternatives are followed, and members of members.
 pub(super) const DEEPEST: usize = 32;
+
+/// No number is longer, as the JSON reader has it.
+const MOST_DIGITS: usize = 64;
 
 /// The lowered schemas, as requests or answers have them.
 #[derive(Clone, Copy)]
@@ -97,14 +102,13 @@ impl Kinds {
 
     /// What alternatives allow. One that names no type lets everything pass, and yet others may say what a text is likely to be.
     fn one_of(alternatives: impl Iterator<Item = Self>) -> Self {
-        let mut of = (Self::NONE, false, false);
-        for kinds in alternatives {
-            of = (of.0.or(kinds), of.1 || kinds.is_open(), of.2 || (kinds != Self::ALL && kinds.has(Self::NO_TEXT)));
-        }
-        match of {
-            (_, true, true) => Self::ANY_OF,
-            (_, true, false) => Self::ALL,
-            (kinds, ..) => kinds,
+        let kinds: Vec<Self> = alternatives.collect();
+        let is_open = kinds.iter().any(|kinds| kinds.is_open());
+        let is_hinted = kinds.iter().any(|kinds| *kinds != Self::ALL && kinds.has(Self::NO_TEXT));
+        match (is_open, is_hinted) {
+            (true, true) => Self::ANY_OF,
+            (true, false) => Self::ALL,
+            (false, _) => kinds.into_iter().fold(Self::NONE, Self::or),
         }
     }
 
@@ -126,11 +130,6 @@ impl Kinds {
     /// Whether it can only be an object.
     pub(crate) fn is_object(self) -> bool {
         self.has(Self::OBJECT) && !self.has_scalars() && !self.has(Self::ARRAY)
-    }
-
-    /// Whether a text of it may be read as more than one thing.
-    pub(crate) fn may_be_several(self) -> bool {
-        self != Self::ALL && self.has(Self::STRING) && (self.has(Self::NUMBER) || self.has(Self::BOOL))
     }
 
     /// Whether a value is of one of these kinds.
@@ -163,7 +162,7 @@ impl Kinds {
         let is_text = self == Self::ALL || (reading == Reading::Text && self.has(Self::STRING));
         match &*text {
             _ if is_text => Decoded::Text(text),
-            number if self.has(Self::NUMBER) && is_number(number) => Decoded::Number(text),
+            number if self.has(Self::NUMBER) && number.len() <= MOST_DIGITS && is_number(number) => Decoded::Number(text),
             "true" if self.has(Self::BOOL) => Decoded::Bool(true),
             "false" if self.has(Self::BOOL) => Decoded::Bool(false),
             _ => Decoded::Text(text),
@@ -263,17 +262,4 @@ fn is_of_objects(keyword: &str) -> bool {
 
 fn is_of_arrays(keyword: &str) -> bool {
     matches!(keyword, "items" | "prefixItems" | "minItems" | "maxItems" | "uniqueItems" | "contains")
-}
-
-/// RFC 8259 §6, and no longer than the JSON reader allows.
-fn is_number(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
-    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
-    text.len() <= 64
-        && digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }

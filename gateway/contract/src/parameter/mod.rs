@@ -191,9 +191,7 @@ impl Parameter {
         let Some(schema) = &self.schema else { return Ok(()) };
         let limits = given.terms.limits;
         let read = |reading| self.written.read(syntax, pieces, reading, limits).map_err(|broken| vec![self.broken(broken)]);
-        holds_as_one(schema, self.written.plan.readings(), read, |value| {
-            check(schema, Instance::of(value), value.bytes(), given.terms, &|within| self.place(within))
-        })
+        holds_as_one(schema, read, |value| check(schema, Instance::of(value), value.bytes(), given.terms, &|within| self.place(within)))
     }
 }
 
@@ -201,12 +199,11 @@ impl Parameter {
 /// first.
 pub(crate) fn holds_as_one<'v, E>(
     schema: &Schema,
-    readings: &[Reading],
     read: impl Fn(Reading) -> Result<Decoded<'v>, E>,
     wrong: impl FnOnce(&Decoded<'v>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut first = None;
-    for &reading in readings {
+    for reading in [Reading::Typed, Reading::Text] {
         let value = read(reading)?;
         if schema.is_valid(Instance::of(&value)) {
             return Ok(());

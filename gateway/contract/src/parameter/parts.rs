@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::kinds::{DEEPEST, Spoken, View, list};
-use crate::lower::SchemaId;
+use crate::definitions::SchemaId;
 
 /// Whether a value is a file (`format: binary`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,8 +16,6 @@ const MOST_PLANS: usize = 2000;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) kinds: Kinds,
-    /// Whether some text in it may be read as more than one thing.
-    is_ambiguous: bool,
     /// Whether it is a file.
     pub(crate) file: File,
     /// Of a list's items at its beginning each on its own, and of those behind them.
@@ -31,15 +29,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Anything at all.
-    pub(crate) const ANY: Self = Self {
-        kinds: Kinds::ALL,
-        is_ambiguous: false,
-        file: File::Never,
-        first: Vec::new(),
-        rest: None,
-        members: Vec::new(),
-        others: None,
-    };
+    pub(crate) const ANY: Self =
+        Self { kinds: Kinds::ALL, file: File::Never, first: Vec::new(), rest: None, members: Vec::new(), others: None };
 
     /// The same, to borrow.
     pub(crate) const ANYTHING: &'static Self = &Self::ANY;
@@ -80,7 +71,6 @@ impl Plan {
         // Deeper, no text is split any more.
         left.set(left.get().saturating_sub(1));
         if depth > 4 || left.get() == 0 || !(kinds.has(Kinds::ARRAY) || kinds.has(Kinds::OBJECT)) {
-            plan.is_ambiguous = plan.may_be_several();
             return plan;
         }
         let inner = |schemas: &[Spoken<'_>]| Self::within(schemas, view, depth + 1, left);
@@ -89,7 +79,6 @@ impl Plan {
         plan.members = parts.members.iter().map(|(name, schemas)| ((*name).into(), inner(schemas))).collect();
         plan.others = (!parts.is_closed || !parts.others.is_empty())
             .then(|| Box::new(if parts.others.is_empty() { Self::ANY } else { inner(&parts.others) }));
-        plan.is_ambiguous = plan.may_be_several();
         plan
     }
 
@@ -110,17 +99,6 @@ impl Plan {
 
     pub(crate) fn has_others(&self) -> bool {
         self.others.is_some()
-    }
-
-    /// As what the texts in it are to be read: in both ways, where one of them may be more than one thing.
-    pub(crate) fn readings(&self) -> &'static [Reading] {
-        if self.is_ambiguous { &[Reading::Typed, Reading::Text] } else { &[Reading::Typed] }
-    }
-
-    fn may_be_several(&self) -> bool {
-        let inner = self.rest.iter().chain(&self.others).map(|plan| &**plan).chain(&self.first);
-        let inner = inner.chain(self.members.iter().map(|(_, plan)| plan));
-        self.kinds.may_be_several() || inner.into_iter().any(|plan| plan.is_ambiguous)
     }
 
     /// A text as the value that the schema means.

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{Array, Beside, Member, Object, Others, Quick, Rules, RulesId, Types};
 use crate::bounds::{Bounds, NUMBER};
+use crate::definitions::SchemaId;
 use crate::digits::DIGITS;
 use crate::instance::Validator;
 use crate::listed::{CONST, ENUM, Listed};
-use crate::lower::SchemaId;
 use crate::references::named;
 use crate::text::{TEXT, Text};
 
@@ -20,7 +20,7 @@ const OF_ONE: [&str; 4] = ["format", "pattern", "uniqueItems", "dependentRequire
 const OF_OBJECTS: [&str; 5] = ["properties", "required", "additionalProperties", "minProperties", "maxProperties"];
 const OF_ARRAYS: [&str; 4] = ["items", "prefixItems", "minItems", "maxItems"];
 /// Keywords that say nothing by themselves.
-const SILENT: [&str; 6] = ["$schema", "$dynamicAnchor", "then", "else", "minContains", "maxContains"];
+const SILENT: [&str; 7] = ["$schema", "$dynamicAnchor", "then", "else", "minContains", "maxContains", DIGITS];
 
 /// From this many on, members are looked up by a table.
 const MANY: usize = 16;
@@ -146,7 +146,7 @@ impl<'b> Builder<'b> {
                     let (then, otherwise) = (branch("then"), branch("else"));
                     is_beside.push(Beside::If { asked: self.add(schema), then, otherwise });
                 }
-                (name, _) if name == DIGITS || SILENT.contains(&name) => {}
+                (name, _) if SILENT.contains(&name) => {}
                 (name, value) if OF_ONE.contains(&name) => {
                     rest.insert(name.to_owned(), value.clone());
                 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use xml::{Space, Spaces};
 
-use crate::parameter::{Kinds, Reading};
+use crate::parameter::Kinds;
 
 /// The nodes of all bodies of a document.
 #[derive(Debug, Default)]
@@ -19,7 +19,6 @@ pub(crate) struct XmlRoot {
     pub(super) node: NodeId,
     /// The names that the root may have; any, if none is known.
     pub(super) names: Vec<Name>,
-    pub(super) is_ambiguous: bool,
 }
 
 pub(super) type NodeId = usize;
@@ -107,13 +106,6 @@ pub(super) struct Start<'a> {
     pub(super) local: &'a str,
     /// The namespace of the element around it.
     pub(super) around: Space,
-}
-
-impl XmlRoot {
-    /// As what the texts in it are to be read.
-    pub(crate) fn readings(&self) -> &'static [Reading] {
-        if self.is_ambiguous { &[Reading::Typed, Reading::Text] } else { &[Reading::Typed] }
-    }
 }
 
 impl Items {

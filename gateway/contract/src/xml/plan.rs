@@ -8,7 +8,8 @@ use xml::Spaces;
 
 use super::graph::{Absent, Content, Item, Items, Member, Name, Node, NodeId, WrittenAs, XmlGraph, XmlRoot};
 use super::said::{Said, component};
-use crate::lower::{SchemaId, Variant};
+use crate::definitions::SchemaId;
+use crate::lower::Variant;
 use crate::parameter::{Kinds, Parts, Spoken, View};
 use crate::version::Version;
 
@@ -78,8 +79,8 @@ impl<'v> XmlPlanner<'v> {
             self.node(view, schemas)
         };
         self.make(view)?;
-        let is_ambiguous = self.is_ambiguous(node)?;
-        Ok(XmlRoot { node, names, is_ambiguous })
+        self.check_planned(node)?;
+        Ok(XmlRoot { node, names })
     }
 
     /// The graph, once all is planned. What could not be is led to by nothing.
@@ -108,17 +109,16 @@ impl<'v> XmlPlanner<'v> {
         Ok(())
     }
 
-    /// Whether some text below a node may be read as more than one thing; or why not all of it is planned.
-    fn is_ambiguous(&self, root: NodeId) -> Result<bool, Unplanned> {
-        let (mut seen, mut open, mut is_ambiguous) = (HashSet::new(), vec![root], false);
+    /// Why not all that a node leads to is planned, if it is not.
+    fn check_planned(&self, root: NodeId) -> Result<(), Unplanned> {
+        let (mut seen, mut open) = (HashSet::new(), vec![root]);
         while let Some(at) = open.pop() {
             if seen.insert(at) {
                 let node = self.made.get(at).ok_or(TOO_LARGE)?.as_ref().map_err(Clone::clone)?;
-                is_ambiguous |= node.kinds.may_be_several();
                 open.extend(node.leads_to());
             }
         }
-        Ok(is_ambiguous)
+        Ok(())
     }
 
     fn ask(&mut self, view: View<'v>, schemas: Vec<Spoken<'v>>, form: Form) -> NodeId {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use crate::lower::SchemaId;
+use crate::definitions::SchemaId;
 use crate::parameter::{Spoken, View};
 
 /// How deep references and branches of `allOf` are followed.

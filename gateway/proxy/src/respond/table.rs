@@ -241,24 +241,21 @@ fn upstream(error: &UpstreamError) -> Row {
 
 /// What of a request breaks the contract, each with its place and its rule; the contract crate decides whether values are told.
 fn contract(error: &ContractError, italian: bool) -> Problem {
-    let (kind, english, translated) = match error {
-        ContractError::UnsupportedMediaType { .. } => {
-            ("unsupported-media-type", "media type not accepted", "tipo di contenuto non ammesso")
-        }
-        ContractError::NotAcceptable { .. } => {
-            ("not-acceptable", "nothing that the caller takes", "nessun formato accettato dal chiamante")
-        }
-        ContractError::Invalid(_) | ContractError::NotJson { .. } | ContractError::BodyMissing | ContractError::BodyNotAllowed => {
-            ("contract-violation", "the request breaks the contract", "richiesta non conforme al contratto")
-        }
+    let problem = |kind, english, translated| {
+        let title = if italian { translated } else { english };
+        Problem::new(error.status().as_u16(), kind, title).detail(error.to_string())
     };
-    let title = if italian { translated } else { english };
-    let problem = Problem::new(error.status().as_u16(), kind, title).detail(error.to_string());
     match error {
-        ContractError::UnsupportedMediaType { .. } => problem,
-        ContractError::NotAcceptable { listed } => problem.with("available", listed.split(", ").collect::<Vec<&str>>()),
+        ContractError::UnsupportedMediaType { .. } => {
+            problem("unsupported-media-type", "media type not accepted", "tipo di contenuto non ammesso")
+        }
+        ContractError::NotAcceptable { listed } => {
+            problem("not-acceptable", "nothing that the caller takes", "nessun formato accettato dal chiamante")
+                .with("available", listed.split(", ").collect::<Vec<&str>>())
+        }
         ContractError::Invalid(_) | ContractError::NotJson { .. } | ContractError::BodyMissing | ContractError::BodyNotAllowed => {
-            problem.with("errors", error.violations().iter().map(Violation::to_json).collect::<Vec<Value>>())
+            problem("contract-violation", "the request breaks the contract", "richiesta non conforme al contratto")
+                .with("errors", error.violations().iter().map(Violation::to_json).collect::<Vec<Value>>())
         }
     }
 }

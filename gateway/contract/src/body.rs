@@ -13,7 +13,7 @@ use crate::fields::{FieldFault, Fields, form_pairs, of_multipart};
 use crate::instance::Instance;
 use crate::media::{MediaType, NoText};
 use crate::parameter::decoded::Decoded;
-use crate::parameter::{Plan, Reading, holds_as_one};
+use crate::parameter::{File, Plan, Reading, holds_as_one};
 use crate::schemas::Schema;
 use crate::violation::{Place, Violation, check, check_body};
 use crate::xml::{Unread, XmlRoot};
@@ -40,8 +40,6 @@ pub(crate) enum BodyReader {
     Xml(XmlRoot),
     /// Some other media type of text, or bytes: it is text if it can be.
     Opaque(Plan),
-    /// Bytes: they are counted.
-    Bytes,
     /// Whatever the message says that it is.
     Any(Arc<Fields>),
 }
@@ -84,21 +82,26 @@ impl BodySchema {
             BodyReader::Multipart(fields) => self.multipart(fields, media, bytes, terms),
             BodyReader::Xml(root) => self.xml(root, media, bytes, terms),
             BodyReader::Text(plan) => self.text(plan, &text(media, bytes)?, terms),
-            BodyReader::Opaque(plan) => match str::from_utf8(bytes) {
-                Ok(text) => self.text(plan, text, terms),
-                Err(_) => self.holds(&Decoded::File(bytes.into()), terms),
-            },
-            BodyReader::Bytes => self.holds(&Decoded::File(bytes.into()), terms),
+            BodyReader::Opaque(plan) => self.opaque(plan, bytes, terms),
             BodyReader::Any(fields) if media.is_form() => self.form(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, terms),
-            // JSON was read before; how XML would be written nobody says, and of what is none of these nobody knows what it would be.
+            BodyReader::Any(fields) if !media.is_xml() && fields.plan.kinds.has_scalars() => self.opaque(&fields.plan, bytes, terms),
+            // JSON was read before; how XML would be written nobody says, nor how objects are in what is none of these.
             BodyReader::Json | BodyReader::Any(_) => Ok(()),
         }
     }
 
     fn text(&self, plan: &Plan, text: &str, terms: Terms<'_>) -> Result<(), BodyFault> {
         self.holds_as_one(terms, |reading| Ok(plan.read(Cow::Borrowed(text), reading)))
+    }
+
+    /// A text where it can be one, unless it is to be a file.
+    fn opaque(&self, plan: &Plan, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {
+        match str::from_utf8(bytes) {
+            Ok(text) if plan.file != File::Always => self.text(plan, text, terms),
+            _ => self.holds(&Decoded::File(bytes.into()), terms),
+        }
     }
 
     fn xml(&self, root: &XmlRoot, media: &MediaType<'_>, bytes: &[u8], terms: Terms<'_>) -> Result<(), BodyFault> {

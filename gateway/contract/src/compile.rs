@@ -1,7 +1,7 @@
 //! From a document to a contract.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use document::{Faults, Severity};
@@ -115,6 +115,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         asked: &asked,
         schemas: &schemas,
         fields: RefCell::default(),
+        unread: RefCell::default(),
         xml: RefCell::default(),
     };
     let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
@@ -221,6 +222,8 @@ pub(crate) struct Compiler<'c, 's, 'a> {
     pub(crate) xml: RefCell<XmlPlanner<'c>>,
     /// The fields that bodies of any media type may have: many operations have the same.
     pub(crate) fields: RefCell<HashMap<(Variant, SchemaId), Arc<Fields>>>,
+    /// The media types of which was told that their bodies are not read.
+    pub(crate) unread: RefCell<HashSet<String>>,
 }
 
 impl<'c> Compiler<'c, '_, '_> {
@@ -342,11 +345,15 @@ impl Compiler<'_, '_, '_> {
 
     /// As what the text of a parameter is read.
     fn syntaxes(&self, variant: Variant, described: &DescribedParameter, id: Option<SchemaId>) -> (Box<[Syntax]>, Plan) {
-        if let Some(media) = &described.media {
-            return (Box::new([if media.is_json() { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
-        }
         let schema = id.map(|id| self.lowering.definitions[id].schema(variant));
         let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.view(variant)));
+        if let Some(media) = &described.media {
+            if !media.is_json() && (media.is_structured() || !plan.kinds.has_scalars()) {
+                let hint = "JSON is read, and text";
+                self.source.error_with_hint(&described.pointer, "its `content` is of a media type that is not read in a parameter", hint);
+            }
+            return (Box::new([if media.is_json() { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
+        }
         (Syntax::of(&plan), plan)
     }
 

@@ -49,16 +49,24 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// Headers that are not a document's to describe (OpenAPI 3.0.4 §4.7.17), or that cannot be one value.
-const NOT_DESCRIBED: [&str; 2] = ["content-type", "set-cookie"];
+/// Not a document's to describe (OpenAPI 3.0.4 §4.7.17).
+const CONTENT_TYPE: &str = "content-type";
+
+/// Its lines are never one value (RFC 9110 §5.3), and a gateway need not let it pass.
+const SET_COOKIE: &str = "set-cookie";
 
 impl Reader<'_, '_> {
     /// Header Objects, which are parameters that have their names elsewhere.
     pub(crate) fn headers(&self, names: &[String], pointer: &str) -> Vec<DescribedParameter> {
-        let names = names.iter().filter(|name| !NOT_DESCRIBED.iter().any(|other| name.eq_ignore_ascii_case(other)));
+        let names = names.iter().filter(|name| !name.eq_ignore_ascii_case(CONTENT_TYPE));
         let header = |name: &String| {
             let (at, raw) = self.source.follow(&child(pointer, name))?;
             let parts = self.keep(&at, "a header", read31::header(raw, name))?;
+            if name.eq_ignore_ascii_case(SET_COOKIE) {
+                let hint = "cookies are upstreams' own; whether they reach callers is the configuration's to say";
+                self.source.warning(&at, "`Set-Cookie` is not held against what is said of it", hint);
+                return None;
+            }
             self.with_schema(at, raw, parts)
         };
         names.filter_map(header).collect()

@@ -196,11 +196,10 @@ impl Reader<'_, '_> {
                 self.source.error(&pointer, format!("the path `{template}` should begin with `/`"));
                 continue;
             }
-            let Some((at, item)) = self.source.follow(&pointer) else { continue };
-            let shared = self.parameters(item, &at);
-            found.extend(
-                methods::listed(self.source, self.version, item, &at).into_iter().filter_map(|own| self.operation(template, own, &shared)),
-            );
+            let items = methods::items(self.source, &pointer);
+            let shared: Vec<String> = items.iter().flat_map(|(at, item)| self.parameters(item, at)).collect();
+            let listed = methods::of_path(self.source, self.version, &items);
+            found.extend(listed.into_iter().filter_map(|own| self.operation(template, own, &shared)));
         }
         if self.source.root().get("paths").is_none() {
             let has_webhooks = self.source.root().get("webhooks").is_some();
@@ -264,9 +263,11 @@ impl Reader<'_, '_> {
         self.with_schema(pointer.to_owned(), raw, parts)
     }
 
-    pub(crate) fn with_schema(&self, pointer: String, raw: &Value, parts: ParameterParts) -> Option<DescribedParameter> {
+    pub(crate) fn with_schema(&self, pointer: String, raw: &Value, mut parts: ParameterParts) -> Option<DescribedParameter> {
         if parts.content.is_empty() {
             let schema = schema_of(raw, &pointer);
+            let of_schema = schema.as_ref().and_then(|schema| self.source.at(schema)?.get("deprecated"));
+            parts.deprecated |= of_schema == Some(&Value::Bool(true));
             return Some(DescribedParameter { pointer, parts, schema, media: None });
         }
         if raw.get("schema").is_some() {

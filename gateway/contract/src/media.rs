@@ -38,6 +38,11 @@ impl MediaRange {
     /// Reads a key of a `content` map.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let media = MediaType::parse(text)?;
+        // `application/*+json` is neither a type nor a range (RFC 9110 §12.5.1).
+        let is_odd = |part: &str| part.contains('*') && part != "*";
+        if is_odd(media.kind) || is_odd(media.subtype) || (media.kind == "*" && media.subtype != "*") {
+            return None;
+        }
         let parameters = media.parameters().filter(|(name, _)| !name.eq_ignore_ascii_case("charset"));
         let parameters = parameters.map(|(name, value)| (name.to_ascii_lowercase().into(), value.into())).collect();
         Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into(), parameters })
@@ -66,6 +71,11 @@ impl MediaRange {
     /// Whether it is one of several parts, whichever.
     pub(crate) fn is_multipart(&self) -> bool {
         &*self.kind == "multipart"
+    }
+
+    /// Whether a value of it is more than a text, and no JSON.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.is_form() || self.is_xml() || self.is_multipart() || self.is_json_stream()
     }
 
     /// Whether it is one JSON value after another.

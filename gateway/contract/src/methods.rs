@@ -20,8 +20,40 @@ pub(crate) struct Listed<'v> {
     pub(crate) pointer: String,
 }
 
-/// Reads what a Path Item Object lists. What cannot be a method is a fault.
-pub(crate) fn listed<'v>(source: &Source<'_>, version: Version, item: &'v Value, at: &str) -> Vec<Listed<'v>> {
+/// The Path Item Objects of a path: its own, and those that their references lead to. What each says counts (OpenAPI 3.0.4 §4.7.9.1).
+pub(crate) fn items<'a>(source: &Source<'a>, pointer: &str) -> Vec<(String, &'a Value)> {
+    let mut items = Vec::new();
+    // References that lead nowhere, or to each other, are told by this.
+    let Some((last, _)) = source.follow(pointer) else { return items };
+    let mut at = pointer.to_owned();
+    while let Some(raw) = source.at(&at) {
+        let next = raw.get("$ref").and_then(Value::as_str).and_then(|reference| source.leads_to(reference, &at));
+        let is_last = at == last;
+        items.push((at, raw));
+        match next.filter(|_| !is_last) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    items
+}
+
+/// Reads what the Path Item Objects of a path list. What cannot be a method is a fault, and so is one that two of them have.
+pub(crate) fn of_path<'a>(source: &Source<'a>, version: Version, items: &[(String, &'a Value)]) -> Vec<Listed<'a>> {
+    let mut found: Vec<Listed<'a>> = Vec::new();
+    for own in items.iter().flat_map(|(at, item)| listed(source, version, item, at)) {
+        if found.iter().any(|known| known.method == own.method) {
+            let message = format!("the path has the method `{}` itself, and where its `$ref` leads as well", own.method);
+            source.error_with_hint(&own.pointer, message, "which of them counts nothing says: leave one out");
+        } else {
+            found.push(own);
+        }
+    }
+    found
+}
+
+/// Reads what a Path Item Object lists.
+fn listed<'v>(source: &Source<'_>, version: Version, item: &'v Value, at: &str) -> Vec<Listed<'v>> {
     let of_field = |field: &str| Some(Listed { method: method(field)?, raw: item.get(field)?, pointer: child(at, field) });
     let mut found: Vec<Listed<'v>> = fields(version).filter_map(of_field).collect();
     if version == Version::V32 {

@@ -11,7 +11,7 @@ use crate::described::{DescribedEncoding, DescribedMedia};
 use crate::fields::{Field, Fields};
 use crate::lower::Variant;
 use crate::media::MediaRange;
-use crate::parameter::{File, Kinds, Plan, Shape, Spoken, Style, Syntax, View, Written};
+use crate::parameter::{Kinds, Plan, Shape, Spoken, Style, Syntax, View, Written};
 
 /// How deep a schema is looked into that may let everything pass.
 const DEEPEST: usize = 16;
@@ -69,10 +69,11 @@ impl Compiler<'_, '_, '_> {
         if self.is_any_text(variant, schema, 0) {
             return None;
         }
-        if plan.file == File::Always {
-            return Some(BodyReader::Bytes);
+        if !plan.kinds.has_scalars() {
+            self.unread(media, "");
+            return None;
         }
-        plan.kinds.has_scalars().then_some(BodyReader::Opaque(plan))
+        Some(BodyReader::Opaque(plan))
     }
 
     /// Whether a schema lets every text pass, and every file.
@@ -89,6 +90,10 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn unread(&self, media: &DescribedMedia, reason: &str) {
+        // Of a type that is not read at all one warning says as much as thousands.
+        if reason.is_empty() && !self.unread.borrow_mut().insert(media.name.clone()) {
+            return;
+        }
         let hint = "its media type is looked at, and its size";
         let place = media.schema.as_deref().unwrap_or_default();
         self.source.warning(place, format!("a body of `{}` is not held against its schema{reason}", media.name), hint);

@@ -149,23 +149,29 @@ impl RequestRules {
         let mut query = if self.whole_query.is_none() { self.query(text, &mut found) } else { Vec::new() };
         let given = Given { path: &parts.path, query: &query, headers: parts.headers, joins_lines: false, terms };
         let (mut absent, mut is_deprecated) = (Vec::new(), self.is_deprecated);
-        if found.is_empty() {
-            for parameter in &self.parameters {
-                if parameter.check(&given, &mut found) {
-                    is_deprecated |= parameter.deprecated;
-                } else {
-                    absent.extend(parameter.default().iter().map(|text| (parameter.written.name.to_string(), text.to_string())));
-                }
+        let is_readable = found.is_empty();
+        for parameter in self.parameters.iter().filter(|parameter| is_readable || !parameter.is_in_query()) {
+            if parameter.check(&given, &mut found) {
+                is_deprecated |= parameter.deprecated;
+            } else {
+                absent.extend(parameter.default().iter().map(|text| (parameter.written.name.to_string(), text.to_string())));
             }
-            self.refuse_unknown(&query, &mut found);
         }
+        self.refuse_unknown(&query, &mut found);
         if let Some(whole) = &self.whole_query
             && let Some(pairs) = whole.check(text, &self.credentials, terms, &mut found)
         {
             is_deprecated |= whole.deprecated;
             query = pairs;
         }
-        let body = self.body(parts.headers, payload, terms, &mut found)?;
+        let body = match self.body(parts.headers, payload, terms, &mut found) {
+            // What else is wrong is told with it, unless its status says more.
+            Err(error) if !found.is_empty() && error.status() == StatusCode::BAD_REQUEST => {
+                found.extend(error.violations());
+                Body::Empty
+            }
+            body => body?,
+        };
         if !found.is_empty() {
             found.truncate(MOST_VIOLATIONS);
             return Err(ContractError::Invalid(found));

@@ -21,9 +21,9 @@ pub(crate) fn base_paths(source: &Source<'_>, version: Version) -> Vec<String> {
         found.extend(paths(source, server, &at));
     }
     for (_, _, pointer) in source.members(source.root(), "", "paths") {
-        let Some((at, item)) = source.follow(&pointer) else { continue };
-        let operations = methods::listed(source, version, item, &at).into_iter();
-        let lists = operations.map(|listed| (listed.raw, listed.pointer)).chain([(item, at.clone())]);
+        let items = methods::items(source, &pointer);
+        let operations = methods::of_path(source, version, &items).into_iter();
+        let lists = operations.map(|listed| (listed.raw, listed.pointer)).chain(items.into_iter().map(|(at, item)| (item, at)));
         for (server, at) in lists.flat_map(|(value, at)| list(source, value, &at)).collect::<Vec<_>>() {
             paths(source, server, &at);
         }

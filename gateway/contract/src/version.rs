@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::described::{AnswerParts, BodyParts, ParameterParts, StatusKey};
 use crate::lower::is_known_dialect;
+use crate::names::is_numeral;
 use crate::source::{Source, child};
 use crate::{read30, read31, read32};
 
@@ -25,9 +26,9 @@ fn version(raw: &Value) -> Option<&str> {
 impl Version {
     /// The version that a document says that it is of, if it is read here.
     pub(crate) fn named(raw: &Value) -> Option<Self> {
-        let is_of = |line: &str| version(raw)?.strip_prefix(line);
+        let patch = |line: &str| version(raw)?.strip_prefix(line).filter(|patch| is_numeral(patch));
         let known = [("3.0.", Self::V30), ("3.1.", Self::V31), ("3.2.", Self::V32)];
-        known.into_iter().find(|(line, _)| is_of(line).is_some()).map(|(_, version)| version)
+        known.into_iter().find(|(line, _)| patch(line).is_some()).map(|(_, version)| version)
     }
 
     pub(crate) fn of(source: &Source<'_>) -> Option<Self> {
@@ -72,7 +73,8 @@ impl Version {
 
     pub(crate) fn status(self, key: &str) -> Option<StatusKey> {
         match self {
-            Self::V30 => read30::status(key),
+            // The types of `openapiv3` take `6XX`.
+            Self::V30 => read30::status(key).filter(|key| !matches!(key, StatusKey::Range(0 | 6..))),
             Self::V31 | Self::V32 => read31::status(key),
         }
     }

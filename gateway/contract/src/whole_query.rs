@@ -72,7 +72,7 @@ impl Compiler<'_, '_, '_> {
         let id = self.id(Variant::Request, media.schema.as_ref());
         let plan = id.map_or(Plan::ANY, |id| Plan::of(self.view(Variant::Request).schema(id), self.view(Variant::Request)));
         let range = &media.range;
-        let is_structured = range.is_xml() || range.is_multipart() || range.is_json_stream() || range.is_wide();
+        let is_structured = range.is_structured() || range.is_wide();
         let form = match () {
             () if range.is_form() => Form::Fields(self.fields(plan, &media.encodings)),
             () if range.is_json() => Form::Json,

@@ -103,9 +103,13 @@ impl Parameter {
         if let Stands::Header(name) = &self.stands { Some(name) } else { None }
     }
 
+    pub(crate) fn is_in_query(&self) -> bool {
+        matches!(self.stands, Stands::Query { .. })
+    }
+
     /// Whether a pair of the query is this parameter's.
     pub(crate) fn claims(&self, name: &str) -> bool {
-        matches!(self.stands, Stands::Query { .. }) && self.written.claims(name)
+        self.is_in_query() && self.written.claims(name)
     }
 
     /// Whether it stands more than once, and is no list written so.

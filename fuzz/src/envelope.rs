@@ -38,7 +38,7 @@ fn adapter(version: &str) -> SoapAdapter {
         [operation("cercaResidenza", &["cf"], &["data"]), operation("aggiornaIndirizzo", &[], &[]), operation("segnala", &[], &[])];
     let faults = RefCell::new(Faults::new());
     let section = Section::open(&tree.file, &tree.root, "soap", &faults).expect("a mapping");
-    compile(section, &folder, &operations, None).unwrap_or_else(|| panic!("{:?}", faults.into_inner().sorted()))
+    compile(section, &folder, Some(&operations), None).unwrap_or_else(|| panic!("{:?}", faults.into_inner().sorted()))
 }
 
 /// The first byte says what the others are: a letter's place in the alphabet chooses version, operation and charset of an

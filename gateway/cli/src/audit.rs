@@ -35,6 +35,9 @@ enum Command {
         /// Only those that ended like this: success, refused, failed, abandoned, unknown.
         #[arg(long)]
         outcome: Option<String>,
+        /// Only those whose caller sent this as `X-Correlation-ID`.
+        #[arg(long, value_name = "ID")]
+        correlation: Option<String>,
         /// Only those of this case of a department, whose number records do not tell; needs `--commitments`.
         #[arg(long, requires = "commitments")]
         case: Option<String>,
@@ -69,8 +72,9 @@ struct Log {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::List { log, limit, since, outcome, case, commitments } => {
-            let filter = Filter { limit: Some(*limit), since: since.clone(), outcome: outcome.clone() };
+        Command::List { log, limit, since, outcome, correlation, case, commitments } => {
+            let (since, outcome, correlation) = (since.clone(), outcome.clone(), correlation.clone());
+            let filter = Filter { limit: Some(*limit), since, outcome, correlation };
             match (case, commitments) {
                 (Some(case), Some(file)) => list_case(log, &filter, case, file),
                 _ => list(log, &filter),

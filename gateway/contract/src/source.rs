@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use document::{Fault, Faults, Place, escaped};
+use document::{Fault, Faults, Place, escaped, nearest};
 use serde_json::Value;
 
 use crate::digits::Digits;
@@ -172,10 +172,24 @@ impl<'a> Source<'a> {
         if leads_to.is_none() {
             match self.documents.unread(reference, at) {
                 Some(unread) => self.error_with_hint(place, format!("the reference `{reference}` {}", unread.message), &unread.hint),
-                None => self.error(place, format!("the reference `{reference}` leads to nothing")),
+                None => {
+                    let message = format!("the reference `{reference}` leads to nothing");
+                    match self.meant(reference, at) {
+                        Some(meant) => self.error_with_hint(place, message, &format!("did you mean `{meant}`?")),
+                        None => self.error(place, message),
+                    }
+                }
             }
         }
         leads_to
+    }
+
+    /// What a reference that leads to nothing was most likely to name: something that stands beside.
+    fn meant(&self, reference: &str, at: &str) -> Option<String> {
+        let (before, name) = reference.rsplit_once('/').filter(|(before, _)| before.contains('#'))?;
+        let Value::Object(beside) = self.at(&self.leads_to(before, at)?)? else { return None };
+        let near = nearest(name, beside.keys().map(String::as_str))?;
+        Some(format!("{before}/{}", escaped(near)))
     }
 
     /// The pointer that a reference standing at `at` names, if it leads to something.

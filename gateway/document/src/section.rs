@@ -154,6 +154,13 @@ impl<'a> Section<'a> {
         let node = self.node(key)?;
         let found = node.as_str().and_then(|text| choices.iter().find(|(word, _)| *word == text));
         let words = || choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        if found.is_none()
+            && let Some(meant) = node.as_str().and_then(|text| nearest(text, choices.iter().map(|(word, _)| *word)))
+        {
+            let message = format!("`{}.{key}` should be one of {}", self.name, words());
+            self.report(Fault::error(Place::at(&self.file, node.position), message).hint(format!("did you mean `{meant}`?")));
+            return None;
+        }
         found.map(|(_, value)| *value).or_else(|| self.wrong(key, node, &format!("one of {}", words())))
     }
 

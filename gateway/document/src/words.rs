@@ -1,7 +1,9 @@
 /// The known word that was most likely meant by one that is not known, if any is near enough: for `did you mean` hints.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (steps, nearest) = known.into_iter().map(|known| (distance(known, word), known)).min()?;
-    (steps <= 2.max(word.len() / 3)).then_some(nearest)
+    let lower = word.to_lowercase();
+    let (steps, nearest) = known.into_iter().map(|known| (distance(&known.to_lowercase(), &lower), known)).min()?;
+    // Of short words more than a half has to be right.
+    (steps <= 2.max(word.len() / 3) && 2 * steps <= word.len()).then_some(nearest)
 }
 
 /// Levenshtein's distance.
@@ -25,7 +27,14 @@ mod tests {
 
     #[test]
     fn finds_what_was_meant() {
-        for (word, expected) in [("adress", Some("address")), ("timeuot", Some("timeout")), ("x", None), ("certificate", None)] {
+        for (word, expected) in [
+            ("adress", Some("address")),
+            ("timeuot", Some("timeout")),
+            ("x", None),
+            ("tim", None),
+            ("Timeout", Some("timeout")),
+            ("certificate", None),
+        ] {
             assert_eq!(nearest(word, ["address", "timeout"]), expected, "{word}");
         }
         assert_eq!(nearest("x", []), None);

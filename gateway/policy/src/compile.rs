@@ -19,6 +19,14 @@ impl Policies {
         faults.borrow_mut().extend(found);
         policies.filter(|_| !broken)
     }
+
+    /// Reports what is wrong with policies whatever the operations are: for when the contract that has them cannot be read.
+    /// The target's operations are not looked at.
+    pub fn check_alone(source: &PolicySource, target: &PolicyTarget<'_>, faults: &RefCell<Faults>) {
+        let mut found = Vec::new();
+        read(source, &Names::of(target), &mut found);
+        faults.borrow_mut().extend(found);
+    }
 }
 
 fn compile(source: &PolicySource, target: &PolicyTarget<'_>, faults: &mut Vec<Fault>) -> Option<Policies> {
@@ -30,6 +38,13 @@ fn compile(source: &PolicySource, target: &PolicyTarget<'_>, faults: &mut Vec<Fa
             return None;
         }
     };
+    let statements = read(source, &names, faults);
+    validate(source, schema, &statements, &names, faults);
+    Some(sort(source, target, &names, &statements))
+}
+
+/// The statements of a file, and what is wrong with them by themselves.
+fn read<'s>(source: &'s PolicySource, names: &Names, faults: &mut Vec<Fault>) -> Vec<Statement<'s>> {
     let statements = statements(source, faults);
     if statements.is_empty() && faults.is_empty() {
         faults.push(Fault::warning(Place::file(&source.file), "there is no policy here, so that everything is denied"));
@@ -37,10 +52,9 @@ fn compile(source: &PolicySource, target: &PolicyTarget<'_>, faults: &mut Vec<Fa
     check_whole(source, &statements, faults);
     check_ids(&statements, faults);
     for statement in &statements {
-        check_literals(source, statement, &names, faults);
+        check_literals(source, statement, names, faults);
     }
-    validate(source, schema, &statements, &names, faults);
-    Some(sort(source, target, &names, &statements))
+    statements
 }
 
 /// What Cedar reads in the file as a whole is what counts: a forbid that was lost between the policies would let pass what it

@@ -51,7 +51,8 @@ impl Policies {
         }
         for (place, pointer, _) in places.into_iter().filter(|(.., anywhere)| !anywhere) {
             let message = format!("`{pointer}` withholds nothing: no answer of the operations that this policy permits has it");
-            faults.borrow_mut().push(Fault::error(place.clone(), message));
+            let hint = "write its place in the answer, such as `/persona/nome`, and `*` for every item: `/persone/*/nome`";
+            faults.borrow_mut().push(Fault::error(place.clone(), message).hint(hint));
         }
     }
 }
@@ -94,7 +95,8 @@ p.cedar:2:12: error: `/id` cannot be withheld from `cercaResidenza`: the contrac
     hint: make it optional in the contract, or permit fewer operations with this policy
 p.cedar:3:12: error: `/id` cannot be withheld from `cercaResidenza`: the contract requires it in the answer 200
     hint: make it optional in the contract, or permit fewer operations with this policy
-p.cedar:3:16: error: `/nota` withholds nothing: no answer of the operations that this policy permits has it"
+p.cedar:3:16: error: `/nota` withholds nothing: no answer of the operations that this policy permits has it
+    hint: write its place in the answer, such as `/persona/nome`, and `*` for every item: `/persone/*/nome`"
         );
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use adapter_api::OperationSpec;
 use audit::{Fixed, Operation};
 use exchange::{Caller, Tenant};
 use http::{HeaderName, Method};
@@ -174,7 +173,7 @@ impl<'a> Binding<'a> {
             portal: definition.portal.map(|at| BoundPortal::new(&configuration.portals[at], self.portals[at].clone())),
             issuers: self.issuers.clone(),
             metrics: state.metrics.service(definition),
-            operations: definition.contract.operations().iter().map(|spec| recorded(definition, spec, &spec.method)).collect(),
+            operations: (0..definition.contract.operations().len()).map(|operation| recorded(definition, operation, None)).collect(),
             policies: definition.policies.as_ref().map(|policies| Fixed::digest(policies.hash())),
             holds: (0..definition.operations.len()).map(|operation| holds(definition, operation)).collect(),
             definition: definition.clone(),
@@ -227,14 +226,16 @@ impl<'a> Binding<'a> {
 }
 
 /// An operation as records name it, asked for with this method.
-pub fn recorded(definition: &Definition, spec: &OperationSpec, method: &Method) -> Fixed {
+pub fn recorded(definition: &Definition, operation: usize, asked: Option<&Method>) -> Fixed {
+    let spec = &definition.contract.operations()[operation];
+    let method = asked.unwrap_or(&spec.method);
+    let crud = if definition.operations[operation].safe { Some(2) } else { crud(method) };
     let route = format!("{}{}", definition.base_path, spec.route);
     let (name, id) = (Some(method.as_str()), Some(&*spec.id));
-    Fixed::operation(&Operation { method: name, route: Some(&route), id, crud: crud(method) })
+    Fixed::operation(&Operation { method: name, route: Some(&route), id, crud })
 }
 
-/// 1 create, 2 read, 3 update, 4 delete. A POST is said to create, although look-ups are posted too: what it does is the
-/// operation's id to tell.
+/// 1 create, 2 read, 3 update, 4 delete, as far as a method says. Look-ups are posted too: they are known by being declared safe.
 fn crud(method: &Method) -> Option<u8> {
     match *method {
         Method::POST => Some(1),

@@ -35,7 +35,7 @@ impl Way {
         let written = Tree::parse("varco.yaml", &format!("{files}soap_version: \"{soap}\"\n")).expect("YAML");
         let section = Section::open(&written.file, &written.root, "soap", &faults).expect("a mapping");
         let contract = contract.expect("a contract");
-        let adapter = adapter_soap::compile(section, &root, contract.operations(), contract.status_operation());
+        let adapter = adapter_soap::compile(section, &root, Some(contract.operations()), contract.status_operation());
         let told: Vec<String> = faults.into_inner().sorted().iter().map(ToString::to_string).collect();
         assert_eq!(told, Vec::<String>::new());
         let sandbox = Sandbox::start(Options::default()).await.expect("free ports");

@@ -25,13 +25,17 @@ pub struct Filter {
     pub since: Option<String>,
     /// Only records with this `out`.
     pub outcome: Option<String>,
+    /// Only records with this `corr`.
+    pub correlation: Option<String>,
 }
 
 impl Filter {
     fn accepts(&self, record: LeafView<'_>) -> bool {
         let at = || record.text("t0").or_else(|| record.text("t1"));
+        let has = |name, wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| record.text(name) == Some(wanted));
         self.since.as_deref().is_none_or(|since| at().is_some_and(|at| at >= since))
-            && self.outcome.as_deref().is_none_or(|outcome| record.text("out") == Some(outcome))
+            && has("out", &self.outcome)
+            && has("corr", &self.correlation)
     }
 }
 

@@ -30,6 +30,7 @@ fn a_hit_has_an_age_and_a_record_of_its_own() {
     expected["idOperazioneClient"] = json!("seconda");
     assert_eq!(second.json(), expected, "the caller's own member is its own, the rest as the department said it");
     let (miss, hit) = (record(&scene, &first), record(&scene, &second));
+    assert_eq!(miss["op"]["crud"], 2, "a POST that is declared safe reads: {miss}");
     assert_eq!(miss["cache"]["state"], "miss", "{miss}");
     assert_eq!((&hit["cache"]["state"], &hit["cache"]["origin"]), (&json!("hit"), &json!(exchange(&first))), "{hit}");
     assert_eq!((&hit["out"], &hit["subj_n"]), (&json!("success"), &json!(1)));

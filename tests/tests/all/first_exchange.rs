@@ -1,7 +1,7 @@
 //! The main job: a consumer with a voucher, a REST call, a SOAP department, and the record.
 
 use serde_json::json;
-use tests::{LUCIA, Scene, curl, lookup};
+use tests::{LUCIA, Scene, curl, lookup, varco};
 
 #[test]
 fn a_lookup_reaches_the_department_and_leaves_its_record() {
@@ -26,4 +26,34 @@ fn a_lookup_reaches_the_department_and_leaves_its_record() {
     let (whole, said) = scene.verify();
     assert!(whole, "{said}");
     assert!(!gateway.stderr().contains(LUCIA), "no codice fiscale in the log lines");
+}
+
+#[test]
+fn callers_find_their_requests_by_their_own_ids_unless_those_are_people() {
+    let scene = Scene::new();
+    let gateway = scene.gateway("");
+    let voucher = format!("authorization: Bearer {}", scene.good_voucher());
+    let url = gateway.url("pdnd", "/anagrafe/v1/residenze/ricerca");
+    let ask = |operation: &str, correlation: &str| {
+        let body = lookup(operation, LUCIA).to_string();
+        let own = format!("x-correlation-id: {correlation}");
+        let answer = curl(&["-H", &voucher, "-H", &own, "-H", "content-type: application/json", "-d", &body, &url]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        scene.records(answer.header("varco-exchange").expect("the exchange's id")).remove(0)
+    };
+    let found = ask("20261121000001", "pratica:2026/118-b");
+    assert_eq!(found["corr"], "pratica:2026/118-b");
+    assert_eq!(ask("20261121000002", LUCIA).get("corr"), None);
+    assert_eq!(ask("20261121000003", "due parole").get("corr"), None);
+
+    let store = scene.path().join("audit").display().to_string();
+    let listed = |correlation: &str| {
+        let output = varco(scene.path(), &["audit", "list", "--store", &store, "--json", "--correlation", correlation]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let lines = listed("pratica:2026/118-b");
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains(found["id"].as_str().expect("an id")), "{lines}");
+    assert_eq!(listed("altra"), "");
 }

@@ -23,31 +23,52 @@ use crate::wsdl::{Port, Selection, SoapVersion, Wsdl};
 /// Compiles the mapping `soap` of an e-service's adapter. `section` has the keys `wsdl`, `mapping`, `catalog`, `service`,
 /// `port` and `soap_version`; the caller asks it for the keys that are its own (`url`) beforehand. Paths are relative to
 /// `base_dir`. Files are read, nothing is fetched. `served` is an operation that the gateway answers itself (`/status`): it needs
-/// no counterpart in the WSDL.
+/// no counterpart in the WSDL. Without `operations`, since the contract cannot be read, each file is checked by itself.
 ///
 /// Every fault found goes to the section's list; with an error among them there is no adapter.
-pub fn compile(section: Section<'_>, base_dir: &Path, operations: &[OperationSpec], served: Option<OperationIndex>) -> Option<SoapAdapter> {
+pub fn compile(
+    section: Section<'_>,
+    base_dir: &Path,
+    operations: Option<&[OperationSpec]>,
+    served: Option<OperationIndex>,
+) -> Option<SoapAdapter> {
     let faults = section.faults();
-    let wsdl_path = section.required_text("wsdl").map(|path| base_dir.join(path));
-    let mapping_path = section.text("mapping").map(|path| base_dir.join(path));
+    let wsdl_path = section.required_text("wsdl").map(|path| file(&section, "wsdl", base_dir.join(path)));
+    let mapping_path = section.text("mapping").map(|path| file(&section, "mapping", base_dir.join(path)));
     let catalog = catalog(&section, base_dir);
     let selection = selection(&section);
     let mapping_place = section.place("mapping");
     drop(section);
 
+    // What is wrong with one of the two says nothing of the other: both are read.
     let mapping = match &mapping_path {
-        Some(path) => Mapping::read(path, faults)?,
-        None => Mapping::default(),
+        Some(path) => path.as_ref().and_then(|path| Mapping::read(path, faults)),
+        None => Some(Mapping::default()),
     };
     let (mut found, mut files) = (Faults::new(), Files::new(catalog));
-    let adapter = Wsdl::read(&wsdl_path?, &mut files, &mut found).and_then(|wsdl| {
+    let adapter = Wsdl::read(&wsdl_path??, &mut files, &mut found).and_then(|wsdl| {
         let port = found.keep(wsdl.select(selection))?;
-        Compilation { wsdl: &wsdl, port: &port, mapping: &mapping, mapping_place, faults: &mut found }.run(operations, served)
+        let mapping = mapping?;
+        let compilation = Compilation { wsdl: &wsdl, port: &port, mapping: &mapping, mapping_place, faults: &mut found };
+        match operations {
+            Some(operations) => compilation.run(operations, served),
+            None => compilation.check_names(),
+        }
     });
     let failed = found.has_errors();
     faults.borrow_mut().extend(found.sorted());
-    let files = files.into_paths().into_iter().chain(mapping_path).collect();
+    let files = files.into_paths().into_iter().chain(mapping_path.flatten()).collect();
     adapter.filter(|_| !failed).map(|adapter| adapter.compiled_from(files))
+}
+
+/// A file that a key names, if there is one.
+fn file(section: &Section<'_>, key: &'static str, path: PathBuf) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path);
+    }
+    let fault = Fault::error(section.place(key), format!("there is no file `{}`", path.display()));
+    section.report(fault.hint("paths are relative to the file that names them"));
+    None
 }
 
 fn catalog(section: &Section<'_>, base_dir: &Path) -> HashMap<String, PathBuf> {
@@ -137,21 +158,39 @@ impl Compilation<'_> {
         (compiled.len() == specs.len()).then(|| SoapAdapter::new(compiler.plan, compiled, self.mapping.exposed))
     }
 
+    /// Holds the names of the mapping against the port: all that can be said without a contract.
+    fn check_names(self) -> Option<SoapAdapter> {
+        for (name, place) in self.mapping.operations.iter().filter_map(|mapped| mapped.soap.as_ref()) {
+            if let Err(fault) = self.named(name, place) {
+                self.faults.push(fault);
+            }
+        }
+        None
+    }
+
+    /// The port's operation that a mapping names.
+    fn named(&self, name: &str, place: &Place) -> Result<String, Fault> {
+        let known = self.port.operations().into_iter().find(|known| known == name);
+        known.ok_or_else(|| {
+            Fault::error(place.clone(), format!("the port `{}` has no operation `{name}`", self.port.name)).hint(self.list())
+        })
+    }
+
+    fn list(&self) -> String {
+        format!("the port has {}", self.port.operations().iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+    }
+
     /// The WSDL's operation for one of the contract's.
     fn name(&self, spec: &OperationSpec, mapped: Option<&crate::mapping::OperationMapping>, place: &Place) -> Result<String, Fault> {
-        let known = self.port.operations();
-        let list = || format!("the port has {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "));
         if let Some((name, place)) = mapped.and_then(|mapped| mapped.soap.as_ref()) {
-            return match known.iter().find(|known| *known == name) {
-                Some(name) => Ok(name.clone()),
-                None => Err(Fault::error(place.clone(), format!("the port `{}` has no operation `{name}`", self.port.name)).hint(list())),
-            };
+            return self.named(name, place);
         }
+        let known = self.port.operations();
         let exact = known.iter().find(|name| ***name == *spec.id);
         let found = exact.or_else(|| known.iter().find(|name| same_but_first(name, &spec.id)));
         found.cloned().ok_or_else(|| {
             let message = format!("no operation of the WSDL has the name of the contract's `{}`", spec.id);
-            Fault::error(place.clone(), message).hint(format!("name it with `operations.{}.soap`; {}", spec.id, list()))
+            Fault::error(place.clone(), message).hint(format!("name it with `operations.{}.soap`; {}", spec.id, self.list()))
         })
     }
 }

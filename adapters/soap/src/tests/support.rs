@@ -23,7 +23,7 @@ pub(super) fn load(base: &Path, yaml: &str, operations: &[OperationSpec]) -> (Op
     let tree = Tree::parse("varco.yaml", yaml).expect("a configuration");
     let faults = RefCell::new(Faults::new());
     let section = Section::open(&tree.file, &tree.root, "soap", &faults).expect("a mapping");
-    let adapter = compile(section, base, operations, None);
+    let adapter = compile(section, base, Some(operations), None);
     (adapter, faults.into_inner().sorted())
 }
 

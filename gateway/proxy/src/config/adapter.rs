@@ -82,10 +82,8 @@ fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'
     let upstreams = upstream::compile(&section, rules, standing.own, standing.network);
     let audience = section.text("audience").map(str::to_owned);
     let base = files::resolve(&section, "");
-    let operations = standing.contract.map(Contract::operations).unwrap_or_default();
     let served = standing.contract.filter(|_| standing.status_is_served).and_then(Contract::status_operation);
-    let adapter = adapter_soap::compile(section, &base, operations, served);
-    standing.contract?;
+    let adapter = adapter_soap::compile(section, &base, standing.contract.map(Contract::operations), served);
     Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstreams: upstreams?, audience })
 }
 

@@ -368,13 +368,17 @@ fn policies(
     let source = match std::fs::read_to_string(&path) {
         Ok(text) => PolicySource::new(&path.display().to_string(), &text),
         Err(error) => {
-            section.report(Fault::error(section.place("policy"), format!("cannot read `{}`: {}", path.display(), error.kind())));
+            section.report(files::unreadable(section.place("policy"), &path.display(), &error));
             return None;
         }
     };
-    let contract = contract?;
     let tenants: Vec<Tenant> = instances.iter().map(|instance| instance.tenant.clone()).collect();
-    let target = PolicyTarget { eservice: name, tenants: &tenants, operations: contract.operations() };
+    let operations = contract.map(Contract::operations).unwrap_or_default();
+    let target = PolicyTarget { eservice: name, tenants: &tenants, operations };
+    let Some(contract) = contract else {
+        Policies::check_alone(&source, &target, section.faults());
+        return None;
+    };
     let policies = Policies::compile(&source, &target, section.faults())?;
     let required =
         |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(std::string::ToString::to_string);

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use document::{Fault, Faults, Library, Node, Section, Tree, tidy};
+use document::{Fault, Faults, Library, Node, Place, Section, Tree, tidy};
 
 /// How deep includes may include.
 const DEEPEST: usize = 8;
@@ -42,14 +44,14 @@ impl Files {
             };
             let target = beside(&tree.file, text);
             let fault = if within.contains(&canonical(&target)) {
-                Some(format!("`{text}` includes itself"))
+                Some((format!("`{text}` includes itself"), "leave it out: a file is read once"))
             } else if within.len() >= DEEPEST {
-                Some(format!("includes are nested more than {DEEPEST} deep"))
+                Some((format!("includes are nested more than {DEEPEST} deep"), "name the files in the first one"))
             } else {
                 None
             };
             match fault {
-                Some(message) => faults.borrow_mut().push(Fault::error(tree.place(item), message)),
+                Some((message, hint)) => faults.borrow_mut().push(Fault::error(tree.place(item), message).hint(hint)),
                 None => included.push(target),
             }
         }
@@ -130,6 +132,16 @@ fn gather_named(node: &Node, file: &str, named: &mut BTreeSet<PathBuf>) {
 /// One file is one file however its path is written.
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// A file that is named somewhere and cannot be read.
+pub(super) fn unreadable(place: Place, path: &dyn Display, error: &std::io::Error) -> Fault {
+    let hint = match error.kind() {
+        ErrorKind::NotFound => "paths are relative to the file that names them",
+        ErrorKind::PermissionDenied => "the user that varco runs as has to be allowed to read it",
+        _ => "a file is needed, not a folder or a device",
+    };
+    Fault::error(place, format!("cannot read `{path}`: {}", error.kind())).hint(hint)
 }
 
 /// A path as written in a file: relative to that file.

@@ -118,12 +118,15 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Op
 fn key_source(section: &Section<'_>, text: &str, network: &Network) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
         let path = files::resolve(section, file);
-        let read = std::fs::read(&path).map_err(|error| format!("cannot read `{file}`: {}", error.kind()));
+        let read = std::fs::read(&path).map_err(|error| files::unreadable(section.place("jwks"), &file, &error));
         let mut content = [0; 32];
         content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
-        let parse = |bytes: Vec<u8>| trust::Jwks::parse(&bytes).map_err(|fault| format!("the key set cannot be used: {fault}"));
-        if let Err(message) = read.and_then(parse) {
-            section.report(Fault::error(section.place("jwks"), message));
+        let unusable = |fault| {
+            let fault = Fault::error(section.place("jwks"), format!("the key set cannot be used: {fault}"));
+            fault.hint("such as PDND publishes it: `{ \"keys\": [{ \"kty\": \"RSA\", \"kid\": … }] }`")
+        };
+        if let Err(fault) = read.and_then(|bytes| trust::Jwks::parse(&bytes).map_err(unusable)) {
+            section.report(fault);
         }
         return Some(KeySource::File { path, digest: content });
     }

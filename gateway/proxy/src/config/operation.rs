@@ -56,7 +56,11 @@ fn read(section: &Section<'_>) -> impl Fn(&OperationRules) -> OperationRules + u
     let safe = section.flag("safe");
     let idempotent = section.flag("idempotent");
     let cache = section.section("cache").and_then(|cache| {
-        let ttl = cache.required("ttl").and_then(|_| cache.duration("ttl"));
+        let ttl = cache.duration("ttl");
+        if cache.node("ttl").is_none() {
+            let fault = Fault::error(cache.here(), format!("`{}` needs `ttl`", cache.name()));
+            cache.report(fault.hint("for how long an answer is kept at the most, such as `ttl: 10m`"));
+        }
         let (ignore, echo) = (pointers(&cache, "ignore"), pointers(&cache, "echo"));
         if safe != Some(true) {
             let fault = Fault::error(cache.here(), "only an operation declared safe can be cached");

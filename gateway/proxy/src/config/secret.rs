@@ -2,31 +2,40 @@
 
 use document::{Fault, Section};
 
-use super::files::resolve;
+use super::files::{resolve, unreadable};
 
 /// The bytes that a value names. `bare` says whether a value without a prefix is a path, as for certificates and keys.
 pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str, bare: bool) -> Option<Vec<u8>> {
-    let fault = |message: String| {
-        section.report(Fault::error(section.place(key), message));
+    let fault = |message: String, hint: &str| {
+        section.report(Fault::error(section.place(key), message).hint(hint));
         None
     };
     if let Some(name) = text.strip_prefix("env:") {
         return match std::env::var(name) {
             Ok(value) => Some(value.into_bytes()),
-            Err(_) => fault(format!("the environment variable `{name}` is not set")),
+            Err(_) => {
+                fault(format!("the environment variable `{name}` is not set"), "set it where varco is started, or name a file: `file:path`")
+            }
         };
     }
     let path = match text.strip_prefix("file:") {
         Some(path) => path,
         None if bare => text,
-        None => return fault(format!("`{}.{key}` should be `env:NAME` or `file:path`, never the secret itself", section.name())),
+        None => {
+            let message = format!("`{}.{key}` should be `env:NAME` or `file:path`, never the secret itself", section.name());
+            return fault(message, "a secret that stood in a configuration is to be replaced");
+        }
     };
     // Pasted where its path belongs, the secret itself would stand in the message.
     if path.contains("-----BEGIN") || path.contains('\n') {
-        return fault(format!("`{}.{key}` should be a path or `env:NAME`, never the secret itself", section.name()));
+        let message = format!("`{}.{key}` should be a path or `env:NAME`, never the secret itself", section.name());
+        return fault(message, "a secret that stood in a configuration is to be replaced");
     }
     match std::fs::read(resolve(section, path)) {
         Ok(bytes) => Some(bytes),
-        Err(error) => fault(format!("cannot read `{path}`: {}", error.kind())),
+        Err(error) => {
+            section.report(unreadable(section.place(key), &path, &error));
+            None
+        }
     }
 }

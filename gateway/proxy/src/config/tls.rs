@@ -190,24 +190,31 @@ fn certified_key(section: &Section<'_>, made: &mut Made) -> Option<Arc<Certified
     made.with(&key);
     let chain = certificates(section, "certificate", &certificate)?;
     made.certificate_ends(section, file.unwrap_or_default(), &chain);
-    let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
-    let Ok(key) = provider().key_provider.load_private_key(key) else { return report(section, "key", "the private key cannot be used") };
+    let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM", NO_KEY) };
+    let Ok(key) = provider().key_provider.load_private_key(key) else {
+        return report(section, "key", "the private key cannot be used", NO_KEY);
+    };
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Some(Arc::new(pair)),
-        Err(_) => report(section, "key", "the private key is not the certificate's"),
+        Err(_) => {
+            report(section, "key", "the private key is not the certificate's", "name the key that the certificate was asked for with")
+        }
     }
 }
 
-fn report<T>(section: &Section<'_>, key: &str, message: &str) -> Option<T> {
-    section.report(Fault::error(section.place(key), message));
+const NO_KEY: &str = "such a file has lines `-----BEGIN PRIVATE KEY-----`, and the key is RSA, P-256, P-384 or Ed25519";
+const NO_ROOT: &str = "an authority's certificate is X.509 version 3, with `CA:TRUE`";
+
+fn report<T>(section: &Section<'_>, key: &str, message: &str, hint: &str) -> Option<T> {
+    section.report(Fault::error(section.place(key), message).hint(hint));
     None
 }
 
 pub(super) fn certificates(section: &Section<'_>, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
         Ok(chain) if !chain.is_empty() => Some(chain),
-        _ => report(section, key, "no certificate in PEM"),
+        _ => report(section, key, "no certificate in PEM", "such a file has lines `-----BEGIN CERTIFICATE-----`"),
     }
 }
 
@@ -243,7 +250,7 @@ fn client_verifier(section: &Section<'_>, made: &mut Made) -> Option<ClientVerif
     let builder = if mode == Mode::Optional { builder.allow_unauthenticated() } else { builder };
     match builder.build() {
         Ok(verifier) => Some(ClientVerifier::Some(verifier)),
-        Err(error) => report(&clients, "ca", &format!("the authorities cannot be used: {error}")),
+        Err(error) => report(&clients, "ca", &format!("the authorities cannot be used: {error}"), NO_ROOT),
     }
 }
 
@@ -274,8 +281,11 @@ fn crls(section: &Section<'_>, made: &mut Made) -> Option<Vec<CertificateRevocat
         match BorrowedCertRevocationList::from_der(crl).map(CertRevocationList::from) {
             Ok(list) if !issuers.iter().any(|issuer| issuer == list.issuer()) => issuers.push(list.issuer().to_vec()),
             // Only the first of them would count, and what the other withdraws would be let in.
-            Ok(_) => return report(section, "crls", "two lists are of one authority: keep the newer one"),
-            Err(error) => return report(section, "crls", &format!("a list of withdrawn certificates cannot be used: {error}")),
+            Ok(_) => return report(section, "crls", "two lists are of one authority", "keep the newer one"),
+            Err(error) => {
+                let message = format!("a list of withdrawn certificates cannot be used: {error}");
+                return report(section, "crls", &message, "such a file has lines `-----BEGIN X509 CRL-----`");
+            }
         }
     }
     Some(crls)
@@ -288,7 +298,7 @@ fn roots(section: &Section<'_>, key: &'static str, made: &mut Made) -> Option<Ro
     let mut roots = RootCertStore::empty();
     for certificate in certificates(section, key, &pem)? {
         if roots.add(certificate).is_err() {
-            return report(section, key, "a certificate of an authority cannot be used");
+            return report(section, key, "a certificate of an authority cannot be used", NO_ROOT);
         }
     }
     Some(roots)
@@ -319,7 +329,7 @@ impl CommonRoots {
         let pem = secret::read(section, key, text, true)?;
         let certificates = certificates(section, key, &pem)?;
         if certificates.iter().any(|certificate| RootCertStore::empty().add(certificate.clone()).is_err()) {
-            return report(section, key, "a certificate of an authority cannot be used");
+            return report(section, key, "a certificate of an authority cannot be used", NO_ROOT);
         }
         Some(certificates)
     }
@@ -352,10 +362,13 @@ pub(super) fn client(
             made.with(&key);
             let chain = certificates(section, "certificate", &certificate)?;
             made.certificate_ends(section, section.text("certificate").unwrap_or_default(), &chain);
-            let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM") };
+            let Ok(key) = PrivateKeyDer::from_pem_slice(&key) else { return report(section, "key", "no private key in PEM", NO_KEY) };
             match builder.with_client_auth_cert(chain, key) {
                 Ok(config) => config,
-                Err(error) => return report(section, "certificate", &format!("the client certificate cannot be used: {error}")),
+                Err(error) => {
+                    let message = format!("the client certificate cannot be used: {error}");
+                    return report(section, "certificate", &message, "a chain begins with the certificate that `key` is of");
+                }
             }
         }
     };

@@ -83,6 +83,8 @@ pub struct Opening {
     pub trace: TraceContext,
     /// The caller's span, if it sent one.
     pub parent: Option<[u8; 8]>,
+    /// What the caller sent to find its own request by (`X-Correlation-ID`), if that may be recorded.
+    pub correlation: Option<Box<str>>,
     /// The worker that runs it.
     pub worker: Arc<Worker>,
     /// The listener that its connection came in by, as configured then: with it the exchange holds the configuration that it runs

@@ -209,15 +209,14 @@ impl Connection {
     }
 
     fn ended(&self, error: &hyper::Error) {
-        let cause = if error.is_parse_too_large() {
-            "head-too-large"
-        } else if error.is_parse() {
-            "malformed-head"
-        } else if error.is_incomplete_message() {
-            "caller-left"
-        } else {
-            "broken"
-        };
+        if error.is_parse_too_large() {
+            return self.failed("head-too-large", error);
+        }
+        if error.is_parse() {
+            return self.failed("malformed-head", error);
+        }
+        // Callers that leave are no news.
+        let cause = if error.is_incomplete_message() { "caller-left" } else { "broken" };
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
         tracing::debug!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection broke");
     }
@@ -273,6 +272,7 @@ impl Connection {
             seen,
             trace: theirs.map_or_else(ours, |theirs| theirs.with_span(span)),
             parent: theirs.map(|theirs| theirs.span),
+            correlation: correlation(&head.headers),
             worker: worker.clone(),
             listener,
             origin,
@@ -282,6 +282,13 @@ impl Connection {
             italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
         })
     }
+}
+
+/// One that could be a person's is left out.
+fn correlation(headers: &HeaderMap) -> Option<Box<str>> {
+    const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
+    let id = headers.get(CORRELATION)?.to_str().ok()?;
+    audit::is_safe_correlation(id).then(|| id.into())
 }
 
 fn part<const N: usize>(bytes: &[u8; 34], from: usize) -> [u8; N] {

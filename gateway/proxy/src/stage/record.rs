@@ -160,6 +160,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     let total = exchange.entered(Stage::Record);
     record.t1 = Some(exchange.seen.plus_nanos(total as i64 * 1000));
     record.trace = Some(exchange.trace);
+    record.correlation = exchange.correlation.as_deref();
     record.configuration = Some(&exchange.listener.common.hash);
     record.channel = exchange.channel.get().map(String::as_str);
     record.request_bytes = Some(exchange.request_bytes.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0);
@@ -184,7 +185,7 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.direction = Some(definition.direction);
     // Of HEAD nothing but the head left, whatever was asked of the upstream.
     let spec = &definition.contract.operations()[routed.operation];
-    let head = (is_head && spec.method != Method::HEAD).then(|| recorded(definition, spec, &Method::HEAD));
+    let head = (is_head && spec.method != Method::HEAD).then(|| recorded(definition, routed.operation, Some(&Method::HEAD)));
     record.operation = Some(head.as_ref().unwrap_or(&routed.service.operations[routed.operation]));
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),

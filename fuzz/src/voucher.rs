@@ -122,7 +122,9 @@ fn signed(header: &[u8], payload: &[u8]) {
     match accept(&voucher, Scheme::Bearer, &issuer.acceptance, Timestamp::from_seconds(NOW)) {
         Ok(verified) => {
             assert_eq!(verified.caller().kid.as_deref(), Some(KID));
-            check_accepted(&serde_json::from_slice(payload).expect("claims are JSON"));
+            if let Some(claims) = tree(payload) {
+                check_accepted(&claims);
+            }
         }
         Err(error) => told(&error),
     }
@@ -138,8 +140,17 @@ fn check_signed(token: &str, header: &[u8], voucher: &Voucher) {
     assert_eq!((&header["alg"], &header["kid"]), (&json!("RS256"), &json!(KID)));
     assert!(header["typ"].as_str().is_some_and(|typ| typ.to_ascii_lowercase().ends_with("at+jwt")) && header.get("crit").is_none());
     let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64url")).collect();
-    let payload: Value = serde_json::from_slice(&parts[1]).expect("a payload is JSON");
-    assert_eq!(payload["iss"], ISSUER, "another issuer's claims");
+    if let Some(payload) = tree(&parts[1]) {
+        assert_eq!(payload["iss"], ISSUER, "another issuer's claims");
+    }
+}
+
+/// What serde reads; nothing where a claim that nobody asks for is a number beyond its floats, such as `1e400`.
+fn tree(text: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(text) {
+        Err(error) if error.to_string().starts_with("number out of range") => None,
+        read => Some(read.expect("claims are JSON")),
+    }
 }
 
 /// The rules of acceptance, said once more over serde's reading of the claims.

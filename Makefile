@@ -6,7 +6,7 @@
 help: ## shows this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## installs what the tests need (Debian and PyPI packages; the latter into .work)
+setup: ## installs what the tests need (Debian, PyPI and npm packages; the latter two into .work)
 	@tests/setup/install.sh
 
 build: ## compiles the gateway, dev profile

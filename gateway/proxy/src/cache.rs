@@ -3,6 +3,7 @@
 //! What is kept is what the upstream said, checked against the contract and before anything was withheld, so that one
 //! answer serves callers with different obligations. The key is all that makes two questions the same; see [`Question`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -131,7 +132,7 @@ impl Question {
         part(definition.instances.get(asking.instance).map_or("", |instance| instance.tenant.name()).as_bytes());
         part(&(call.operation as u64).to_be_bytes());
         part(call.path.as_bytes());
-        part(call.query.as_deref().unwrap_or_default().as_bytes());
+        part(in_order(call.query.as_deref().unwrap_or_default()).as_bytes());
         part(call.caller.purpose.as_deref().unwrap_or_default().as_bytes());
         // An upstream that knows who asks may answer each something else.
         if !definition.identity_headers.is_empty() || definition.direction == Direction::Outbound {
@@ -171,6 +172,21 @@ impl Question {
     }
 }
 
+/// A query with its pairs in the order of their names: in which order parameters are written means nothing, in which order the
+/// values of one are does. What is no list of pairs stays as it is.
+fn in_order(query: &str) -> Cow<'_, str> {
+    let mut pairs: Vec<&str> = query.split('&').collect();
+    if pairs.iter().any(|pair| !pair.contains('=')) || pairs.is_sorted_by_key(|pair| name(pair)) {
+        return Cow::Borrowed(query);
+    }
+    pairs.sort_by(|one, other| name(one).cmp(name(other)));
+    Cow::Owned(pairs.join("&"))
+}
+
+fn name(pair: &str) -> &str {
+    pair.split('=').next().unwrap_or_default()
+}
+
 /// Headers that no upstream gets as the caller sent them.
 const BESIDE_THE_QUESTION: [&str; 3] = ["content-length", "traceparent", "host"];
 
@@ -187,4 +203,25 @@ pub fn may_keep(headers: &HeaderMap) -> bool {
     !headers.contains_key(http::header::SET_COOKIE)
         && !lists(http::header::CACHE_CONTROL, &["no-store", "private", "no-cache"])
         && !lists(http::header::VARY, &["*"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn one_question_however_its_parameters_are_ordered() {
+        for (query, expected) in [
+            ("", ""),
+            ("a=1", "a=1"),
+            ("b=2&a=1", "a=1&b=2"),
+            ("a=2&a=1", "a=2&a=1"),
+            ("c=1&a=2&b=&a=1", "a=2&a=1&b=&c=1"),
+            ("ab=1&a=2", "a=2&ab=1"),
+            ("b&a", "b&a"),
+            ("b=1&a", "b=1&a"),
+        ] {
+            assert_eq!(in_order(query), expected, "{query}");
+        }
+    }
 }

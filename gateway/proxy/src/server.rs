@@ -27,8 +27,8 @@ use crate::siem;
 use crate::state::{State, Way};
 use crate::worker::Worker;
 
-/// How many threads of a worker may do what would block it: large bodies, names to be resolved.
-const POOL: usize = 4;
+/// How many names a worker may have resolved at a time: the system's resolver blocks, each on a thread.
+const RESOLVING: usize = 4;
 
 /// How many sockets may wait for a worker to take them.
 const SOCKETS: usize = 4096;
@@ -92,7 +92,8 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     options.observer = Some(observer.clone());
     let audit = AuditLog::open(Path::new(&configuration.audit.store), options)?;
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let state = Arc::new(State::new(&configuration, audit, control.handle().clone()));
+    let pool = pool(configuration.pool_threads)?;
+    let state = Arc::new(State::new(&configuration, audit, control.handle().clone(), pool.handle().clone()));
     observer.attach(&state.metrics);
     let first = Prepared::first(&configuration, &state)?;
     let admin = configuration.admin.as_ref().map(AdminSockets::open).transpose()?;
@@ -101,7 +102,7 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     let (ending, stopping) = (CancellationToken::new(), CancellationToken::new());
     let (workers, doors) = spawn_workers(&configuration, &state, &ending)?;
     let reloader = Reloader::begin(first, state.clone(), doors, control.handle().clone(), ending.clone())?;
-    let control_thread = control_thread(control, reloader.clone(), state.clone(), admin, stopping.clone())?;
+    let control_thread = control_thread(control, pool, reloader.clone(), state.clone(), admin, stopping.clone())?;
     Ok(Running {
         admin: admin_address,
         metrics: metrics_address.flatten(),
@@ -115,6 +116,11 @@ pub fn start(configuration: Configuration) -> Result<Running, StartError> {
     })
 }
 
+/// Threads and nothing else: a runtime that nobody drives.
+fn pool(threads: usize) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().max_blocking_threads(threads).thread_name("varco-pool").build()
+}
+
 fn spawn_workers(
     configuration: &Configuration,
     state: &Arc<State>,
@@ -123,7 +129,7 @@ fn spawn_workers(
     let (mut threads, mut doors) = (Vec::new(), Vec::new());
     for number in 0..configuration.workers {
         let (door, told) = mpsc::channel(SOCKETS);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(POOL).build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVING).build()?;
         let worker = Worker::new(number, state.clone());
         let (ending, drain) = (ending.clone(), configuration.drain);
         let run = move || runtime.block_on(work(Arc::new(worker), told, ending, drain));
@@ -159,6 +165,7 @@ async fn work(worker: Arc<Worker>, mut told: mpsc::Receiver<Told>, ending: Cance
 
 fn control_thread(
     runtime: Runtime,
+    pool: Runtime,
     reloader: Arc<Reloader>,
     state: Arc<State>,
     admin: Option<AdminSockets>,
@@ -194,6 +201,7 @@ fn control_thread(
         });
         // A configuration that is being read, from a disk that does not answer, keeps nobody from ending.
         runtime.shutdown_background();
+        pool.shutdown_background();
     };
     Ok(std::thread::Builder::new().name("varco-control".into()).spawn(run)?)
 }

@@ -45,6 +45,8 @@ pub struct State {
     /// Whoever tells a collector of exchanges.
     #[cfg(feature = "otlp")]
     pub(crate) spans: OnceLock<crate::otlp::Spans>,
+    /// Threads for what would hold a worker up: signing, and large bodies. One pool for all workers.
+    pub(crate) pool: Handle,
     strangers_per_second: u32,
     control: Handle,
     named: Mutex<Named>,
@@ -83,8 +85,9 @@ struct Named {
 type VoucherKey = (usize, Uuid, Fingerprint, Uuid, Uuid);
 
 impl State {
-    /// The state of a configuration that is started. `control` is where vouchers are asked for.
-    pub fn new(configuration: &Configuration, audit: store::AuditLog, control: Handle) -> Self {
+    /// The state of a configuration that is started. `control` is where vouchers are asked for, `pool` has the threads for what would
+    /// hold a worker up.
+    pub fn new(configuration: &Configuration, audit: store::AuditLog, control: Handle, pool: Handle) -> Self {
         Self {
             vouchers: VoucherMemory::new(configuration.vouchers),
             cache: AnswerCache::new(configuration.cache_bytes),
@@ -97,6 +100,7 @@ impl State {
             #[cfg(feature = "otlp")]
             spans: OnceLock::new(),
             strangers_per_second: configuration.audit.strangers.clamp(1, 1 << 20) as u32,
+            pool,
             control,
             named: Mutex::default(),
         }
@@ -131,7 +135,7 @@ impl State {
         let server = if let Some(known) = named.tokens.iter().find(|known| known.is_of(issuer)) {
             known.clone()
         } else {
-            let server = Arc::new(TokenSource::new(issuer, self.metrics.tokens(&issuer.name), self.control.clone())?);
+            let server = Arc::new(TokenSource::new(issuer, self.metrics.tokens(&issuer.name), self.control.clone(), self.pool.clone())?);
             named.tokens.push(server.clone());
             server
         };

@@ -45,16 +45,18 @@ pub struct TokenSource {
     pools: Pools,
     health: Mutex<TokenServerHealth>,
     metrics: TokenMetrics,
+    /// Where it is asked, and where what is sent to it is signed.
     control: Handle,
+    pool: Handle,
 }
 
 impl TokenSource {
     /// The token server of an environment, if it has one.
-    pub fn new(issuer: &IssuerConfig, metrics: TokenMetrics, control: Handle) -> Option<Self> {
+    pub fn new(issuer: &IssuerConfig, metrics: TokenMetrics, control: Handle, pool: Handle) -> Option<Self> {
         let rules = issuer.token.clone()?;
         let upstream = Upstream::own(&rules.upstream);
         let (environment, health, pools) = (issuer.name.clone(), Mutex::default(), Pools::default());
-        Some(Self { environment, rules, upstream, pools, health, metrics, control })
+        Some(Self { environment, rules, upstream, pools, health, metrics, control, pool })
     }
 
     /// Whether it is configured like this.
@@ -267,7 +269,7 @@ impl VoucherSource {
     /// The body of a token request. Signing takes the better part of a millisecond, on the pool.
     async fn form(&self, digest: Option<AuditDigest>) -> Result<Bytes, TokenFault> {
         let (server, client, purpose) = (self.server.rules.clone(), self.rules.client.clone(), self.rules.purpose);
-        let signed = tokio::task::spawn_blocking(move || {
+        let signed = self.server.pool.spawn_blocking(move || {
             let request = AssertionRequest {
                 client: client.id,
                 audience: &server.audience,

@@ -8,8 +8,8 @@ use tests::{Connection, Gateway, LUCIA, Scene, Site, Witness, curl, lookup, open
 
 const GET: &[u8] = b"GET /c/v1/cose HTTP/1.1\r\nhost: h\r\n\r\n";
 
-/// The names of its threads, numbers cut off, sorted.
-fn threads(gateway: &Gateway) -> Vec<String> {
+/// The names of its threads, sorted.
+pub(crate) fn threads(gateway: &Gateway) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", gateway.pid())).expect("it runs");
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     let mut names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
@@ -26,6 +26,23 @@ fn each_worker_is_a_thread_and_one_commits() {
     let names = threads(&gateway);
     let count = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
     assert_eq!((count("varco-worker-"), count("varco-control"), count("varco-audit")), (3, 1, 1), "{names:?}");
+}
+
+/// Work for the pool comes from all workers, and its threads are as many as were asked for, whatever comes.
+#[test]
+fn one_pool_works_for_all_workers() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "").replace("workers: 2", "workers: 4\nlimits: { pool_threads: 2 }");
+    let gateway = Gateway::start(site.path(), &yaml);
+    let pool = || threads(&gateway).iter().filter(|name| *name == "varco-pool").count();
+    assert_eq!(pool(), 0, "threads begin when there is work");
+    let large = post("/c/v1/cose", &format!("{{\"nome\":\"x\",\"note\":[{}\"\"]}}", "\"una nota\",".repeat((1 << 20) / 11)));
+    // So many that every worker has some of them.
+    let mut callers: Vec<Connection> = (0..24).map(|_| Connection::sending(gateway.address("web"), &large)).collect();
+    for caller in &mut callers {
+        assert_eq!(caller.answer().expect("an answer").status, 200);
+    }
+    assert_eq!(pool(), 2, "{:?}", threads(&gateway));
 }
 
 #[test]

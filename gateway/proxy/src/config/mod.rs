@@ -87,6 +87,8 @@ pub struct Configuration {
     pub cache_bytes: u64,
     /// How many verified vouchers are remembered.
     pub vouchers: u64,
+    /// How many threads do what would hold a worker up: RSA signatures, bodies over 64 KiB. One pool for all workers.
+    pub pool_threads: usize,
     /// How long a shutdown may take.
     pub drain: Duration,
     /// Where a civil day begins.
@@ -245,6 +247,10 @@ fn compile(path: &Path, files: &Files, faults: &RefCell<Faults>) -> Option<Confi
         buffered_bytes: limit("buffered_bytes", 256 << 20),
         cache_bytes: limit("cache_bytes", 64 << 20),
         vouchers: limits.as_ref().and_then(|limits| limits.count("remembered_vouchers")).unwrap_or(50_000),
+        pool_threads: limits
+            .as_ref()
+            .and_then(|limits| limits.count("pool_threads"))
+            .map_or_else(|| default_workers().max(2), |count| (count as usize).clamp(1, 256)),
         drain: main.duration("drain").unwrap_or(Duration::from_secs(30)),
         time_zone: time_zone(&main),
         audit: self::audit::compile(&main, &node),

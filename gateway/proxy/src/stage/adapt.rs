@@ -37,7 +37,7 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
         let adapter = adapter.clone();
         move || (adapter.request(&mut call), call)
     };
-    let (asked, call) = if is_large(bytes) { aside(map).await? } else { map() };
+    let (asked, call) = if is_large(bytes) { aside(&exchange, map).await? } else { map() };
     request.upstream = Some(asked?);
     let Response { status, mut headers, body } = next.run(request).await?;
     let (body, received) = match body {
@@ -68,7 +68,7 @@ async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection
     let bytes = if needs.answer { received.bytes().map_or(0, Bytes::len) } else { 0 };
     let answered = UpstreamAnswer { status, headers, body };
     let map = move || adapter.answer(&call, answered);
-    let answer = if is_large(bytes) { aside(map).await?? } else { map()? };
+    let answer = if is_large(bytes) { aside(&exchange, map).await?? } else { map()? };
     let body = match answer.body {
         AnswerBody::AsReceived => received,
         AnswerBody::Bytes(bytes) => ResponseBody::Held(bytes),
@@ -86,7 +86,7 @@ async fn decoded(exchange: &Exchange, headers: &mut HeaderMap, coded: Bytes) -> 
     let rules = &exchange.upstream().rules;
     let limits = InflateLimits { most: rules.answer_bytes, ratio: rules.inflate_ratio };
     let budget = exchange.worker.state.buffered.clone();
-    let inflated = aside(move || coding::inflate(coding, &coded, limits, &budget)).await?;
+    let inflated = aside(&exchange, move || coding::inflate(coding, &coded, limits, &budget)).await?;
     let (bytes, lease) = inflated.map_err(|error| match error {
         NotDecoded::TooLarge => unreadable("larger than the limit, decoded"),
         NotDecoded::Malformed => unreadable("not what its coding says"),

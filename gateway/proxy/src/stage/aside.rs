@@ -1,5 +1,6 @@
-//! Work that would hold a worker up is done on its pool, so that its other exchanges do not wait.
+//! Work that would hold a worker up is done on the pool, so that its other exchanges do not wait.
 
+use crate::exchange::Exchange;
 use crate::rejection::Rejection;
 
 /// Bodies larger than this are read, checked and mapped on the pool.
@@ -11,6 +12,6 @@ pub(super) fn is_large(bytes: usize) -> bool {
 }
 
 /// Works on a large body on the pool. Boxed, so that the many small ones do not pay for its place.
-pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
-    Box::pin(async { tokio::task::spawn_blocking(work).await.map_err(|_| Rejection::Internal) }).await
+pub(super) async fn aside<T: Send + 'static>(exchange: &Exchange, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
+    Box::pin(async { exchange.worker.state.pool.spawn_blocking(work).await.map_err(|_| Rejection::Internal) }).await
 }

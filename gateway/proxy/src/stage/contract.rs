@@ -35,7 +35,7 @@ pub fn contract_request(mut request: Request) -> Checked {
     if is_large(bytes) {
         let service = exchange.service().clone();
         return Checked::later(async move {
-            let checked = aside(move || check(&service, call, path, payload)).await??;
+            let checked = aside(&request.exchange, move || check(&service, call, path, payload)).await??;
             Ok(with_call(request, checked))
         });
     }
@@ -102,7 +102,7 @@ async fn check_answer(exchange: &Exchange, response: Response) -> Result<Respons
         let check = service.definition.contract.check_answer(operation, status, &headers, payload);
         (headers, check)
     };
-    let (headers, check) = if is_large(bytes) { aside(checking).await? } else { checking() };
+    let (headers, check) = if is_large(bytes) { aside(&exchange, checking).await? } else { checking() };
     judge(exchange, mode, status, &headers, &check)?;
     let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
     let body = match read {

@@ -30,7 +30,7 @@ pub fn decode(mut request: Request) -> Checked {
     let bytes = usize::try_from(limits.most.min((coded.len() as u64).saturating_mul(limits.ratio))).unwrap_or(usize::MAX);
     let inflate = move || coding::inflate(coding, &coded, limits, &budget);
     Checked::later(async move {
-        let inflated = if is_large(bytes) { aside(inflate).await? } else { inflate() };
+        let inflated = if is_large(bytes) { aside(&exchange, inflate).await? } else { inflate() };
         let (bytes, lease) = inflated.map_err(|error| match error {
             NotDecoded::TooLarge => RepresentationError::Inflated { most: limits.ratio }.into(),
             NotDecoded::Malformed => RepresentationError::NotDecoded.into(),

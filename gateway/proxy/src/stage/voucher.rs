@@ -16,10 +16,10 @@ use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::clock;
 use crate::config::{ClientRules, EVIDENCE, ModiRules, SIGNATURE};
-use crate::exchange::{Calling, Exchange, ShownToProvider, Stage, Told};
+use crate::exchange::{Calling, Exchange, ShownToProvider, Stage};
 use crate::message::{Request, RequestBody};
 use crate::rejection::{IntegrityError, Rejection};
-use crate::vouchers::{SHOWN_IN, Shown, VoucherSource};
+use crate::vouchers::{SHOWN_IN, Shown};
 
 /// How long tokens live: a minute, and as long again for PDND to answer.
 const LIFETIME: Duration = Duration::from_mins(2);
@@ -84,7 +84,7 @@ async fn sign_all(exchange: &Exchange, headers: &mut HeaderMap, body: Bytes) -> 
     headers.remove(DIGEST);
     let mut digest = None;
     if let Some(evidence) = &rules.evidence {
-        let token = track(rules, evidence.bound, &calling.told, source).await?;
+        let token = track(exchange, rules, evidence.bound, calling).await?;
         digest = evidence.bound.then(|| trust::evidence_digest(&token));
         headers.insert(EVIDENCE, value(&token)?);
     }
@@ -105,7 +105,7 @@ async fn sign_all(exchange: &Exchange, headers: &mut HeaderMap, body: Bytes) -> 
     // There is nothing to be changed in a message without a body; ModI leaves it open, and most providers refuse a signature there.
     let is_signed = rules.integrity && !body.is_empty();
     if is_signed {
-        integrity(headers, rules, source.client(), body).await?;
+        integrity(exchange, headers, rules, source.client(), body).await?;
     }
     show(calling, headers, shown, patterns(is_signed, rules.evidence.as_ref().map(|evidence| evidence.bound)));
     Ok(())
@@ -137,9 +137,9 @@ fn signs(exchange: &Exchange) -> bool {
     exchange.service().definition.modi.as_ref().is_some_and(|rules| rules.integrity)
 }
 
-async fn track(rules: &ModiRules, bound: bool, told: &Told, source: &VoucherSource) -> Result<String, Rejection> {
-    let (audience, told, purpose) = (rules.audience.clone(), told.clone(), source.purpose());
-    sign(source.client().clone(), move |client| {
+async fn track(exchange: &Exchange, rules: &ModiRules, bound: bool, calling: &Calling) -> Result<String, Rejection> {
+    let (audience, told, purpose) = (rules.audience.clone(), calling.told.clone(), calling.voucher.purpose());
+    sign(exchange, calling.voucher.client().clone(), move |client| {
         let dnonce = bound.then(|| {
             let mut random = [0; 8];
             random.copy_from_slice(&Uuid::new_v4().as_bytes()[8..]);
@@ -150,7 +150,13 @@ async fn track(rules: &ModiRules, bound: bool, told: &Told, source: &VoucherSour
     .await
 }
 
-async fn integrity(headers: &mut HeaderMap, rules: &ModiRules, client: &Arc<ClientRules>, body: Bytes) -> Result<(), Rejection> {
+async fn integrity(
+    exchange: &Exchange,
+    headers: &mut HeaderMap,
+    rules: &ModiRules,
+    client: &Arc<ClientRules>,
+    body: Bytes,
+) -> Result<(), Rejection> {
     // What is sent is what is signed: one value, as text.
     let text = |name: HeaderName| {
         let mut values = headers.get_all(name).iter();
@@ -159,7 +165,7 @@ async fn integrity(headers: &mut HeaderMap, rules: &ModiRules, client: &Arc<Clie
     };
     let (content_type, content_encoding) = (text(CONTENT_TYPE)?, text(CONTENT_ENCODING)?);
     let audience = rules.audience.clone();
-    let (digest, signature) = sign(client.clone(), move |client| {
+    let (digest, signature) = sign(exchange, client.clone(), move |client| {
         let digest = trust::digest_header(&body);
         let (content_type, content_encoding) = (content_type.as_deref(), content_encoding.as_deref());
         let message = SignedMessage { token: token(client, &audience), digest: &digest, content_type, content_encoding };
@@ -177,10 +183,11 @@ fn token<'a>(client: &ClientRules, audience: &'a str) -> ModiToken<'a> {
 
 /// Signing takes the better part of a millisecond: on the pool.
 async fn sign<T: Send + 'static>(
+    exchange: &Exchange,
     client: Arc<ClientRules>,
     signing: impl FnOnce(&ClientRules) -> Result<T, SignError> + Send + 'static,
 ) -> Result<T, Rejection> {
-    super::aside::aside(move || signing(&client)).await?.map_err(|_| Rejection::Internal)
+    super::aside::aside(exchange, move || signing(&client)).await?.map_err(|_| Rejection::Internal)
 }
 
 fn value(text: &str) -> Result<HeaderValue, Rejection> {

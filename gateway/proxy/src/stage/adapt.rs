@@ -86,7 +86,7 @@ async fn decoded(exchange: &Exchange, headers: &mut HeaderMap, coded: Bytes) -> 
     let rules = &exchange.upstream().rules;
     let limits = InflateLimits { most: rules.answer_bytes, ratio: rules.inflate_ratio };
     let budget = exchange.worker.state.buffered.clone();
-    let inflated = aside(&exchange, move || coding::inflate(coding, &coded, limits, &budget)).await?;
+    let inflated = aside(exchange, move || coding::inflate(coding, &coded, limits, &budget)).await?;
     let (bytes, lease) = inflated.map_err(|error| match error {
         NotDecoded::TooLarge => unreadable("larger than the limit, decoded"),
         NotDecoded::Malformed => unreadable("not what its coding says"),

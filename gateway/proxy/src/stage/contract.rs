@@ -102,7 +102,7 @@ async fn check_answer(exchange: &Exchange, response: Response) -> Result<Respons
         let check = service.definition.contract.check_answer(operation, status, &headers, payload);
         (headers, check)
     };
-    let (headers, check) = if is_large(bytes) { aside(&exchange, checking).await? } else { checking() };
+    let (headers, check) = if is_large(bytes) { aside(exchange, checking).await? } else { checking() };
     judge(exchange, mode, status, &headers, &check)?;
     let (AnswerCheck::Conforms(read) | AnswerCheck::Drifts { body: read, .. }) = check;
     let body = match read {

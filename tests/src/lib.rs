@@ -28,7 +28,7 @@ pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
 pub use gateway::{Gateway, varco};
 pub use load::{Load, Seen};
-pub use mount::SmallDisk;
+pub use mount::{SmallDisk, again_as_root};
 pub use open::{assert_problem, assert_says_nothing_internal, open, things, unprotected};
 pub use peer::{Peer, repository};
 pub use program::{interpreter, json_program, python};

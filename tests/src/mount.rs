@@ -41,3 +41,14 @@ impl Drop for SmallDisk {
         let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
     }
 }
+
+/// Runs a test of this program once more in a user namespace, where mounting is allowed; whoever may not even do that is told so.
+pub fn again_as_root(test: &str) {
+    const WITHIN: &str = "VARCO_TEST_NAMESPACE";
+    assert!(std::env::var_os(WITHIN).is_none(), "a small disk cannot be mounted in a user namespace either: run this as root");
+    let program = std::env::current_exe().expect("this test's program");
+    let mut within = Command::new("unshare");
+    within.args(["--user", "--map-root-user", "--mount"]).arg(program).args(["--exact", test, "--nocapture"]).env(WITHIN, "1");
+    let status = within.status().expect("unshare is of util-linux");
+    assert!(status.success(), "mounting a small disk needs root, or user namespaces; or the test failed there");
+}

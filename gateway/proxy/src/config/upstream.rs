@@ -27,6 +27,9 @@ fn server_name(url: &UpstreamUrl) -> Option<ServerName<'static>> {
     if url.is_secure() { ServerName::try_from(url.host.clone()).ok() } else { None }
 }
 
+/// How many exchanges may wait for an upstream, where nothing is said.
+const IN_FLIGHT: u32 = 1024;
+
 /// An upstream at this place, with defaults.
 fn defaults(url: &UpstreamUrl, protocol: Protocol, tls: Option<UpstreamTls>) -> UpstreamRules {
     UpstreamRules {
@@ -43,8 +46,9 @@ fn defaults(url: &UpstreamUrl, protocol: Protocol, tls: Option<UpstreamTls>) -> 
         total_timeout: Duration::from_secs(30),
         idle: Duration::from_secs(50),
         max_age: Duration::from_mins(10),
-        idle_connections: 64,
-        in_flight: 1024,
+        // As many as can be needed at a time: one that is closed while exchanges wait is made anew at once.
+        idle_connections: IN_FLIGHT as usize,
+        in_flight: IN_FLIGHT,
         answer_bytes: 10 << 20,
         inflate_ratio: 100,
         attempts: 2,

@@ -25,7 +25,7 @@ use crate::media::Content;
 use crate::own_uri;
 use crate::parameter::{Parameter, Plan, Shape, Stands, Style, Syntax, View, Written};
 use crate::request::{BodyRule, RequestRules};
-use crate::route::{self, Route, Routes, Served};
+use crate::route::{self, Route, RouteMatch, Routes, Served};
 use crate::schemas::Schemas;
 use crate::security::Promise;
 use crate::servers;
@@ -48,6 +48,8 @@ pub struct CompileOptions {
     pub accept: Accept,
     /// Whether callers are told the values of theirs that break rules.
     pub tell_values: bool,
+    /// Whether `GET /status` is an operation although the document does not list it: somebody else than the upstream answers it.
+    pub status: bool,
     /// The limits of the JSON reader.
     pub json: JsonLimits,
 }
@@ -102,7 +104,15 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     refuse_other_dialects(source, version);
     source.refuse_duplicates();
     let reader = Reader::new(source, version);
-    let described = reader.operations();
+    let mut described = reader.operations();
+    unique_ids(source, &described);
+    let mut routes = routes(source, &described);
+    if options.status && matches!(routes.at(&Method::GET, STATUS), RouteMatch::NotFound) {
+        let own = Served { method: Method::GET, operation: described.len(), parameters: [].into() };
+        // Nothing is at that path that it could be in conflict with.
+        let _ = routes.insert(Route::new(STATUS, vec![own]));
+        described.push(Described::status());
+    }
     let mut lowering = Lowering::new(source, version, options.formats, described.iter().any(Described::has_xml));
     let asked = ask(&described, &mut lowering);
     lowering.run();
@@ -121,13 +131,11 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     let rules: Vec<Rules> = described.iter().map(|operation| compiler.rules(operation)).collect();
     let xml = compiler.xml.into_inner().finish();
     let specs: Vec<OperationSpec> = described.iter().map(spec).collect();
-    unique_ids(source, &described);
-    let routes = routes(source, &described);
     let shapes = Shapes::of(source, &lowering);
     let names = std::mem::take(&mut lowering.names);
     unreached::check(&reader, lowering);
     Some(Contract {
-        status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == "/status"),
+        status: specs.iter().position(|spec| spec.method == Method::GET && &*spec.route == STATUS),
         specs,
         rules,
         routes,
@@ -140,6 +148,9 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
         hash: hash(source, options),
     })
 }
+
+/// Where every API says whether it lives (ModI RAC_REST_NAME_011).
+pub(crate) const STATUS: &str = "/status";
 
 /// Schemas by the pointers at which operations name them, and what they are asked for.
 type Asked = HashMap<String, Vec<(Variant, SchemaId)>>;

@@ -143,7 +143,7 @@ impl Contract {
         self.shapes.knows(&self.rules[operation].successes, pointer)
     }
 
-    /// `GET /status` (ModI RAC_REST_NAME_011), where the document has it.
+    /// `GET /status` (ModI RAC_REST_NAME_011), where the document has it or [`crate::CompileOptions::status`] adds it.
     pub fn status_operation(&self) -> Option<OperationIndex> {
         self.status
     }

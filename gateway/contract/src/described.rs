@@ -7,6 +7,7 @@ use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use serde_json::{Map, Value};
 
+use crate::compile::STATUS;
 use crate::content::schema_of;
 use crate::media::MediaRange;
 use crate::methods::{self, Listed};
@@ -34,6 +35,22 @@ pub(crate) struct Described {
 }
 
 impl Described {
+    /// `GET /status` of a document that has none.
+    pub(crate) fn status() -> Self {
+        Self {
+            pointer: "/paths".to_owned(),
+            template: STATUS.to_owned(),
+            method: Method::GET,
+            id: format!("GET {STATUS}").into(),
+            parameters: Vec::new(),
+            query: None,
+            body: None,
+            answers: Vec::new(),
+            deprecated: false,
+            security: None,
+        }
+    }
+
     /// Whether some body of it is XML.
     pub(crate) fn has_xml(&self) -> bool {
         let bodies = self.body.iter().map(|body| &body.content).chain(self.answers.iter().map(|answer| &answer.content));

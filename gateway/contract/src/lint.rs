@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use crate::answer::AnswerCheck;
-use crate::compile::CompileOptions;
+use crate::compile::{CompileOptions, STATUS};
 use crate::contract::Contract;
 use crate::described::{self, Described, DescribedAnswer, DescribedMedia, Location, StatusKey};
 use crate::documents::Documents;
@@ -223,7 +223,7 @@ fn rate_limit(lint: &Lint<'_, '_>, rule: &str) {
 /// Every API says whether it lives (RAC_REST_NAME_011).
 fn status(lint: &Lint<'_, '_>, rule: &str) {
     let hint = "`GET /status` answers 200 with `application/problem+json` (or `application/json`)";
-    let own = lint.operations.iter().find(|operation| operation.template == "/status" && operation.method == Method::GET);
+    let own = lint.operations.iter().find(|operation| operation.template == STATUS && operation.method == Method::GET);
     let Some(own) = own else { return lint.tell(rule, "/paths", "there is no `GET /status`", hint) };
     let lives = own.answers.iter().find(|answer| answer.status == StatusKey::Code(200));
     let is_told = |answer: &DescribedAnswer| {

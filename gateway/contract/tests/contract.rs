@@ -45,6 +45,30 @@ fn tells_its_operations() {
 }
 
 #[test]
+fn status_is_added_where_it_is_wanted_and_nothing_stands_at_its_path() {
+    let document = |paths: &str| format!("openapi: 3.0.3\ninfo: {{title: t, version: '1'}}\npaths:\n{paths}");
+    let own = "responses: {'200': {description: d}}";
+    let parameter = "parameters: [{name: id, in: path, required: true, schema: {type: string}}]";
+    for (paths, wanted, expected) in [
+        (format!("  /a: {{get: {{{own}}}}}"), true, Some("GET /status")),
+        (format!("  /a: {{get: {{{own}}}}}"), false, None),
+        (format!("  /status: {{get: {{operationId: stato, {own}}}}}"), true, Some("stato")),
+        (format!("  /status: {{post: {{{own}}}}}"), true, None),
+        (format!("  '/{{id}}': {{{parameter}, get: {{{own}}}}}"), true, None),
+        (format!("  '/a/{{id}}': {{{parameter}, get: {{{own}}}}}"), true, Some("GET /status")),
+    ] {
+        let contract = compile(&document(&paths), CompileOptions { status: wanted, ..CompileOptions::default() });
+        let status = contract.status_operation();
+        assert_eq!(status.map(|at| &*contract.operations()[at].id), expected, "{paths}");
+        let found = match contract.route(&http::Method::GET, "/status") {
+            contract::RouteMatch::Found { operation, .. } => Some(operation),
+            _ => None,
+        };
+        assert!(status.is_none() || found == status, "{paths}");
+    }
+}
+
+#[test]
 fn its_hash_is_of_its_meaning() {
     let hash = |text: &str| compile(text, CompileOptions::default()).hash();
     let one = hash(DOCUMENT);

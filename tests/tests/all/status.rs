@@ -1,7 +1,7 @@
 //! `/status`: served by the gateway without a voucher, or left to the department.
 
 use serde_json::json;
-use tests::{Gateway, Rest, Scene, curl, get};
+use tests::{Connection, Gateway, Rest, Scene, Site, Witness, curl, get};
 
 #[test]
 fn is_served_to_everybody_counted_and_not_recorded() {
@@ -22,6 +22,22 @@ fn is_served_to_everybody_counted_and_not_recorded() {
         assert!(gateway.stop().success());
         assert_eq!(scene.log().iter().filter(|record| record["op"]["id"] == "stato").count(), recorded);
     }
+}
+
+#[test]
+fn is_served_although_the_document_does_not_list_it() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let gateway = site.gateway("", "", &witness.url(), "");
+    for (method, status) in [("GET", 200), ("HEAD", 200), ("OPTIONS", 204), ("POST", 405)] {
+        let head = Connection::sending(gateway.address("web"), &format!("{method} /c/v1/status HTTP/1.1\r\nhost: h\r\n\r\n")).head();
+        let head = head.expect("an answer");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method}: {head}");
+    }
+    assert_eq!(witness.asked().len(), 0);
+    // What somebody else is to say, and does not, nobody says.
+    let (site, witness) = (Site::new(), Witness::hello());
+    let gateway = site.gateway("", "", &witness.url(), "    status: proxied\n");
+    assert_eq!(curl(&[&gateway.url("web", "/c/v1/status")]).status, 404);
 }
 
 #[test]

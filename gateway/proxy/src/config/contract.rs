@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use contract::{Accept, AnswerMode, AnswerModes, CompileOptions, Contract, Documents, Formats, Repeated, Unknown};
 use document::{Fault, Library, Section, Tree, file_uri};
 
+use super::eservice::StatusMode;
 use super::files;
 
 /// A document, and whatever it refers to that the library has or that lies beside it.
@@ -15,9 +16,9 @@ pub fn documents(path: &Path, library: Library) -> Result<Documents, Fault> {
 }
 
 /// The contract, and the files that it was compiled from.
-pub(super) fn compile(section: &Section<'_>, library: &Library) -> Option<(Contract, Vec<PathBuf>)> {
+pub(super) fn compile(section: &Section<'_>, status: StatusMode, library: &Library) -> Option<(Contract, Vec<PathBuf>)> {
     // Every key is read before anything can fail: one that is not would be called unknown.
-    let options = options(section);
+    let options = options(section, status);
     let path = files::resolve(section, section.required_text("contract")?);
     if !path.is_file() {
         let fault = Fault::error(section.place("contract"), format!("there is no file `{}`", path.display()));
@@ -30,13 +31,14 @@ pub(super) fn compile(section: &Section<'_>, library: &Library) -> Option<(Contr
     Some((contract, documents.files().map(PathBuf::from).collect()))
 }
 
-fn options(section: &Section<'_>) -> CompileOptions {
+fn options(section: &Section<'_>, status: StatusMode) -> CompileOptions {
     CompileOptions {
         unknown_query: section.choice("unknown_query", &[("refuse", Unknown::Refuse), ("allow", Unknown::Allow)]).unwrap_or_default(),
         repeated_query: section.choice("repeated_query", &[("refuse", Repeated::Refuse), ("allow", Repeated::Allow)]).unwrap_or_default(),
         formats: section.choice("formats", &[("assert", Formats::Assert), ("ignore", Formats::Ignore)]).unwrap_or_default(),
         accept: section.choice("accept", &[("ignore", Accept::Ignore), ("enforce", Accept::Enforce)]).unwrap_or_default(),
         tell_values: section.flag("tell_values").unwrap_or(false),
+        status: status == StatusMode::Served,
         ..CompileOptions::default()
     }
 }

@@ -160,7 +160,8 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         section.choice("direction", &[("inbound", Direction::Inbound), ("outbound", Direction::Outbound)]).unwrap_or(Direction::Inbound);
     let listener = listener(section, scope);
     let base_path = base_path(section);
-    let (contract, contract_files) = super::contract::compile(section, scope.library).unzip();
+    let status = status(section, direction);
+    let (contract, contract_files) = super::contract::compile(section, status, scope.library).unzip();
     let patterns = (direction == Direction::Outbound).then(|| Patterns::read(section));
     let portal = if direction == Direction::Outbound { portal(section, scope) } else { None };
     let evidence = patterns.as_ref().and_then(|patterns| patterns.evidence(section, portal.and_then(|at| scope.portals.get(at))));
@@ -189,13 +190,6 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = super::contract::answers(section, usual);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
-    let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
-    if direction == Direction::Outbound && status == Some(StatusMode::Served) {
-        let fault = Fault::error(section.place("status"), "the gateway cannot say of others that they are well");
-        section.report(fault.hint("leave it out: whether the provider lives is for the provider to say"));
-    }
-    let usual = if direction == Direction::Inbound { StatusMode::Served } else { StatusMode::Proxied };
-    let status = status.unwrap_or(usual);
     let cors = super::cors::compile(section);
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);
@@ -345,6 +339,17 @@ fn certificates_are_asked(section: &Section<'_>, scope: &Scope<'_>, security: Op
         let hint = "write `client_certificates` in the listener, or `trusted_proxies.certificate` where a proxy ends TLS";
         section.report(Fault::error(section.place("consumers"), message).hint(hint));
     }
+}
+
+/// Who says whether the e-service lives.
+fn status(section: &Section<'_>, direction: Direction) -> StatusMode {
+    let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
+    if direction == Direction::Outbound && status == Some(StatusMode::Served) {
+        let fault = Fault::error(section.place("status"), "the gateway cannot say of others that they are well");
+        section.report(fault.hint("leave it out: whether the provider lives is for the provider to say"));
+    }
+    let usual = if direction == Direction::Inbound { StatusMode::Served } else { StatusMode::Proxied };
+    status.unwrap_or(usual)
 }
 
 /// `Some(None)` where there is rightly no policy; `None` where there is a fault.

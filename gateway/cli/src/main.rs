@@ -71,7 +71,22 @@ enum Command {
     Man,
 }
 
+/// As a shell tells of a program that the end of a pipe ended: 128 and the number of SIGPIPE.
+const PIPE_CLOSED: i32 = 141;
+
+/// Whoever reads only the first lines (`varco audit list … | head`) has seen what it wanted: that is no defect to be told of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str().is_some_and(|said| said.starts_with("failed printing to stdout") && said.contains("Broken pipe")) {
+            std::process::exit(PIPE_CLOSED);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

@@ -30,3 +30,13 @@ fn refuses_a_configuration_that_is_not_there() {
     assert!(!good);
     assert!(said.contains("/nowhere/varco.yaml: error: cannot read the file"), "{said}");
 }
+
+#[test]
+fn ends_quietly_where_nobody_reads_on() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/varco-admin/openapi.yaml");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut lint = Command::new(env!("CARGO_BIN_EXE_varco"));
+    let output = lint.args(["contract", "lint", document]).stdout(writer).output().expect("varco can be run");
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(141), ""));
+}

@@ -31,9 +31,9 @@ use crate::security::Promise;
 use crate::servers;
 use crate::shape::Shapes;
 use crate::source::{Source, child};
-use crate::unreached;
 use crate::version::{Version, refuse_other_dialects, refuse_other_versions};
 use crate::xml::XmlPlanner;
+use crate::{unknown, unreached};
 
 /// What a document is compiled with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,6 +103,7 @@ fn compile(source: &Source<'_>, options: &CompileOptions) -> Option<Contract> {
     own_uri::refuse_unusable(source);
     refuse_other_dialects(source, version);
     source.refuse_duplicates();
+    unknown::check(source, version);
     let reader = Reader::new(source, version);
     let mut described = reader.operations();
     unique_ids(source, &described);

@@ -9,7 +9,7 @@ use crate::source::{Source, child};
 use crate::{read30, read31, read32};
 
 /// The versions of OpenAPI that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     V30,
     V31,
@@ -29,6 +29,15 @@ impl Version {
         let patch = |line: &str| version(raw)?.strip_prefix(line).filter(|patch| is_numeral(patch));
         let known = [("3.0.", Self::V30), ("3.1.", Self::V31), ("3.2.", Self::V32)];
         known.into_iter().find(|(line, _)| patch(line).is_some()).map(|(_, version)| version)
+    }
+
+    /// The first two numbers.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Self::V30 => "3.0",
+            Self::V31 => "3.1",
+            Self::V32 => "3.2",
+        }
     }
 
     pub(crate) fn of(source: &Source<'_>) -> Option<Self> {

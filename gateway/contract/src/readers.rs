@@ -12,6 +12,7 @@ use crate::fields::{Field, Fields};
 use crate::lower::Variant;
 use crate::media::MediaRange;
 use crate::parameter::{Kinds, Plan, Shape, Spoken, Style, Syntax, View, Written};
+use crate::version::Version;
 
 /// How deep a schema is looked into that may let everything pass.
 const DEEPEST: usize = 16;
@@ -48,6 +49,7 @@ impl Compiler<'_, '_, '_> {
                 self.unread(media, &format!(": its part `{}` is XML", encoding.field));
                 return None;
             }
+            self.parts_have_types(&media.encodings);
             return Some(BodyReader::Multipart(self.fields(plan, &media.encodings)));
         }
         // A text of which nothing says how it is written as XML is the document itself.
@@ -87,6 +89,15 @@ impl Compiler<'_, '_, '_> {
             "allOf" => value.as_array().is_some_and(|branches| branches.iter().all(is_any)),
             _ => false,
         })
+    }
+
+    /// From 3.1 on the parts of a form may be written in a style (OpenAPI 3.1.1 §4.8.15.1.2), which nobody does: a part says what it is.
+    fn parts_have_types(&self, encodings: &[DescribedEncoding]) {
+        let is_styled = |encoding: &&DescribedEncoding| encoding.style.is_some() || encoding.explode.is_some() || encoding.allow_reserved;
+        for encoding in encodings.iter().filter(|encoding| self.lowering.version > Version::V30 && is_styled(encoding)) {
+            let message = format!("the part `{}` is read by its media type, and in no style", encoding.field);
+            self.source.warning(&encoding.pointer, message, "say what it is: `contentType`");
+        }
     }
 
     fn unread(&self, media: &DescribedMedia, reason: &str) {

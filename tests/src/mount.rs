@@ -42,13 +42,17 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Runs a test of this program once more in a user namespace, where mounting is allowed; whoever may not even do that is told so.
-pub fn again_as_root(test: &str) {
+/// Runs the test that calls it once more in a user namespace, where mounting is allowed; whoever may not even do that is told so.
+pub fn again_as_root() {
     const WITHIN: &str = "VARCO_TEST_NAMESPACE";
     assert!(std::env::var_os(WITHIN).is_none(), "a small disk cannot be mounted in a user namespace either: run this as root");
-    let program = std::env::current_exe().expect("this test's program");
+    let thread = std::thread::current();
+    let (test, program) = (thread.name().expect("a test's thread has its name"), std::env::current_exe().expect("this test's program"));
     let mut within = Command::new("unshare");
     within.args(["--user", "--map-root-user", "--mount"]).arg(program).args(["--exact", test, "--nocapture"]).env(WITHIN, "1");
-    let status = within.status().expect("unshare is of util-linux");
-    assert!(status.success(), "mounting a small disk needs root, or user namespaces; or the test failed there");
+    let output = within.output().expect("unshare is of util-linux");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    // Of a test that it does not find the program says that none failed.
+    let has_passed = output.status.success() && said.contains("1 passed");
+    assert!(has_passed, "mounting a small disk needs root, or user namespaces; or the test failed there:\n{said}");
 }

@@ -20,6 +20,7 @@ mod status;
 mod test;
 mod top;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -72,14 +73,14 @@ enum Command {
 }
 
 /// As a shell tells of a program that the end of a pipe ended: 128 and the number of SIGPIPE.
-const PIPE_CLOSED: i32 = 141;
+const PIPE_CLOSED: u8 = 141;
 
 /// Whoever reads only the first lines (`varco audit list … | head`) has seen what it wanted: that is no defect to be told of.
 fn end_with_the_reader() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if panic.payload_as_str().is_some_and(|said| said.starts_with("failed printing to stdout") && said.contains("Broken pipe")) {
-            std::process::exit(PIPE_CLOSED);
+            std::process::exit(PIPE_CLOSED.into());
         }
         usual(panic);
     }));
@@ -106,6 +107,9 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::from(PIPE_CLOSED)
+        }
         Err(error) => {
             eprintln!("varco: {error:#}");
             ExitCode::FAILURE

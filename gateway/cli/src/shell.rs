@@ -1,6 +1,6 @@
 //! Completion scripts and the manual page, generated from the command line's own definition.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _};
@@ -14,7 +14,9 @@ pub(crate) struct Completions {
 }
 
 pub(crate) fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {
-    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "varco", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut crate::Arguments::command(), "varco", &mut script);
+    io::stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -34,9 +34,10 @@ fn refuses_a_configuration_that_is_not_there() {
 #[test]
 fn ends_quietly_where_nobody_reads_on() {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/varco-admin/openapi.yaml");
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    drop(reader);
-    let mut lint = Command::new(env!("CARGO_BIN_EXE_varco"));
-    let output = lint.args(["contract", "lint", document]).stdout(writer).output().expect("varco can be run");
-    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(141), ""));
+    for arguments in [&["contract", "lint", document][..], &["completions", "bash"], &["man"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_varco")).args(arguments).stdout(writer).output().expect("varco can be run");
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(141), ""), "{arguments:?}");
+    }
 }

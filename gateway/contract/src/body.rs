@@ -86,7 +86,7 @@ impl BodySchema {
             BodyReader::Any(fields) if media.is_form() => self.form(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_multipart_form() => self.multipart(fields, media, bytes, terms),
             BodyReader::Any(fields) if media.is_text() && !media.is_xml() => self.text(&fields.plan, &text(media, bytes)?, terms),
-            BodyReader::Any(fields) if !media.is_xml() && fields.plan.kinds.has_scalars() => self.opaque(&fields.plan, bytes, terms),
+            BodyReader::Any(fields) if !media.is_xml() && fields.plan.kinds.is_scalar() => self.opaque(&fields.plan, bytes, terms),
             // JSON was read before; how XML would be written nobody says, nor how objects are in what is none of these.
             BodyReader::Json | BodyReader::Any(_) => Ok(()),
         }

@@ -361,8 +361,8 @@ impl Compiler<'_, '_, '_> {
         let plan = schema.map_or(Plan::ANY, |schema| Plan::of(schema, self.view(variant)));
         if let Some(media) = &described.media {
             if !media.is_json() && (media.is_structured() || !plan.kinds.has_scalars()) {
-                let hint = "JSON is read, and text";
-                self.source.error_with_hint(&described.pointer, "its `content` is of a media type that is not read in a parameter", hint);
+                let message = "its `content` is of a media type that is not read in a parameter or a header";
+                self.source.error_with_hint(&described.pointer, message, "JSON is read, and text");
             }
             return (Box::new([if media.is_json() { Syntax::Json } else { Syntax::Opaque }]), Plan::ANY);
         }

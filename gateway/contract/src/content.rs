@@ -23,6 +23,10 @@ impl<'a> Reader<'_, 'a> {
             self.source.error(&child(content, &name), format!("`{name}` is no media type"));
             return None;
         };
+        if range.is_nothing() {
+            let hint = "list the types that are meant, or `application/*`";
+            self.source.warning(&child(content, &name), format!("no message is of `{name}`, which is neither a type nor a range"), hint);
+        }
         let (at, raw) = self.media(content, &name)?;
         if range.is_multipart() {
             let hint = "only `multipart/form-data` is looked into, with `encoding`";

@@ -85,6 +85,11 @@ impl Contract {
         parameters.chain(self.rules.iter().flat_map(|rules| rules.request.credentials.headers()))
     }
 
+    /// Whether the operation's query is one value, in which the order of what looks like pairs may mean something.
+    pub fn has_whole_query(&self, operation: OperationIndex) -> bool {
+        self.rules[operation].request.whole_query.is_some()
+    }
+
     /// What the document promises of an operation; `None` where it says nothing of who may call.
     pub fn promise(&self, operation: OperationIndex) -> Option<&Promise> {
         self.rules[operation].promise.as_ref()

@@ -241,11 +241,12 @@ impl Reader<'_, '_> {
         let id = self.keep(&pointer, "an operation", self.version.operation_id(raw))?;
         let own = self.parameters(raw, &pointer);
         let mut parameters: Vec<_> = own.iter().filter_map(|at| self.parameter(at)).collect();
+        let count = parameters.len();
         for at in shared {
-            // An operation's own parameter takes the place of its path's.
+            // An operation's own parameter takes the place of its path's; of two of the path's nobody knows which counts.
             let Some(shared) = self.parameter(at) else { continue };
             let same = |own: &DescribedParameter| own.parts.name == shared.parts.name && own.parts.location == shared.parts.location;
-            if !parameters.iter().any(same) {
+            if !parameters[..count].iter().any(same) {
                 parameters.push(shared);
             }
         }

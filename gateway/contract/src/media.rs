@@ -38,14 +38,15 @@ impl MediaRange {
     /// Reads a key of a `content` map.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let media = MediaType::parse(text)?;
-        // `application/*+json` is neither a type nor a range (RFC 9110 §12.5.1).
-        let is_odd = |part: &str| part.contains('*') && part != "*";
-        if is_odd(media.kind) || is_odd(media.subtype) || (media.kind == "*" && media.subtype != "*") {
-            return None;
-        }
         let parameters = media.parameters().filter(|(name, _)| !name.eq_ignore_ascii_case("charset"));
         let parameters = parameters.map(|(name, value)| (name.to_ascii_lowercase().into(), value.into())).collect();
         Some(Self { kind: media.kind.to_ascii_lowercase().into(), subtype: media.subtype.to_ascii_lowercase().into(), parameters })
+    }
+
+    /// Whether it is neither a type nor a range (RFC 9110 §12.5.1), such as `application/*+json`.
+    pub(crate) fn is_nothing(&self) -> bool {
+        let is_odd = |part: &str| part.contains('*') && part != "*";
+        is_odd(&self.kind) || is_odd(&self.subtype) || (&*self.kind == "*" && &*self.subtype != "*")
     }
 
     /// Whether messages of this type are JSON.

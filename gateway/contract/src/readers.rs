@@ -33,6 +33,10 @@ impl Compiler<'_, '_, '_> {
             return Some(BodyReader::Json);
         }
         if range.is_wide() && !range.is_text() {
+            if schema.get("format").and_then(Value::as_str) == Some("byte") {
+                self.unread(media, ": `byte` is base64 of what is sent as text, and under a range most often any bytes");
+                return None;
+            }
             let mut known = self.fields.borrow_mut();
             return Some(BodyReader::Any(known.entry((variant, id)).or_insert_with(|| Arc::new(self.fields(plan(), &[]))).clone()));
         }

@@ -1,40 +1,51 @@
-//! What a document says in fields that its version does not have: nothing is read of them, so that a misspelt rule is no rule. A
+//! What documents say in fields that their version does not have: nothing is read of them, so that a misspelt rule is no rule. A
 //! warning, since it may be meant for somebody else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use document::nearest;
+use document::{nearest, slip_of};
 use serde_json::{Map, Value};
 
 use crate::objects::{Holds, Object};
 use crate::source::{Source, child};
 use crate::version::Version;
 
-/// A keyword of schemas has to have so many letters before a word near to it is taken for it: schemas may say what they like.
-const SHORTEST: usize = 5;
+/// A word of a schema has to have so many letters to be taken for a misspelt keyword: schemas may say what they like.
+const SHORTEST: usize = 4;
 
 /// What is told of a field, and the hint.
 type Told = (String, String);
 
-/// Looks for unknown fields in the first document.
+/// Looks for unknown fields in the first document, and in what it refers to in others.
 pub(crate) fn check(source: &Source<'_>, version: Version) {
-    let mut walk = Walk { version, found: HashMap::new() };
+    let mut walk = Walk { source, version, seen: HashSet::new(), waiting: Vec::new(), found: HashMap::new() };
     walk.one(Object::Document, source.root(), "");
+    while let Some((object, at)) = walk.waiting.pop() {
+        if let Some(value) = source.at(&at) {
+            walk.one(object, value, &at);
+        }
+    }
     for ((message, hint), (place, more)) in walk.found {
         let more = if more == 0 { String::new() } else { format!(" (so in {} places)", more + 1) };
         source.warning(&place, message + &more, &hint);
     }
 }
 
-struct Walk {
+struct Walk<'s, 'a> {
+    source: &'s Source<'a>,
     version: Version,
+    /// What was referred to in other documents.
+    seen: HashSet<String>,
+    /// Likewise, as far as it is still to be looked at.
+    waiting: Vec<(Object, String)>,
     /// Where each was found first, and in how many other places.
     found: HashMap<Told, (String, usize)>,
 }
 
-impl Walk {
+impl Walk<'_, '_> {
     fn one(&mut self, object: Object, value: &Value, at: &str) {
         let Value::Object(members) = value else { return };
+        self.refer(object, members, at);
         if members.contains_key("$ref") && (object.is_replaceable() || (object == Object::Schema && self.version == Version::V30)) {
             return self.beside_reference(object, members, at);
         }
@@ -53,6 +64,16 @@ impl Walk {
                     }
                 }
             }
+        }
+    }
+
+    /// What a reference leads to in another document is looked at as what it stands for; in the first all is.
+    fn refer(&mut self, object: Object, members: &Map<String, Value>, at: &str) {
+        let Some(reference) = members.get("$ref").and_then(Value::as_str) else { return };
+        let Some(target) = self.source.leads_to(reference, at) else { return };
+        let is_elsewhere = !target.is_empty() && !target.starts_with('/');
+        if is_elsewhere && self.seen.insert(target.clone()) {
+            self.waiting.push((object, target));
         }
     }
 
@@ -85,8 +106,9 @@ impl Walk {
             let hint = "give it two types, such as `type: [string, 'null']`";
             return (format!("{place} of OpenAPI {own} has no `nullable`: nothing is read of it"), hint.to_owned());
         }
-        // Keywords are held wherever they stand; what other readers of the document make of them is theirs to say.
-        let what = if object == Object::Schema { "others may read nothing of it" } else { "nothing is read of it" };
+        // These are read wherever they stand; what other readers of the document make of them is theirs to say.
+        let is_read = object == Object::Schema || matches!(name, "nodeType" | "defaultMapping" | "pathItems" | "mediaTypes");
+        let what = if is_read { "others may read nothing of it" } else { "nothing is read of it" };
         let hint = format!("it is of OpenAPI {}: say `openapi: {}.0`, and look what else changes with it", since.line(), since.line());
         (format!("{place} of OpenAPI {own} has no `{name}`: {what}"), hint)
     }
@@ -106,12 +128,16 @@ fn named(object: Object, value: &Value) -> impl Iterator<Item = (&String, &Value
 }
 
 fn unknown(object: Object, name: &str) -> Option<Told> {
-    let near = nearest(name, object.fields().iter().map(|(known, ..)| *known));
+    let known = || object.fields().iter().map(|(known, ..)| *known);
     let message = format!("{} has no `{name}`: nothing is read of it", object.name());
     if object == Object::Schema {
         // Schemas may say whatever else they like (JSON Schema 2020-12, Core §6.5).
-        let near = near.filter(|near| name.len() >= SHORTEST && near.len() >= SHORTEST - 1)?;
-        return Some((message, format!("did you mean `{near}`?")));
+        let meant = slip_of(name, known()).filter(|meant| name.len().min(meant.len()) >= SHORTEST)?;
+        return Some((message, format!("did you mean `{meant}`?")));
     }
-    Some((message, near.map_or_else(|| "what is meant for others is named `x-…`".to_owned(), |near| format!("did you mean `{near}`?"))))
+    Some((
+        message,
+        nearest(name, known())
+            .map_or_else(|| "what is meant for others is named `x-…`".to_owned(), |near| format!("did you mean `{near}`?")),
+    ))
 }

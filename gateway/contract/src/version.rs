@@ -26,7 +26,7 @@ fn version(raw: &Value) -> Option<&str> {
 impl Version {
     /// The version that a document says that it is of, if it is read here.
     pub(crate) fn named(raw: &Value) -> Option<Self> {
-        let patch = |line: &str| version(raw)?.strip_prefix(line).filter(|patch| is_numeral(patch));
+        let patch = |line: &str| version(raw)?.strip_prefix(line).filter(|patch| is_numeral(patch.split('-').next().unwrap_or_default()));
         let known = [("3.0.", Self::V30), ("3.1.", Self::V31), ("3.2.", Self::V32)];
         known.into_iter().find(|(line, _)| patch(line).is_some()).map(|(_, version)| version)
     }

@@ -21,4 +21,4 @@ pub use pointer::{escaped, unescaped};
 pub use section::Section;
 pub use tree::{Key, Node, Scalar, Tree, Value};
 pub use units::{parse_bytes, parse_duration, parse_rate};
-pub use words::nearest;
+pub use words::{nearest, slip_of};

@@ -6,6 +6,26 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     (steps <= 2.max(word.len() / 3) && 2 * steps <= word.len()).then_some(nearest)
 }
 
+/// The known word that one slip of the hand makes of another: a letter too many, too few, wrong or at its neighbour's place, or capitals.
+/// For words of which many are right that are not known.
+pub fn slip_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known.into_iter().find(|known| {
+        let known = known.to_lowercase();
+        distance(&known, &lower) <= 1 || is_swapped(&known, &lower)
+    })
+}
+
+/// Whether two words differ by two neighbours that changed places.
+fn is_swapped(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let Some(at) = one.iter().zip(&other).position(|(one, other)| one != other) else { return false };
+    one.len() == other.len()
+        && other.get(at + 1) == one.get(at)
+        && one.get(at + 1) == other.get(at)
+        && one.get(at + 2..) == other.get(at + 2..)
+}
+
 /// Levenshtein's distance.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
@@ -38,5 +58,24 @@ mod tests {
             assert_eq!(nearest(word, ["address", "timeout"]), expected, "{word}");
         }
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn knows_a_slip_from_another_word() {
+        let known = ["type", "items", "required", "minLength", "not"];
+        for (word, expected) in [
+            ("requird", Some("required")),
+            ("minlength", Some("minLength")),
+            ("minLenght", Some("minLength")),
+            ("Type", Some("type")),
+            ("typ", Some("type")),
+            ("etyp", None),
+            ("tsType", None),
+            ("terms", None),
+            ("label", None),
+            ("", None),
+        ] {
+            assert_eq!(slip_of(word, known), expected, "{word}");
+        }
     }
 }

@@ -132,7 +132,9 @@ impl Question {
         part(definition.instances.get(asking.instance).map_or("", |instance| instance.tenant.name()).as_bytes());
         part(&(call.operation as u64).to_be_bytes());
         part(call.path.as_bytes());
-        part(in_order(call.query.as_deref().unwrap_or_default()).as_bytes());
+        let query = call.query.as_deref().unwrap_or_default();
+        let is_one = definition.contract.has_whole_query(call.operation);
+        part(if is_one { Cow::Borrowed(query) } else { in_order(query) }.as_bytes());
         part(call.caller.purpose.as_deref().unwrap_or_default().as_bytes());
         // An upstream that knows who asks may answer each something else.
         if !definition.identity_headers.is_empty() || definition.direction == Direction::Outbound {
@@ -173,10 +175,12 @@ impl Question {
 }
 
 /// A query with its pairs in the order of their names: in which order parameters are written means nothing, in which order the
-/// values of one are does. What is no list of pairs stays as it is.
+/// values of one are does. What is no list of pairs stays as it is, and so does one with a name that could be written otherwise: it
+/// might be the name of another pair.
 fn in_order(query: &str) -> Cow<'_, str> {
     let mut pairs: Vec<&str> = query.split('&').collect();
-    if pairs.iter().any(|pair| !pair.contains('=')) || pairs.is_sorted_by_key(|pair| name(pair)) {
+    let is_plain = |pair: &&str| pair.contains('=') && !name(pair).contains(['%', '+']);
+    if !pairs.iter().all(is_plain) || pairs.is_sorted_by_key(|pair| name(pair)) {
         return Cow::Borrowed(query);
     }
     pairs.sort_by(|one, other| name(one).cmp(name(other)));
@@ -220,6 +224,9 @@ mod tests {
             ("ab=1&a=2", "a=2&ab=1"),
             ("b&a", "b&a"),
             ("b=1&a", "b=1&a"),
+            ("b=2&%61=1&a=3", "b=2&%61=1&a=3"),
+            ("b=%20&a=+", "a=+&b=%20"),
+            ("b+c=2&a=1", "b+c=2&a=1"),
         ] {
             assert_eq!(in_order(query), expected, "{query}");
         }

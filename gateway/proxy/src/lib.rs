@@ -21,6 +21,7 @@ mod origin;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod plan;
+mod pool;
 mod recall;
 mod rejection;
 mod reload;

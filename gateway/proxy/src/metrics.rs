@@ -55,6 +55,8 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     /// Requests answered without being an exchange: by cause.
     pub unrecorded: Family<CauseLabels, Counter>,
+    /// What the pool was given to do: by cause.
+    pub pool_jobs: Family<CauseLabels, Counter>,
     /// Bytes of bodies held, idle upstream connections, and what else is read when somebody asks.
     pub buffered_bytes: Gauge,
     /// Bytes waiting for the audit log.
@@ -143,6 +145,7 @@ impl Metrics {
             failed_connections: Family::default(),
             tokens: Family::default(),
             unrecorded: Family::default(),
+            pool_jobs: Family::default(),
             buffered_bytes: Gauge::default(),
             audit_queue: Gauge::default(),
             audit_commits: Times::new(1),
@@ -176,6 +179,7 @@ impl Metrics {
         registry.register("failed_connections", "Connections that ended before a request, by cause", metrics.failed_connections.clone());
         registry.register("token_requests", "Requests for vouchers at PDND, by environment and outcome", metrics.tokens.clone());
         registry.register("unrecorded_requests", "Requests answered that are no exchange, by cause", metrics.unrecorded.clone());
+        registry.register("pool_jobs", "Work that would hold a worker up, by cause", metrics.pool_jobs.clone());
         registry.register("buffered_bytes", "Bytes of bodies held now", metrics.buffered_bytes.clone());
         registry.register("audit_queue_bytes", "Bytes waiting for the audit log", metrics.audit_queue.clone());
         registry.register("audit_commit_seconds", "Time to make a batch of records durable", metrics.audit_commits.clone());

@@ -229,13 +229,14 @@ impl<'a> Binding<'a> {
 pub fn recorded(definition: &Definition, operation: usize, asked: Option<&Method>) -> Fixed {
     let spec = &definition.contract.operations()[operation];
     let method = asked.unwrap_or(&spec.method);
-    let crud = if definition.operations[operation].safe { Some(2) } else { crud(method) };
+    // Look-ups are posted too: they are known by being declared safe.
+    let crud = if *method == Method::POST && definition.operations[operation].safe { Some(2) } else { crud(method) };
     let route = format!("{}{}", definition.base_path, spec.route);
     let (name, id) = (Some(method.as_str()), Some(&*spec.id));
     Fixed::operation(&Operation { method: name, route: Some(&route), id, crud })
 }
 
-/// 1 create, 2 read, 3 update, 4 delete, as far as a method says. Look-ups are posted too: they are known by being declared safe.
+/// 1 create, 2 read, 3 update, 4 delete, as far as a method says.
 fn crud(method: &Method) -> Option<u8> {
     match *method {
         Method::POST => Some(1),

@@ -20,6 +20,7 @@ use crate::config::{Configuration, IssuerConfig};
 use crate::exchange::Stage;
 use crate::keys::{Issuer, VoucherMemory};
 use crate::metrics::{Metrics, TenantMetrics};
+use crate::pool::Pool;
 use crate::snapshot::Snapshot;
 use crate::upstream::{Endpoint, Health, PoolKey, PoolPlace, UpstreamRules, UpstreamState};
 use crate::vouchers::{TokenSource, VoucherRules, VoucherSource};
@@ -46,7 +47,7 @@ pub struct State {
     #[cfg(feature = "otlp")]
     pub(crate) spans: OnceLock<crate::otlp::Spans>,
     /// Threads for what would hold a worker up: signing, and large bodies. One pool for all workers.
-    pub(crate) pool: Handle,
+    pub(crate) pool: Pool,
     strangers_per_second: u32,
     control: Handle,
     named: Mutex<Named>,
@@ -88,12 +89,14 @@ impl State {
     /// The state of a configuration that is started. `control` is where vouchers are asked for, `pool` has the threads for what would
     /// hold a worker up.
     pub fn new(configuration: &Configuration, audit: store::AuditLog, control: Handle, pool: Handle) -> Self {
+        let metrics = Metrics::new(configuration.workers);
+        let pool = Pool::new(pool, configuration.pool_threads, &metrics);
         Self {
             vouchers: VoucherMemory::new(configuration.vouchers),
             cache: AnswerCache::new(configuration.cache_bytes),
             buffered: ByteBudget::new(configuration.buffered_bytes),
             audit,
-            metrics: Metrics::new(configuration.workers),
+            metrics,
             calendar: Calendar::new(configuration.time_zone.clone()),
             draining: AtomicBool::new(false),
             watcher: OnceLock::new(),

@@ -25,6 +25,7 @@ use crate::budget::ByteBudget;
 use crate::clock;
 use crate::config::{ClientRules, IssuerConfig, TokenServer};
 use crate::metrics::TokenMetrics;
+use crate::pool::{Job, Pool};
 use crate::upstream::{Arriving, Outgoing, OutgoingBody, Pools, Upstream};
 
 /// How long an assertion lives: PDND gives no tolerance, so long enough for clocks that differ a little.
@@ -47,12 +48,12 @@ pub struct TokenSource {
     metrics: TokenMetrics,
     /// Where it is asked, and where what is sent to it is signed.
     control: Handle,
-    pool: Handle,
+    pool: Pool,
 }
 
 impl TokenSource {
     /// The token server of an environment, if it has one.
-    pub fn new(issuer: &IssuerConfig, metrics: TokenMetrics, control: Handle, pool: Handle) -> Option<Self> {
+    pub fn new(issuer: &IssuerConfig, metrics: TokenMetrics, control: Handle, pool: Pool) -> Option<Self> {
         let rules = issuer.token.clone()?;
         let upstream = Upstream::own(&rules.upstream);
         let (environment, health, pools) = (issuer.name.clone(), Mutex::default(), Pools::default());
@@ -269,7 +270,7 @@ impl VoucherSource {
     /// The body of a token request. Signing takes the better part of a millisecond, on the pool.
     async fn form(&self, digest: Option<AuditDigest>) -> Result<Bytes, TokenFault> {
         let (server, client, purpose) = (self.server.rules.clone(), self.rules.client.clone(), self.rules.purpose);
-        let signed = self.server.pool.spawn_blocking(move || {
+        let signed = self.server.pool.run(Job::Token, move || {
             let request = AssertionRequest {
                 client: client.id,
                 audience: &server.audience,

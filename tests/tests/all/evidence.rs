@@ -10,7 +10,6 @@ use tests::{
 };
 
 use crate::outbound::{Outbound, SOCIALE, TRIBUTI, configuration};
-use crate::workers::threads;
 
 const AUDIENCE: &str = "https://modipa.example/anpr/C020/v1";
 pub(crate) const WHO: [&str; 3] = ["X-Operatore: operatore-0042", "X-Postazione: sportello-3", "X-Loa: SPID_L2"];
@@ -68,9 +67,9 @@ fn the_provider_finds_who_asks_bound_to_the_voucher_and_the_message_signed() {
     .concat();
     let body = r#"{"nome":"città"}"#;
     let answers: Vec<Answer> = (0..2).map(|_| post(&outbound, &headers, body)).collect();
-    // An RSA signature takes the better part of a millisecond: no worker stands still for it.
-    let names = threads(&outbound.gateway);
-    assert!(names.iter().any(|name| name == "varco-pool"), "{names:?}");
+    // An RSA signature takes the better part of a millisecond: no worker stands still for it. Evidence and message, twice.
+    let signed = outbound.gateway.metric("varco_pool_jobs_total{cause=\"signature\"}");
+    assert!((signed - 4.0).abs() < 0.5, "{signed}");
     let registry = outbound.scene.sandbox.pdnd.registry();
     let client = registry.clients.iter().find(|client| client.name == "valdombra-sociale").expect("a client").id.to_string();
     let purpose = registry.purpose("assistenza").expect("a purpose").id.to_string();

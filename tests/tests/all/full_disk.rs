@@ -16,7 +16,7 @@ fn a_full_disk_refuses_before_the_upstream_and_opens_again_by_itself() {
     let folder = scene.path().join("audit");
     // Room for one segment of 64 MiB, and for the next one once the filler is gone.
     let Some(disk) = SmallDisk::mount(&folder, 136) else {
-        return tests::again_as_root("full_disk::a_full_disk_refuses_before_the_upstream_and_opens_again_by_itself");
+        return tests::again_as_root();
     };
     write_ahead(&folder);
     let mut gateway = Gateway::start(scene.path(), &scene.configuration(""));

@@ -58,8 +58,12 @@ fn a_head_beyond_what_is_read_at_all_gets_a_bare_status_and_is_counted() {
     counted(&gateway, "malformed-head", 4.0);
     assert_eq!(witness.asked().len(), 0);
     // What failed is logged with the peer.
-    gateway.assert_logs("malformed-head");
-    gateway.assert_logs("head-too-large");
+    for cause in ["malformed-head", "head-too-large"] {
+        gateway.assert_logs(cause);
+        let said = gateway.stderr();
+        let line = said.lines().find(|line| line.contains(cause)).expect("it is logged");
+        assert!(line.contains("127.0.0.1:"), "{line}");
+    }
 }
 
 fn counted(gateway: &tests::Gateway, cause: &str, expected: f64) {

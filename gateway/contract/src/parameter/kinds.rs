@@ -86,6 +86,11 @@ impl Kinds {
         self.0 & other.0 != 0
     }
 
+    /// Whether every value is a text, a number, true or false, or nothing.
+    pub(crate) fn is_scalar(self) -> bool {
+        self.has_scalars() && !self.has(Self::OBJECT) && !self.has(Self::ARRAY)
+    }
+
     pub(crate) fn has_scalars(self) -> bool {
         self.has(Self(Self::STRING.0 | Self::NUMBER.0 | Self::BOOL.0))
     }

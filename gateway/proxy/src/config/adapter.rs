@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapter_api::Adapter;
+use adapter_api::{Adapter, OperationIndex};
 use adapter_http::Published;
 use audit::Direction;
 use contract::Contract;
@@ -32,7 +32,7 @@ pub(super) struct Standing<'a> {
     pub(super) cookies: bool,
     pub(super) has_cors: bool,
     pub(super) contract: Option<&'a Contract>,
-    pub(super) status_is_served: bool,
+    pub(super) served: Option<OperationIndex>,
     /// Where the upstreams of instances are that have one of their own.
     pub(super) own: &'a [InstanceUrl],
     pub(super) network: &'a Network,
@@ -82,8 +82,7 @@ fn soap(section: Section<'_>, rules: Option<&Section<'_>>, standing: &Standing<'
     let upstreams = upstream::compile(&section, rules, standing.own, standing.network);
     let audience = section.text("audience").map(str::to_owned);
     let base = files::resolve(&section, "");
-    let served = standing.contract.filter(|_| standing.status_is_served).and_then(Contract::status_operation);
-    let adapter = adapter_soap::compile(section, &base, standing.contract.map(Contract::operations), served);
+    let adapter = adapter_soap::compile(section, &base, standing.contract.map(Contract::operations), standing.served);
     Some(Adapted { adapter: Arc::new(adapter?), identity_headers: Vec::new(), tells_origin: false, upstreams: upstreams?, audience })
 }
 

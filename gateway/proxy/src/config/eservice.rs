@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use adapter_api::Adapter;
+use adapter_api::{Adapter, OperationIndex};
 use audit::Direction;
 use aws_lc_rs::digest::{Context, SHA256};
 use contract::{AnswerMode, AnswerModes, Contract};
@@ -174,10 +174,11 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     if contract.is_none() {
         let _ = section.named_sections("operations");
     }
+    let served = contract.as_ref().filter(|_| status == StatusMode::Served).and_then(Contract::status_operation);
     let policy_file = section.text("policy").map(|text| files::resolve(section, text));
     // Whom an outbound e-service lists may call through it: a policy may say less.
     let needs_policy = direction == Direction::Inbound && !matches!(security, Some(Security::Open | Security::Upstream));
-    let policies = policies(section, &name, contract.as_ref(), &instances, needs_policy);
+    let policies = policies(section, &name, contract.as_ref(), served, &instances, needs_policy);
     let subject = super::selector::list(section, "subject");
     let channel = ChannelSource::read(section, portal.is_some());
     let case = TextSource::case(section, portal.is_some());
@@ -200,7 +201,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
         cookies: matches!(security, Some(Security::Upstream)),
         has_cors: cors.is_some(),
         contract: contract.as_ref(),
-        status_is_served: status == StatusMode::Served,
+        served,
         own: &own,
         network: scope.network,
     };
@@ -358,6 +359,7 @@ fn policies(
     section: &Section<'_>,
     name: &str,
     contract: Option<&Contract>,
+    served: Option<OperationIndex>,
     instances: &[Instance],
     needed: bool,
 ) -> Option<Option<Policies>> {
@@ -388,7 +390,9 @@ fn policies(
     let required =
         |operation, pointer: &exchange::Pointer| contract.required_in_answer(operation, pointer).map(std::string::ToString::to_string);
     policies.check_withheld(&required, section.faults());
-    policies.check_known(&|operation, pointer| contract.knows_in_answer(operation, pointer), section.faults());
+    // What the gateway answers itself has nothing that could be withheld, whatever it may hold by the document.
+    let known = |operation, pointer: &exchange::Pointer| Some(operation) != served && contract.knows_in_answer(operation, pointer);
+    policies.check_known(&known, section.faults());
     Some(Some(policies))
 }
 

@@ -46,7 +46,7 @@ fn defaults(url: &UpstreamUrl, protocol: Protocol, tls: Option<UpstreamTls>) -> 
         total_timeout: Duration::from_secs(30),
         idle: Duration::from_secs(50),
         max_age: Duration::from_mins(10),
-        // As many as can be needed at a time: one that is closed while exchanges wait is made anew at once.
+        // As many as may be needed at a time where nothing is said: one that is closed while exchanges wait is made anew at once.
         idle_connections: IN_FLIGHT as usize,
         in_flight: IN_FLIGHT,
         answer_bytes: 10 << 20,

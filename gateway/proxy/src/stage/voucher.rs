@@ -187,7 +187,7 @@ async fn sign<T: Send + 'static>(
     client: Arc<ClientRules>,
     signing: impl FnOnce(&ClientRules) -> Result<T, SignError> + Send + 'static,
 ) -> Result<T, Rejection> {
-    super::aside::aside(exchange, move || signing(&client)).await?.map_err(|_| Rejection::Internal)
+    super::aside::signing(exchange, move || signing(&client)).await?.map_err(|_| Rejection::Internal)
 }
 
 fn value(text: &str) -> Result<HeaderValue, Rejection> {

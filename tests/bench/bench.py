@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from peers import Envoy, Haproxy, Many, Nginx, Varco
+from peers import Bare, Envoy, Haproxy, Many, Nginx, Varco
 from place import CONNECTIONS, FIXED_RATE, HERE, LOAD_CPU, ROOT, WORK, say
 from report import report
 from scenarios import ask, envelope, item, scenarios, voucher
@@ -55,7 +55,8 @@ class Bench:
         routes = [f"/soap,text/xml; charset=utf-8,{WORK}/persona.xml", f"/,application/json,{WORK}/item.json"]
         self.upstream = subprocess.Popen(["taskset", "-c", LOAD_CPU, self.traffic, "upstream", *routes], stdout=subprocess.PIPE, text=True)
         port = int(self.upstream.stdout.readline().split()[1])
-        known = {"varco": lambda: Varco(self.given.varco), "many": lambda: Many(self.given.varco), "nginx": Nginx, "haproxy": Haproxy, "envoy": Envoy}
+        known = {"varco": lambda: Varco(self.given.varco), "many": lambda: Many(self.given.varco), "nginx": Nginx, "haproxy": Haproxy, "envoy": Envoy,
+                 "bare": lambda: Bare(Path(self.traffic).with_name("bare"))}
         for name in self.given.peers:
             self.peers[name] = known[name]()
             self.peers[name].prepare(port)
@@ -150,7 +151,7 @@ def built(given):
     """Builds what was not given by path."""
     if not given.traffic:
         say("building in release")
-        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "tests", "--example", "traffic"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "tests", "--example", "traffic", "--example", "bare"], cwd=ROOT, check=True)
         command = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
         metadata = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
         release = Path(json.loads(metadata.stdout)["target_directory"]) / "release"
@@ -165,7 +166,7 @@ def arguments():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=6)
     options.add_argument("--seconds", type=float, default=2.0)
-    options.add_argument("--peers", type=listed, default=["varco", "many", "nginx", "haproxy", "envoy"])
+    options.add_argument("--peers", type=listed, default=["varco", "many", "nginx", "haproxy", "envoy", "bare"])
     options.add_argument("--scenarios", type=listed)
     options.add_argument("--traffic", help="the example `traffic`, built already")
     options.add_argument("--varco", help="the gateway, built already")

@@ -227,6 +227,26 @@ class Varco(Peer):
         return words([str(self.binary), "--version"]).removeprefix("varco ")
 
 
+class Bare(Peer):
+    """hyper with its connections kept and nothing else: what no gateway on hyper can be cheaper than."""
+
+    name = "bare"
+    ports = ("plain",)
+
+    def __init__(self, binary):
+        super().__init__()
+        self.binary = binary
+
+    def configure(self, upstream):
+        self.upstream = upstream
+
+    def command(self):
+        return [str(self.binary), str(self.port["plain"]), str(self.upstream)]
+
+    def version(self):
+        return "hyper"
+
+
 class Many(Varco):
     """The same gateway for three hundred administrations, each with five e-services: the one that is asked is the last of them."""
 

@@ -36,7 +36,9 @@ def report(bench, startups, closed, fixed, memory, commits, load_before):
             rows.append([scenario.title, *(spread(ratios(runs[first], runs[name])) if name in runs else "" for name in others)])
     parts += [f"## Requests per CPU-second: {first} against each peer", "",
               "Median of the ratios within a round, with the smallest and largest. Above 1: less CPU a request than the peer."
-              + (" `many` is the gateway itself for 300 administrations with five e-services each: 1,500 instances." if "many" in names else ""), "",
+              + (" `many` is the gateway itself for 300 administrations with five e-services each: 1,500 instances." if "many" in names else "")
+              + (" `bare` is hyper with its connections kept and nothing else, a plain release: about what no gateway on hyper is cheaper than."
+                 if "bare" in names else ""), "",
               table(["scenario", *others], rows), ""]
     if {"soap", "get"} <= closed.keys() and first in closed["soap"]:
         parts += [f"REST to SOAP and back against {first}'s own GET: {spread(ratios(closed['soap'][first], closed['get'][first]))}.", ""]

@@ -75,9 +75,10 @@ class Scenario:
 
 def scenarios():
     everyone, item_value = ["varco", "nginx", "haproxy", "envoy"], json.loads(item())
+    plain = [*everyone, "bare"]
     return [
-        Scenario("get", "GET 1 KiB", everyone, "GET", "/plain/item", expected=item_value),
-        Scenario("post", "POST 2 KiB", everyone, "POST", "/plain/item", body=query(), expected=item_value),
+        Scenario("get", "GET 1 KiB", plain, "GET", "/plain/item", expected=item_value),
+        Scenario("post", "POST 2 KiB", plain, "POST", "/plain/item", body=query(), expected=item_value),
         Scenario("checked", "POST 2 KiB, request and answer against their schemas", ["varco"], "POST", "/checked/item", body=query(),
                  expected=item_value),
         Scenario("tls", "TLS 1.3 GET 1 KiB", everyone, "GET", "/plain/item", port="tls", expected=item_value),

@@ -11,6 +11,7 @@ mod check;
 mod configured;
 mod contract;
 mod demo;
+mod descriptors;
 mod logging;
 mod reload;
 mod run;

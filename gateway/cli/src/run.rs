@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check::print_faults;
 use crate::configured::Configured;
+use crate::descriptors;
 use crate::logging::Logging;
 
 /// What to run.
@@ -31,6 +32,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in &loaded.faults {
         tracing::warn!("{warning}");
     }
+    let connections = configuration.listeners.iter().map(|listener| listener.limits.connections as u64).sum();
+    descriptors::warn(descriptors::raise(), connections);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anybody can know that it listens, so that no request to end comes too early to be a request.
     let ends = Ends::watch(&runtime)?;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::net::Shutdown;
+use std::process::Command;
 
 use tests::{Connection, Gateway, Site, Witness, eventually};
 
@@ -73,4 +74,18 @@ fn a_caller_who_does_not_read_its_answer_is_cut() {
     assert!(rest.len() < large.len(), "what was not read in time is not sent");
     let closed = site.record(|record| record["ev"] == "exchange.closed");
     assert_eq!(closed["res"]["end"], "cut", "{closed}");
+}
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let yaml = Site::configuration("", "", &witness.url(), "");
+    let mut limited = Command::new("prlimit");
+    limited.arg("--nofile=256:4096");
+    let gateway = Gateway::start_under(site.path(), &yaml, limited).expect("it starts");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).expect("it runs");
+    let open: Vec<&str> = limits.lines().find(|line| line.starts_with("Max open files")).expect("a line").split_whitespace().collect();
+    assert_eq!(open[3..5], ["4096", "4096"], "{limits}");
+    // The listener may have 10,000 connections.
+    gateway.assert_logs("LimitNOFILE");
 }

@@ -89,6 +89,11 @@ impl Object {
         matches!(self, O::Parameter | O::Header | O::Body | O::Media | O::Answer | O::Example | O::Link | O::Scheme)
     }
 
+    /// Whether a field is read in documents of all versions, although it is of a later one: keywords, and what only names or refers.
+    pub(crate) fn is_read_of_all(self, name: &str) -> bool {
+        self == Self::Schema || matches!(name, "nodeType" | "defaultMapping" | "pathItems" | "mediaTypes")
+    }
+
     /// The fields that it has in some version.
     pub(crate) fn fields(self) -> &'static [Field] {
         match self {

@@ -107,8 +107,7 @@ impl Walk<'_, '_> {
             return (format!("{place} of OpenAPI {own} has no `nullable`: nothing is read of it"), hint.to_owned());
         }
         // These are read wherever they stand; what other readers of the document make of them is theirs to say.
-        let is_read = object == Object::Schema || matches!(name, "nodeType" | "defaultMapping" | "pathItems" | "mediaTypes");
-        let what = if is_read { "others may read nothing of it" } else { "nothing is read of it" };
+        let what = if object.is_read_of_all(name) { "others may read nothing of it" } else { "nothing is read of it" };
         let hint = format!("it is of OpenAPI {}: say `openapi: {}.0`, and look what else changes with it", since.line(), since.line());
         (format!("{place} of OpenAPI {own} has no `{name}`: {what}"), hint)
     }

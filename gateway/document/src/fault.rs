@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A place in a text: both counted from 1, the column in characters.
@@ -64,6 +66,8 @@ pub struct Fault {
     pub hint: Option<String>,
 }
 
+const RELATIVE: &str = "paths are relative to the file that names them";
+
 impl Fault {
     /// An error.
     pub fn error(place: Place, message: impl Into<String>) -> Self {
@@ -73,6 +77,21 @@ impl Fault {
     /// A warning.
     pub fn warning(place: Place, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(place, message) }
+    }
+
+    /// A file that is named at a place, and is not there.
+    pub fn no_file(place: Place, path: &Path) -> Self {
+        Self::error(place, format!("there is no file `{}`", path.display())).hint(RELATIVE)
+    }
+
+    /// One that cannot be read; `file` is its name, or `the file` where the place says which it is.
+    pub fn unreadable(place: Place, file: &str, error: &io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => RELATIVE,
+            io::ErrorKind::PermissionDenied => "the user that varco runs as has to be allowed to read it",
+            _ => "a file is needed, not a folder or a device",
+        };
+        Self::error(place, format!("cannot read {file}: {}", error.kind())).hint(hint)
     }
 
     /// The same fault with what would mend it.

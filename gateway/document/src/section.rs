@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,16 +153,25 @@ impl<'a> Section<'a> {
     /// One of a few words.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let node = self.node(key)?;
-        let found = node.as_str().and_then(|text| choices.iter().find(|(word, _)| *word == text));
-        let words = || choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        if found.is_none()
-            && let Some(meant) = node.as_str().and_then(|text| nearest(text, choices.iter().map(|(word, _)| *word)))
-        {
-            let message = format!("`{}.{key}` should be one of {}", self.name, words());
-            self.report(Fault::error(Place::at(&self.file, node.position), message).hint(format!("did you mean `{meant}`?")));
-            return None;
+        let text = node.as_str().unwrap_or_default();
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
         }
-        found.map(|(_, value)| *value).or_else(|| self.wrong(key, node, &format!("one of {}", words())))
+        let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let wanted = format!("one of {}", words.join(", "));
+        let Some(meant) = nearest(text, choices.iter().map(|(word, _)| *word)) else { return self.wrong(key, node, &wanted) };
+        let message = format!("`{}.{key}` should be {wanted}", self.name);
+        self.report(Fault::error(Place::at(&self.file, node.position), message).hint(format!("did you mean `{meant}`?")));
+        None
+    }
+
+    /// A path that was made of the text of a key, if there is a file.
+    pub fn existing(&self, key: &str, path: PathBuf) -> Option<PathBuf> {
+        if path.is_file() {
+            return Some(path);
+        }
+        self.report(Fault::no_file(self.place(key), &path));
+        None
     }
 
     /// A mapping inside this one.

@@ -257,10 +257,7 @@ struct Builder<'a> {
 
 pub(crate) fn text_of(path: &Path) -> Result<(String, String), Fault> {
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        Fault::error(Place::file(&file), format!("cannot read the file: {}", error.kind()))
-            .hint("paths are relative to the file that names them")
-    })?;
+    let bytes = std::fs::read(path).map_err(|error| Fault::unreadable(Place::file(&file), "the file", &error))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok((file, text)),
         Err(_) => Err(Fault::error(Place::file(&file), "the file is not UTF-8")),

@@ -178,6 +178,9 @@ impl Question {
 /// values of one are does. What is no list of pairs stays as it is, and so does one with a name that could be written otherwise: it
 /// might be the name of another pair.
 fn in_order(query: &str) -> Cow<'_, str> {
+    if !query.contains('&') {
+        return Cow::Borrowed(query);
+    }
     let mut pairs: Vec<&str> = query.split('&').collect();
     let is_plain = |pair: &&str| pair.contains('=') && !name(pair).contains(['%', '+']);
     if !pairs.iter().all(is_plain) || pairs.is_sorted_by_key(|pair| name(pair)) {

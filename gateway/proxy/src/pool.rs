@@ -26,6 +26,7 @@ pub struct Pool {
     threads: Handle,
     /// Places for bodies: a thread is left for what is short, so that whoever sends large ones holds up no others' calls.
     bodies: Arc<Semaphore>,
+    /// How much was done, by [`Job`].
     jobs: [Counter; 3],
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::admission::{Asking, Day};
 use crate::clock;
-use crate::config::{Direction, LimitRules, StatusMode};
+use crate::config::{Direction, LimitRules};
 use crate::exchange::Stage;
 use crate::rejection::Scope;
 use crate::service::EService;
@@ -112,7 +112,5 @@ fn count(leaf: LeafView<'_>, services: &[Recalled], day: &Day) -> bool {
 /// A sign of life that the gateway serves is asked without being admitted.
 fn is_status(recalled: &Recalled, id: Option<&str>) -> bool {
     let definition = &recalled.service.definition;
-    let contract = &definition.contract;
-    let served = definition.status == StatusMode::Served;
-    served && contract.status_operation().is_some_and(|operation| Some(&*contract.operations()[operation].id) == id)
+    definition.served().is_some_and(|operation| Some(&*definition.contract.operations()[operation].id) == id)
 }

@@ -33,8 +33,8 @@ pub fn compile(
     served: Option<OperationIndex>,
 ) -> Option<SoapAdapter> {
     let faults = section.faults();
-    let wsdl_path = section.required_text("wsdl").map(|path| file(&section, "wsdl", base_dir.join(path)));
-    let mapping_path = section.text("mapping").map(|path| file(&section, "mapping", base_dir.join(path)));
+    let wsdl_path = section.required_text("wsdl").map(|path| section.existing("wsdl", base_dir.join(path)));
+    let mapping_path = section.text("mapping").map(|path| section.existing("mapping", base_dir.join(path)));
     let catalog = catalog(&section, base_dir);
     let selection = selection(&section);
     let mapping_place = section.place("mapping");
@@ -59,16 +59,6 @@ pub fn compile(
     faults.borrow_mut().extend(found.sorted());
     let files = files.into_paths().into_iter().chain(mapping_path.flatten()).collect();
     adapter.filter(|_| !failed).map(|adapter| adapter.compiled_from(files))
-}
-
-/// A file that a key names, if there is one.
-fn file(section: &Section<'_>, key: &'static str, path: PathBuf) -> Option<PathBuf> {
-    if path.is_file() {
-        return Some(path);
-    }
-    let fault = Fault::error(section.place(key), format!("there is no file `{}`", path.display()));
-    section.report(fault.hint("paths are relative to the file that names them"));
-    None
 }
 
 fn catalog(section: &Section<'_>, base_dir: &Path) -> HashMap<String, PathBuf> {

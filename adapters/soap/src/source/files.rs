@@ -48,10 +48,7 @@ impl Files {
         }
         let file: Arc<str> = path.display().to_string().into();
         let element = std::fs::read(&path)
-            .map_err(|error| {
-                Fault::error(Place::file(&file), format!("cannot read the file: {}", error.kind()))
-                    .hint("paths are relative to the file that names them")
-            })
+            .map_err(|error| Fault::unreadable(Place::file(&file), "the file", &error))
             .and_then(|bytes| tree::read(&file, &bytes));
         self.read.insert(path, element.clone());
         element

@@ -32,6 +32,7 @@ pub(super) struct Standing<'a> {
     pub(super) cookies: bool,
     pub(super) has_cors: bool,
     pub(super) contract: Option<&'a Contract>,
+    /// What it is never asked, since the gateway answers it itself.
     pub(super) served: Option<OperationIndex>,
     /// Where the upstreams of instances are that have one of their own.
     pub(super) own: &'a [InstanceUrl],

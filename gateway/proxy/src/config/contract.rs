@@ -19,12 +19,7 @@ pub fn documents(path: &Path, library: Library) -> Result<Documents, Fault> {
 pub(super) fn compile(section: &Section<'_>, status: StatusMode, library: &Library) -> Option<(Contract, Vec<PathBuf>)> {
     // Every key is read before anything can fail: one that is not would be called unknown.
     let options = options(section, status);
-    let path = files::resolve(section, section.required_text("contract")?);
-    if !path.is_file() {
-        let fault = Fault::error(section.place("contract"), format!("there is no file `{}`", path.display()));
-        section.report(fault.hint("paths are relative to the file that names them"));
-        return None;
-    }
+    let path = section.existing("contract", files::resolve(section, section.required_text("contract")?))?;
     let documents = documents(&path, library.clone());
     let documents = section.faults().borrow_mut().keep(documents)?;
     let contract = Contract::compile(&documents, &options, section.faults())?;

@@ -93,6 +93,11 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// The operation that the gateway answers itself: a sign of life.
+    pub fn served(&self) -> Option<OperationIndex> {
+        served(self.status, &self.contract)
+    }
+
     /// What makes answers that are kept for an instance another's, were it not the same.
     pub fn hash_for(&self, instance: usize) -> [u8; 32] {
         self.instance_upstreams.get(instance).and_then(|&upstream| self.hashes.get(upstream)).copied().unwrap_or_default()
@@ -174,7 +179,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     if contract.is_none() {
         let _ = section.named_sections("operations");
     }
-    let served = contract.as_ref().filter(|_| status == StatusMode::Served).and_then(Contract::status_operation);
+    let served = contract.as_ref().and_then(|contract| served(status, contract));
     let policy_file = section.text("policy").map(|text| files::resolve(section, text));
     // Whom an outbound e-service lists may call through it: a policy may say less.
     let needs_policy = direction == Direction::Inbound && !matches!(security, Some(Security::Open | Security::Upstream));
@@ -342,6 +347,10 @@ fn certificates_are_asked(section: &Section<'_>, scope: &Scope<'_>, security: Op
     }
 }
 
+fn served(status: StatusMode, contract: &Contract) -> Option<OperationIndex> {
+    contract.status_operation().filter(|_| status == StatusMode::Served)
+}
+
 /// Who says whether the e-service lives.
 fn status(section: &Section<'_>, direction: Direction) -> StatusMode {
     let status = section.choice("status", &[("served", StatusMode::Served), ("proxied", StatusMode::Proxied)]);
@@ -375,7 +384,7 @@ fn policies(
     let source = match std::fs::read_to_string(&path) {
         Ok(text) => PolicySource::new(&path.display().to_string(), &text),
         Err(error) => {
-            section.report(files::unreadable(section.place("policy"), &path.display(), &error));
+            section.report(Fault::unreadable(section.place("policy"), &format!("`{}`", path.display()), &error));
             return None;
         }
     };

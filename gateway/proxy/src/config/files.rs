@@ -2,12 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use document::{Fault, Faults, Library, Node, Place, Section, Tree, tidy};
+use document::{Fault, Faults, Library, Node, Section, Tree, tidy};
 
 /// How deep includes may include.
 const DEEPEST: usize = 8;
@@ -103,17 +101,14 @@ pub(super) fn catalogue(section: &Section<'_>, library: Library) -> Library {
     section.named_texts("catalogue").into_iter().fold(library, |library, (uri, text, place)| {
         let path = resolve(section, text);
         let is_folder = uri.text.ends_with('/');
-        let fault = if !uri.text.contains(':') {
-            Some((format!("`{}` is no URI", uri.text), "such as `https://ente.example/definizioni.yaml`"))
+        if !uri.text.contains(':') {
+            let fault = Fault::error(place, format!("`{}` is no URI", uri.text));
+            section.report(fault.hint("such as `https://ente.example/definizioni.yaml`"));
         } else if is_folder && !path.is_dir() {
-            Some((format!("there is no folder `{}`", path.display()), "a URI that ends in `/` stands for a folder"))
+            let fault = Fault::error(place, format!("there is no folder `{}`", path.display()));
+            section.report(fault.hint("a URI that ends in `/` stands for a folder"));
         } else if !is_folder && !path.is_file() {
-            Some((format!("there is no file `{}`", path.display()), "paths are relative to the file that names them"))
-        } else {
-            None
-        };
-        if let Some((message, hint)) = fault {
-            section.report(Fault::error(place, message).hint(hint));
+            section.report(Fault::no_file(place, &path));
         }
         library.with_copy(&uri.text, &path)
     })
@@ -132,16 +127,6 @@ fn gather_named(node: &Node, file: &str, named: &mut BTreeSet<PathBuf>) {
 /// One file is one file however its path is written.
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// A file that is named somewhere and cannot be read.
-pub(super) fn unreadable(place: Place, path: &dyn Display, error: &std::io::Error) -> Fault {
-    let hint = match error.kind() {
-        ErrorKind::NotFound => "paths are relative to the file that names them",
-        ErrorKind::PermissionDenied => "the user that varco runs as has to be allowed to read it",
-        _ => "a file is needed, not a folder or a device",
-    };
-    Fault::error(place, format!("cannot read `{path}`: {}", error.kind())).hint(hint)
 }
 
 /// A path as written in a file: relative to that file.

@@ -118,7 +118,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Op
 fn key_source(section: &Section<'_>, text: &str, network: &Network) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
         let path = files::resolve(section, file);
-        let read = std::fs::read(&path).map_err(|error| files::unreadable(section.place("jwks"), &file, &error));
+        let read = std::fs::read(&path).map_err(|error| Fault::unreadable(section.place("jwks"), &format!("`{file}`"), &error));
         let mut content = [0; 32];
         content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
         let unusable = |fault| {

@@ -2,7 +2,7 @@
 
 use document::{Fault, Section};
 
-use super::files::{resolve, unreadable};
+use super::files::resolve;
 
 /// The bytes that a value names. `bare` says whether a value without a prefix is a path, as for certificates and keys.
 pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str, bare: bool) -> Option<Vec<u8>> {
@@ -34,7 +34,7 @@ pub(super) fn read(section: &Section<'_>, key: &'static str, text: &str, bare: b
     match std::fs::read(resolve(section, path)) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
-            section.report(unreadable(section.place(key), &path, &error));
+            section.report(Fault::unreadable(section.place(key), &format!("`{path}`"), &error));
             None
         }
     }

@@ -133,7 +133,7 @@ impl Connection {
 
     fn failed(&self, cause: &'static str, error: &dyn std::fmt::Display) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection was ended, not by an exchange");
+        tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection failed");
     }
 
     async fn http1<T>(self: Arc<Self>, stream: T, pulse: Arc<Pulse>)

@@ -7,7 +7,6 @@ use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING, UPGRADE};
 use parking_lot::Mutex;
 
-use crate::config::StatusMode;
 use crate::exchange::{CrossOrigin, Own, Routed, Stage};
 use crate::message::Request;
 use crate::rejection::{Rejection, RouteError};
@@ -85,8 +84,7 @@ fn operation(service: Arc<EService>, method: &Method, path: &str, below: usize) 
     let definition = &service.definition;
     match definition.contract.route(method, &path[below..]) {
         RouteMatch::Found { operation, parameters } => {
-            let is_status = definition.status == StatusMode::Served && definition.contract.status_operation() == Some(operation);
-            let own = is_status.then_some(Own::Status);
+            let own = (definition.served() == Some(operation)).then_some(Own::Status);
             Ok(Routed { service, operation, path_parameters: Mutex::new(parameters), below, own })
         }
         RouteMatch::MethodNotAllowed { allow } => {

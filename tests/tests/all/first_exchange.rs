@@ -19,6 +19,7 @@ fn a_lookup_reaches_the_department_and_leaves_its_record() {
     assert_eq!(records.len(), 1, "{records:?}");
     assert_eq!(records[0]["out"], "success");
     assert_eq!(records[0]["op"], json!({"crud": 1, "id": "cercaResidenza", "method": "POST", "route": "/anagrafe/v1/residenze/ricerca"}));
+    assert_eq!(records[0]["ad"], json!({"attempts": 1, "name": "soap", "ver": env!("CARGO_PKG_VERSION")}));
     assert_eq!(records[0]["subj_n"], 1);
     assert!(!records[0].to_string().contains(LUCIA), "no codice fiscale in the log");
 

@@ -189,3 +189,37 @@ where
         Box::pin((self.0)(request))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceBuilder;
+
+    use super::*;
+
+    /// What stands at the end of a stack, and cannot be cloned.
+    struct Bottom;
+
+    impl Stage for Bottom {
+        type Error = Rejection;
+
+        fn run(&self, _: Request) -> Answering {
+            at_once(Err(Rejection::Internal))
+        }
+    }
+
+    #[test]
+    fn layers_share_what_is_below_them() {
+        let bottom = Arc::new(Bottom);
+        let (pass, run) = (|request: Request| Ok(request), |request: Request, next: &Next| next.run(request));
+        let stack = ServiceBuilder::new()
+            .layer(check(pass))
+            .layer(around(run))
+            .layer(check(pass))
+            .layer(around(run))
+            .service(Shared(bottom.clone()));
+        assert_eq!(Arc::strong_count(&bottom), 2, "one here, and one for four layers");
+        let again = stack.clone();
+        assert_eq!(Arc::strong_count(&bottom), 2, "a stack is cloned by its outermost pointer");
+        assert!(Arc::ptr_eq(&stack.0, &again.0));
+    }
+}

@@ -189,7 +189,8 @@ fn build<T>(exchange: &Exchange, response: &Response, write: impl FnOnce(&Record
     record.operation = Some(head.as_ref().unwrap_or(&routed.service.operations[routed.operation]));
     record.adapter = Some(AdapterUse {
         name: definition.adapter.name(),
-        version: None,
+        // Adapters are parts of this program, and change with it.
+        version: Some(env!("CARGO_PKG_VERSION")),
         attempts: Some(u64::from(exchange.attempts.load(Ordering::Relaxed))),
     });
     let commitments = exchange.listener.common.commitments.as_ref();

@@ -86,7 +86,7 @@ pub struct Record<'a> {
     /// Where the time went (`lat`).
     pub latencies: Latencies,
     /// The adapter that was used (`ad`).
-    pub adapter: Option<AdapterUse<'a>>,
+    pub adapter: Option<AdapterUse>,
     /// What the lookup cache did (`cache`).
     pub cache: Option<CacheUse>,
     /// The JSON pointers of withheld fields (`minim`).

@@ -63,7 +63,7 @@ pub(crate) use key;
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
     last: &'static str,
-    /// The first member whose integer no JSON implementation is bound to keep.
+    /// The key of the first member whose integer no JSON implementation is bound to keep.
     too_large: Option<&'static str>,
 }
 
@@ -76,7 +76,7 @@ impl<'o> Object<'o> {
     /// Ends the object and gives the name of an integer that was too large, if there was one.
     pub(crate) fn close(self) -> Option<&'static str> {
         self.out.push(b'}');
-        self.too_large
+        self.too_large.map(|key| &key[2..key.len() - 2])
     }
 
     /// Begins a member; its value is then written by the caller. Inlined with whoever names it, so that the length is known.
@@ -105,11 +105,20 @@ impl<'o> Object<'o> {
         out.push(b'"');
     }
 
+    /// One of this program's own words: none of them needs an escape.
+    #[inline]
+    pub(crate) fn word(&mut self, key: &'static str, word: Option<&'static str>) {
+        if let Some(word) = word {
+            debug_assert!(!word.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)), "{word} needs an escape");
+            self.plain(key, |out| out.extend_from_slice(word.as_bytes()));
+        }
+    }
+
     #[inline]
     pub(crate) fn integer(&mut self, key: &'static str, value: Option<u64>) {
         let Some(value) = value else { return };
         if value > MAX_INTEGER {
-            self.too_large = self.too_large.or(Some(&key[2..key.len() - 2]));
+            self.too_large = self.too_large.or(Some(key));
         }
         push_decimal(self.name(key), value);
     }
@@ -135,23 +144,18 @@ impl<'o> Object<'o> {
     pub(crate) fn object(&mut self, key: &'static str, members: impl FnOnce(&mut Object<'_>)) {
         let mut inner = Object::open(self.name(key));
         members(&mut inner);
-        let too_large = inner.close();
+        inner.out.push(b'}');
+        let too_large = inner.too_large;
         self.too_large = self.too_large.or(too_large);
     }
 }
 
-fn push_decimal(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
+fn push_decimal(out: &mut Vec<u8>, value: u64) {
+    match value {
+        // Most of them.
+        0..10 => out.push(b'0' + value as u8),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
     }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// Lower-case hex.

@@ -147,11 +147,11 @@ pub struct Latencies {
 
 /// The adapter that was used (`ad`).
 #[derive(Clone, Copy, Debug)]
-pub struct AdapterUse<'a> {
+pub struct AdapterUse {
     /// `http`, `soap`, …
-    pub name: &'a str,
+    pub name: &'static str,
     /// Its version.
-    pub version: Option<&'a str>,
+    pub version: Option<&'static str>,
     /// How often the upstream was asked; 0 for a cache hit.
     pub attempts: Option<u64>,
 }

@@ -20,18 +20,18 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         o.string(key!("corr"), record.correlation.filter(|value| super::is_safe_correlation(value)));
         o.string(key!("delegate"), record.delegate);
         o.string(key!("department"), record.department);
-        o.string(key!("dir"), record.direction.map(super::Direction::name));
+        o.word(key!("dir"), record.direction.map(super::Direction::name));
         o.strings(key!("drift"), record.drift.iter());
         o.string(key!("env"), record.environment);
         o.string(key!("err"), record.error);
-        o.string(key!("ev"), Some(record.event.name()));
+        o.word(key!("ev"), Some(record.event.name()));
         id(o, key!("id"), record.id);
         latencies(o, &record.latencies);
         o.strings(key!("minim"), record.withheld.iter());
         modi(o, &record.modi);
         o.string(key!("node"), Some(record.node));
         fixed(o, key!("op"), record.operation);
-        o.string(key!("out"), record.outcome.map(super::Outcome::name));
+        o.word(key!("out"), record.outcome.map(super::Outcome::name));
         caller(o, record.caller, record.keys_age);
         policy(o, record.policy.as_ref());
         if record.request_bytes.is_some() {
@@ -46,8 +46,11 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         seal(o, record.seal.as_ref());
         o.string(key!("stage"), record.stage);
         o.integer(key!("subj_n"), record.subjects);
-        instant(o, key!("t0"), Some(record.t0));
-        instant(o, key!("t1"), record.t1);
+        let t0 = record.t0.to_text();
+        o.plain(key!("t0"), |out| out.extend_from_slice(&t0));
+        if let Some(t1) = record.t1 {
+            o.plain(key!("t1"), |out| out.extend_from_slice(&t1.to_text_beside(record.t0, &t0)));
+        }
         o.string(key!("tenant"), record.tenant);
         trace(o, record.trace);
         o.integer(key!("v"), Some(VERSION));
@@ -106,12 +109,12 @@ fn fixed(o: &mut Object<'_>, key: &'static str, value: Option<&Fixed>) {
     }
 }
 
-fn adapter(o: &mut Object<'_>, adapter: Option<&AdapterUse<'_>>) {
+fn adapter(o: &mut Object<'_>, adapter: Option<&AdapterUse>) {
     let Some(adapter) = adapter else { return };
     o.object(key!("ad"), |o| {
         o.integer(key!("attempts"), adapter.attempts);
-        o.string(key!("name"), Some(adapter.name));
-        o.string(key!("ver"), adapter.version);
+        o.word(key!("name"), Some(adapter.name));
+        o.word(key!("ver"), adapter.version);
     });
 }
 
@@ -120,7 +123,7 @@ fn cache(o: &mut Object<'_>, cache: Option<&CacheUse>) {
     o.object(key!("cache"), |o| {
         o.integer(key!("age"), cache.age);
         id(o, key!("origin"), cache.origin);
-        o.string(key!("state"), Some(cache.state.name()));
+        o.word(key!("state"), Some(cache.state.name()));
     });
 }
 
@@ -191,7 +194,7 @@ fn caller(o: &mut Object<'_>, caller: Option<&Caller>, keys_age: Option<u64>) {
 fn policy(o: &mut Object<'_>, policy: Option<&PolicyUse<'_>>) {
     let Some(policy) = policy else { return };
     o.object(key!("pol"), |o| {
-        o.string(key!("effect"), Some(if policy.effect == Effect::Permit { "permit" } else { "deny" }));
+        o.word(key!("effect"), Some(if policy.effect == Effect::Permit { "permit" } else { "deny" }));
         id(o, key!("id"), policy.id);
         o.strings(key!("obl"), policy.obligations.iter());
         o.strings(key!("reasons"), policy.reasons.iter());

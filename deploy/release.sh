@@ -56,5 +56,6 @@ if [ ! -e "$profile" ]; then
     mv "$profile.new" "$profile"
 fi
 say "building the binary that is wanted"
-build "-Cprofile-use=$profile"
+# What the profile calls hot is put side by side, instead of where it stood among all the rest: fewer pages to find.
+build "-Cprofile-use=$profile"$'\x1f'"-Clink-arg=-Wl,-z,keep-text-section-prefix"
 echo "$binary"

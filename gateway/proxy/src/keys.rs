@@ -208,7 +208,7 @@ async fn get(upstream: &Upstream, pools: &Pools) -> Result<Vec<u8>, String> {
         repeatable: true,
         renewal: None,
     };
-    let (answer, _) = upstream.send(pools, Instant::now(), outgoing).await;
+    let answer = upstream.send(pools, Instant::now(), outgoing).await;
     let answer = answer.map_err(|error| error.to_string())?;
     if answer.head.status != http::StatusCode::OK {
         return Err(format!("it answered {}", answer.head.status.as_u16()));

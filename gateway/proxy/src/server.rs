@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::AdminSockets;
+use crate::cohort::ROUND;
 use crate::config::Configuration;
 use crate::gateway::gateway;
 use crate::listener::{self, BindError, Pulses, Serving, Told};
@@ -129,7 +130,8 @@ fn spawn_workers(
     let (mut threads, mut doors) = (Vec::new(), Vec::new());
     for number in 0..configuration.workers {
         let (door, told) = mpsc::channel(SOCKETS);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(RESOLVING).build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().event_interval(ROUND).max_blocking_threads(RESOLVING).build()?;
         let worker = Worker::new(number, state.clone());
         let (ending, drain) = (ending.clone(), configuration.drain);
         let run = move || runtime.block_on(work(Arc::new(worker), told, ending, drain));

@@ -243,7 +243,7 @@ impl VoucherSource {
             repeatable: true,
             renewal: None,
         };
-        let (answer, _) = server.upstream.send(&server.pools, Instant::now(), outgoing).await;
+        let answer = server.upstream.send(&server.pools, Instant::now(), outgoing).await;
         let Arriving { head, body, .. } = answer.map_err(|error| {
             note(&error.to_string());
             TokenFault::Unreachable

@@ -53,7 +53,7 @@ pub struct UpstreamStream {
     /// Goes back to its pool when the body has been read to its end; else it is closed with it.
     connection: Option<Returned>,
     /// Its place among the requests under way.
-    _in_flight: InFlight,
+    _in_flight: Option<InFlight>,
 }
 
 impl UpstreamStream {
@@ -64,19 +64,19 @@ impl UpstreamStream {
         most_bytes: u64,
         deadline: Instant,
         connection: Option<Returned>,
-        in_flight: InFlight,
+        in_flight: Option<InFlight>,
     ) -> Self {
         let intake = Intake::new(incoming, version, most_bytes);
         let mut stream = Self { intake, deadline, timer: None, connection, _in_flight: in_flight };
         if stream.is_end() {
-            stream.finish();
+            stream.finish(Instant::now());
         }
         stream
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, now: Instant) {
         if let Some(connection) = self.connection.take() {
-            connection.give_back();
+            connection.give_back(now);
         }
     }
 
@@ -96,10 +96,10 @@ impl UpstreamStream {
     }
 
     /// All of it, if it is short and has come already.
-    pub fn at_hand(&mut self) -> Option<Bytes> {
+    pub fn at_hand(&mut self, now: Instant) -> Option<Bytes> {
         let whole = self.intake.at_hand();
         if whole.is_some() {
-            self.finish();
+            self.finish(now);
         }
         whole
     }
@@ -121,13 +121,14 @@ impl UpstreamStream {
     }
 
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StreamError>>> {
-        if let Some(connection) = &mut self.connection {
-            connection.drive(cx);
-        }
-        if let Poll::Ready(data) = self.intake.poll(cx) {
+        let polled = match &mut self.connection {
+            Some(connection) => connection.drive(cx, |cx| self.intake.poll(cx)),
+            None => self.intake.poll(cx),
+        };
+        if let Poll::Ready(data) = polled {
             let is_last = data.as_ref().is_none_or(|data| data.is_ok() && self.is_end());
             if is_last {
-                self.finish();
+                self.finish(Instant::now());
             }
             return Poll::Ready(data.map(|data| data.map_err(Into::into)));
         }

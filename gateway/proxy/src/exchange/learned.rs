@@ -62,7 +62,7 @@ pub struct Authenticated {
     /// The evidence that was verified, in the words of policy.
     pub evidence: &'static [&'static str],
     /// What others are shown when we call them: of outbound e-services.
-    pub calling: Option<Calling>,
+    pub calling: Option<Box<Calling>>,
 }
 
 /// What a department calls others with.

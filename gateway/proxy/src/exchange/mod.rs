@@ -1,7 +1,8 @@
 //! One exchange: what each stage learned of it, until the record closes it.
 //!
 //! It is shared between the way that runs, the connection that awaits its answer and the body that is being sent, so
-//! every field is set once, by the one stage that learns it, and read by those that come later.
+//! every field is set once, by the one stage that learns it, and read by those that come later. What few exchanges have is boxed: each
+//! that waits for its upstream keeps all of this, and its lines are not in the cache when the answer comes.
 
 mod learned;
 mod stage;
@@ -10,7 +11,7 @@ use std::any::Any;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use audit::Outcome;
 use exchange::{Dialect, ExchangeId, Timestamp, TraceContext};
@@ -23,6 +24,7 @@ pub use stage::Stage;
 use crate::admission::Measure;
 use crate::listener::Place;
 use crate::origin::Origin;
+use crate::present::Present;
 use crate::service::{EService, Holds};
 use crate::snapshot::Listener;
 use crate::upstream::Upstream;
@@ -36,7 +38,7 @@ pub struct Exchange {
     /// The e-service and operation: set by `route`.
     pub routed: OnceLock<Routed>,
     /// Of an e-service that pages of others may call: set by `route`, whatever becomes of the request then.
-    pub cross_origin: OnceLock<CrossOrigin>,
+    pub cross_origin: OnceLock<Box<CrossOrigin>>,
     /// Who calls: set by `authenticate`.
     pub caller: OnceLock<Authenticated>,
     /// The narrowest limit that applied: set by `admit`.
@@ -58,7 +60,7 @@ pub struct Exchange {
     /// What of the answer the document does not describe: findings as records keep them.
     pub drift: OnceLock<Arc<[String]>>,
     /// The refusal, if it was refused: the stage and the kind of the problem.
-    pub refusal: OnceLock<Refusal>,
+    pub refusal: OnceLock<Box<Refusal>>,
     stage: AtomicU8,
     /// Nothing was done since the last stage began.
     idle: AtomicBool,
@@ -100,6 +102,8 @@ pub struct Opening {
     pub method: Method,
     /// Whether the caller reads Italian rather than English.
     pub italian: bool,
+    /// Which of the headers that stages look for it has.
+    pub present: Present,
 }
 
 impl Deref for Exchange {
@@ -163,6 +167,11 @@ impl Exchange {
     /// Microseconds from the beginning to that of a stage which ran.
     pub fn entered(&self, stage: Stage) -> u64 {
         self.entered[stage as usize].load(Ordering::Relaxed)
+    }
+
+    /// When a stage began that runs or ran: a reading of the clock that was made already.
+    pub fn began_at(&self, stage: Stage) -> Instant {
+        self.started + Duration::from_micros(self.entered(stage))
     }
 
     /// Microseconds since the request was seen.
@@ -241,7 +250,7 @@ impl Exchange {
     }
 
     /// The begin frame is durable; it took so long.
-    pub fn began(&self, waited: std::time::Duration) {
+    pub fn began(&self, waited: Duration) {
         self.begin_wait.store(waited.as_micros() as u32, Ordering::Relaxed);
         self.begun.store(true, Ordering::Release);
     }

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use exchange::{Dialect, ExchangeId, TraceContext};
-use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -32,6 +32,7 @@ use crate::exchange::{Exchange, Opening};
 use crate::message::{RequestBody, RequestMessage};
 use crate::metrics::CauseLabels;
 use crate::origin::{Certificate, Origin};
+use crate::present::Present;
 use crate::snapshot::{Listener, Post};
 
 /// hyper's own limits, as multiples of ours: so it is we who refuse, with a problem.
@@ -42,6 +43,7 @@ const HEADERS: usize = 100;
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
+const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// A connection that was accepted.
 pub(super) struct Connection {
@@ -265,29 +267,31 @@ impl Connection {
         // Drawn at once: ten bytes for the id, sixteen for a trace, eight for a span.
         let random = worker.random::<34>();
         let (id, trace, span) = (part(&random, 0), part(&random, 10), part(&random, 26));
-        let theirs = head.headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+        let present = Present::among(&head.headers);
+        let of = |one, name: HeaderName| present.has(one).then(|| head.headers.get(name)).flatten();
+        let theirs = of(Present::TRACEPARENT, TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
         let ours = || TraceContext { trace, span, flags: u8::from(listener.common.sampling.takes(&trace)) };
         Exchange::open(Opening {
             id: ExchangeId::new(seen, id),
             seen,
             trace: theirs.map_or_else(ours, |theirs| theirs.with_span(span)),
             parent: theirs.map(|theirs| theirs.span),
-            correlation: correlation(&head.headers),
+            correlation: of(Present::CORRELATION, CORRELATION).and_then(correlation),
             worker: worker.clone(),
             listener,
             origin,
             _place: place,
-            dialect: dialect(&head.headers),
+            dialect: of(Present::CONTENT_TYPE, CONTENT_TYPE).map_or(Dialect::Rest, |media| dialect(media, &head.headers)),
             method: head.method.clone(),
-            italian: head.headers.get(ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
+            italian: of(Present::ACCEPT_LANGUAGE, ACCEPT_LANGUAGE).is_some_and(|value| is_italian(value.as_bytes())),
+            present,
         })
     }
 }
 
 /// One that could be a person's is left out.
-fn correlation(headers: &HeaderMap) -> Option<Box<str>> {
-    const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
-    let id = headers.get(CORRELATION)?.to_str().ok()?;
+fn correlation(value: &HeaderValue) -> Option<Box<str>> {
+    let id = value.to_str().ok()?;
     audit::is_safe_correlation(id).then(|| id.into())
 }
 
@@ -306,8 +310,8 @@ fn is_italian(languages: &[u8]) -> bool {
 }
 
 /// How the caller speaks, by what it sends: a SOAP 1.2 media type, or XML, which only SOAP sends here.
-fn dialect(headers: &HeaderMap) -> Dialect {
-    let Some(media) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return Dialect::Rest };
+fn dialect(media: &HeaderValue, headers: &HeaderMap) -> Dialect {
+    let Ok(media) = media.to_str() else { return Dialect::Rest };
     let essence = media.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/soap+xml") {
         Dialect::Soap12

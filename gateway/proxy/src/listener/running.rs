@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue};
@@ -14,6 +14,7 @@ use http::{Method, StatusCode};
 use super::connection::Connection;
 use super::pulse::Pulse;
 use crate::body::AnswerBody;
+use crate::cohort::Cohort;
 use crate::exchange::Exchange;
 use crate::message::{Response, ResponseBody};
 use crate::stage::layer::StageFuture;
@@ -23,6 +24,7 @@ use crate::stage::record::answer_body;
 /// way becomes a task of its own, learns that nobody waits, and decides what that means.
 pub(super) struct Running {
     under_way: Option<UnderWay>,
+    cohort: Cohort,
     connection: Arc<Connection>,
 }
 
@@ -33,7 +35,7 @@ impl Running {
         exchange: Arc<Exchange>,
         pulse: Arc<Pulse>,
     ) -> Self {
-        Self { under_way: Some(UnderWay { way, exchange, pulse }), connection }
+        Self { under_way: Some(UnderWay { way, exchange, pulse }), cohort: Cohort::default(), connection }
     }
 }
 
@@ -73,6 +75,7 @@ impl Future for Running {
     type Output = Result<http::Response<AnswerBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.cohort.poll(cx));
         let Some(under_way) = &mut self.under_way else { return Poll::Pending };
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| under_way.way.as_mut().poll(cx)));
         let written = match (polled, self.under_way.take()) {

@@ -76,7 +76,7 @@ impl Collector {
             repeatable: true,
             renewal: None,
         };
-        let (answer, _) = self.upstream.send(&self.pools, Instant::now(), outgoing).await;
+        let answer = self.upstream.send(&self.pools, Instant::now(), outgoing).await;
         let Arriving { head, body, .. } = answer.map_err(|error| ExportError::Retryable { after: None, cause: error.to_string() })?;
         if head.status.is_success() {
             // It has it, whatever becomes of the rest of what it says.

@@ -50,7 +50,7 @@ impl Ended {
             method: exchange.method.clone(),
             status,
             outcome,
-            refusal: exchange.refusal.get().cloned(),
+            refusal: exchange.refusal.get().map(|refusal| (**refusal).clone()),
             routed: exchange.routed.get().map(|routed| (routed.service.clone(), routed.operation)),
             instance: exchange.caller.get().map(|caller| caller.instance),
             is_secure: exchange.origin.is_secure,

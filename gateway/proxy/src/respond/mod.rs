@@ -71,7 +71,8 @@ pub fn refuse(exchange: &Exchange, rejection: &Rejection) -> Response {
     // A body that broke because the caller went is not a caller's mistake.
     let left = exchange.is_caller_gone() && matches!(rejection, Rejection::Body(BodyError::Incomplete));
     let outcome = if left { Outcome::Abandoned } else { outcome(rejection) };
-    let _ = exchange.refusal.set(Refusal { stage: exchange.stage(), kind: problem.kind.clone(), cause, outcome });
+    let refusal = Refusal { stage: exchange.stage(), kind: problem.kind.clone(), cause, outcome };
+    let _ = exchange.refusal.set(Box::new(refusal));
     let mut response = write(exchange, &problem);
     add_headers(&mut response.headers, rejection);
     if let Rejection::Contract(error) = rejection {

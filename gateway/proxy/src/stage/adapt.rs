@@ -1,79 +1,111 @@
 //! The adapter: what the call means to the upstream, and what its answer means to the caller.
 
-use adapter_api::{AdapterError, AnswerBody, Body, Needs, UpstreamAnswer};
+use std::sync::Arc;
+
+use adapter_api::{AdapterError, Answer, AnswerBody, Body, Call, Needs, UpstreamAnswer};
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING};
+use http::{HeaderMap, StatusCode};
 
 use super::aside::{aside, is_large};
-use super::layer::{Answering, Next};
+use super::layer::{Answering, Next, at_once};
+use crate::body::UpstreamStream;
 use crate::coding::{self, InflateLimits, NotDecoded};
 use crate::exchange::{Exchange, Stage};
 use crate::message::{Request, Response, ResponseBody};
 use crate::rejection::Rejection;
 
 /// Maps the call down and the answer up.
-pub fn adapt(request: Request, next: &Next) -> Answering {
-    Box::pin(adapted(request, next.clone()))
-}
-
-async fn adapted(mut request: Request, next: Next) -> Result<Response, Rejection> {
+pub fn adapt(mut request: Request, next: &Next) -> Answering {
     let exchange = request.exchange.clone();
-    let service = exchange.service();
-    let adapter = service.definition.adapter.clone();
-    let needs = adapter.needs(exchange.routed().operation);
+    let definition = &exchange.service().definition;
+    let needs = definition.adapter.needs(exchange.routed().operation);
     // Where no body is read there is nothing to do that could be measured.
     if needs == Needs::default() {
         exchange.pass(Stage::Adapt);
     } else {
         exchange.enter(Stage::Adapt);
     }
-    let holds = exchange.holds();
     // The call is needed again on the way up; the request goes on without it.
-    let mut call = request.call.take().ok_or(Rejection::Internal)?;
+    let Some(mut call) = request.call.take() else { return at_once(Err(Rejection::Internal)) };
     // What the adapter does not read costs it nothing, however large.
-    let bytes = if needs.request { call.body.bytes().map_or(0, |bytes| bytes.len()) } else { 0 };
-    let map = {
-        let adapter = adapter.clone();
-        move || (adapter.request(&mut call), call)
-    };
-    let (asked, call) = if is_large(bytes) { aside(&exchange, map).await? } else { map() };
-    request.upstream = Some(asked?);
-    let Response { status, mut headers, body } = next.run(request).await?;
-    let (body, received) = match body {
-        ResponseBody::Streamed(stream) if holds.answer => {
-            let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
-            exchange.hold(lease);
-            let bytes = decoded(&exchange, &mut headers, bytes).await?;
-            // No part of it can be had here.
-            headers.remove(ACCEPT_RANGES);
-            (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes))
-        }
-        ResponseBody::Streamed(mut stream) => {
-            // What will certainly be cut had better not begin.
-            stream.check_announced()?;
-            // For a caller who has gone it stays a stream, whose end says that nothing of it arrived.
-            match (!exchange.is_caller_gone()).then(|| stream.at_hand()).flatten() {
-                Some(bytes) => (Body::Bytes(bytes.clone()), ResponseBody::Held(bytes)),
-                None => (Body::Streamed, ResponseBody::Streamed(stream)),
-            }
-        }
-        held => (held.bytes().map_or(Body::Streamed, |bytes: &Bytes| Body::Bytes(bytes.clone())), held),
-    };
-    if holds.answer {
-        exchange.enter(Stage::Answer);
-    } else {
-        exchange.pass(Stage::Answer);
+    if needs.request && is_large(call.body.bytes().map_or(0, |bytes| bytes.len())) {
+        let (adapter, next) = (definition.adapter.clone(), next.clone());
+        return Box::pin(async move {
+            let (asked, call) = aside(&exchange, move || (adapter.request(&mut call), call)).await?;
+            request.upstream = Some(asked?);
+            mapped_up(exchange, call, next.run(request)).await
+        });
     }
-    let bytes = if needs.answer { received.bytes().map_or(0, Bytes::len) } else { 0 };
-    let answered = UpstreamAnswer { status, headers, body };
-    let map = move || adapter.answer(&call, answered);
-    let answer = if is_large(bytes) { aside(&exchange, map).await?? } else { map()? };
+    match definition.adapter.request(&mut call) {
+        Ok(asked) => request.upstream = Some(asked),
+        Err(error) => return at_once(Err(error.into())),
+    }
+    mapped_up(exchange, call, next.run(request))
+}
+
+/// The answer to a call, once it has come.
+fn mapped_up(exchange: Arc<Exchange>, call: Box<Call>, asking: Answering) -> Answering {
+    Box::pin(async move {
+        let response = asking.await?;
+        let body = match response.body {
+            // Boxed, so that an answer which passes through does not pay for the place of one that is read.
+            ResponseBody::Streamed(stream) if exchange.holds().answer => {
+                return Box::pin(read_up(exchange, call, response.status, response.headers, stream)).await;
+            }
+            ResponseBody::Streamed(mut stream) => {
+                // What will certainly be cut had better not begin.
+                stream.check_announced()?;
+                exchange.pass(Stage::Answer);
+                // For a caller who has gone it stays a stream, whose end says that nothing of it arrived.
+                match (!exchange.is_caller_gone()).then(|| stream.at_hand(exchange.began_at(Stage::Answer))).flatten() {
+                    Some(bytes) => ResponseBody::Held(bytes),
+                    None => ResponseBody::Streamed(stream),
+                }
+            }
+            held => {
+                exchange.pass(Stage::Answer);
+                held
+            }
+        };
+        let seen = body.bytes().map_or(Body::Streamed, |bytes| Body::Bytes(bytes.clone()));
+        let answered = UpstreamAnswer { status: response.status, headers: response.headers, body: seen };
+        Ok(response_of(exchange.service().definition.adapter.answer(&call, answered)?, body))
+    })
+}
+
+/// The same of an answer that somebody reads.
+async fn read_up(
+    exchange: Arc<Exchange>,
+    call: Box<Call>,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    stream: Box<UpstreamStream>,
+) -> Result<Response, Rejection> {
+    let (bytes, lease) = stream.collect(&exchange.worker.state.buffered).await?;
+    exchange.hold(lease);
+    let bytes = decoded(&exchange, &mut headers, bytes).await?;
+    // No part of it can be had here.
+    headers.remove(ACCEPT_RANGES);
+    exchange.enter(Stage::Answer);
+    let definition = &exchange.service().definition;
+    let answered = UpstreamAnswer { status, headers, body: Body::Bytes(bytes.clone()) };
+    let is_read = definition.adapter.needs(exchange.routed().operation).answer;
+    let answer = if is_read && is_large(bytes.len()) {
+        let adapter = definition.adapter.clone();
+        aside(&exchange, move || adapter.answer(&call, answered)).await??
+    } else {
+        definition.adapter.answer(&call, answered)?
+    };
+    Ok(response_of(answer, ResponseBody::Held(bytes)))
+}
+
+fn response_of(answer: Answer, received: ResponseBody) -> Response {
     let body = match answer.body {
         AnswerBody::AsReceived => received,
         AnswerBody::Bytes(bytes) => ResponseBody::Held(bytes),
     };
-    Ok(Response { status: answer.status, headers: answer.headers, body })
+    Response { status: answer.status, headers: answer.headers, body }
 }
 
 /// The answer as it was before its upstream coded it, although nobody asked for that.

@@ -1,5 +1,7 @@
 //! Work that would hold a worker up is done on the pool, so that its other exchanges do not wait.
 
+use futures_util::future::BoxFuture;
+
 use crate::exchange::Exchange;
 use crate::pool::Job;
 use crate::rejection::Rejection;
@@ -13,8 +15,13 @@ pub(super) fn is_large(bytes: usize) -> bool {
 }
 
 /// Works on a large body on the pool. Boxed, so that the many small ones do not pay for its place.
-pub(super) async fn aside<T: Send + 'static>(exchange: &Exchange, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
-    Box::pin(async { exchange.worker.state.pool.run(Job::Body, work).await.map_err(|_| Rejection::Internal) }).await
+pub(super) fn aside<T, W>(exchange: &Exchange, work: W) -> BoxFuture<'_, Result<T, Rejection>>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    let pool = &exchange.worker.state.pool;
+    Box::pin(async move { pool.run(Job::Body, work).await.map_err(|_| Rejection::Internal) })
 }
 
 /// Signs on the pool: an RSA signature takes the better part of a millisecond.

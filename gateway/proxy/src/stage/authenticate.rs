@@ -15,6 +15,7 @@ use crate::exchange::{Authenticated, Exchange, Stage};
 use crate::keys::{Issuer, VoucherMemory};
 use crate::message::Request;
 use crate::origin::Certificate;
+use crate::present::Present;
 use crate::rejection::Rejection;
 use crate::service::EService;
 
@@ -25,7 +26,9 @@ pub fn authenticate(mut request: Request) -> Checked {
         Security::Open => {
             exchange.pass(Stage::Authenticate);
             // Credentials that nobody asked for are nobody's business below.
-            request.headers.remove(AUTHORIZATION);
+            if exchange.present.has(Present::AUTHORIZATION) {
+                request.headers.remove(AUTHORIZATION);
+            }
             let _ = exchange.caller.set(nobody(exchange));
             Ok(request).into()
         }

@@ -72,7 +72,7 @@ pub fn contract_answer(request: Request, next: &Next) -> Answering {
         return next.run(request);
     }
     let exchange = request.exchange.clone();
-    let asked = if exchange.holds().answer { Asked::default() } else { Asked::of(&request.method, &request.call().headers) };
+    let asked = if exchange.holds().answer { Asked::default() } else { Asked::of(&request) };
     let answering = next.run(request);
     Box::pin(async move {
         let response = answering.await?;

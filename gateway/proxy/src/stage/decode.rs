@@ -10,7 +10,7 @@ use crate::rejection::{Rejection, RepresentationError};
 
 /// Decodes the body if somebody below reads it.
 pub fn decode(mut request: Request) -> Checked {
-    if !request.headers.contains_key(CONTENT_ENCODING) || !request.exchange.holds().request {
+    if !request.exchange.holds().request || !request.headers.contains_key(CONTENT_ENCODING) {
         return Ok(request).into();
     }
     let RequestBody::Held(coded) = &request.body else { return Ok(request).into() };

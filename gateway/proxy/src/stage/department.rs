@@ -38,7 +38,8 @@ pub fn department(request: &mut Request, instance: usize, token: Result<Option<P
         }
         let purpose = purpose(known, &request.headers)?;
         let told = told(known, service, &request.headers, token.as_ref())?;
-        Ok((purpose, Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some(), shown: Mutex::default() }))
+        let calling = Calling { voucher: purpose.voucher.clone(), told, automated: known.automated.is_some(), shown: Mutex::default() };
+        Ok((purpose, Box::new(calling)))
     });
     // One that may not go on is known all the same: its refusal is recorded in its name.
     let (caller, calling, refused) = match allowed {

@@ -9,6 +9,7 @@ use super::layer::{Answering, Next, at_once};
 use crate::config::Definition;
 use crate::exchange::Stage;
 use crate::message::{Request, RequestBody};
+use crate::present::Present;
 use crate::rejection::Rejection;
 
 /// Makes the call that the message means. An e-service here speaks REST; a SOAP caller is told so in a fault of its version.
@@ -30,7 +31,9 @@ pub fn dialect(mut request: Request, next: &Next) -> Answering {
     let mut headers = std::mem::take(&mut request.headers);
     adapter_http::remove_hop_by_hop_and_forwarded(&mut headers);
     headers.remove(http::header::HOST);
-    headers.remove(http::header::EXPECT);
+    if exchange.present.has(Present::EXPECT) {
+        headers.remove(http::header::EXPECT);
+    }
     request.call = Some(Box::new(Call {
         operation: routed.operation,
         method: method(&request),

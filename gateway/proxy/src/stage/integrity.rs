@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::exchange::Stage;
 use crate::message::{Request, RequestBody};
+use crate::present::Present;
 use crate::rejection::{IntegrityError, Rejection};
 
 pub(super) const DIGEST: HeaderName = HeaderName::from_static("digest");
@@ -18,7 +19,7 @@ pub(super) const DIGEST: HeaderName = HeaderName::from_static("digest");
 /// Holds the body against its digest.
 pub fn integrity(request: Request) -> Result<Request, Rejection> {
     match &request.body {
-        RequestBody::Held(bytes) if request.headers.contains_key(DIGEST) => {
+        RequestBody::Held(bytes) if request.exchange.present.has(Present::DIGEST) => {
             request.exchange.enter(Stage::Integrity);
             check(&request.headers, bytes)?;
         }

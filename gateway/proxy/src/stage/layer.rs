@@ -178,15 +178,14 @@ pub fn end<F>(stage: F) -> Shared<End<F>> {
 #[derive(Debug)]
 pub struct End<F>(F);
 
-impl<F, R> Stage for End<F>
+impl<F> Stage for End<F>
 where
-    F: Fn(Request) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Response, Rejection>> + Send + 'static,
+    F: Fn(Request) -> Answering + Send + Sync + 'static,
 {
     type Error = Rejection;
 
     fn run(&self, request: Request) -> Answering {
-        Box::pin((self.0)(request))
+        (self.0)(request)
     }
 }
 

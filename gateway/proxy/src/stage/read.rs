@@ -3,13 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::EXPECT;
 
-use super::integrity::DIGEST;
 use super::layer::Checked;
 use crate::budget::Gathering;
 use crate::exchange::Stage;
 use crate::message::{Request, RequestBody};
+use crate::present::Present;
 use crate::rejection::Rejection;
 
 /// Reads the body if somebody needs it.
@@ -23,11 +22,11 @@ pub fn read(mut request: Request) -> Checked {
     if let Err(error) = body.check_announced() {
         return Err(error.into()).into();
     }
-    if exchange.holds().request || request.headers.contains_key(DIGEST) {
+    if exchange.holds().request || exchange.present.has(Present::DIGEST) {
         return Checked::later(hold(request));
     }
     // Who asks whether to send its body is told so by whoever reads on.
-    if let (false, Some(bytes)) = (request.headers.contains_key(EXPECT), body.at_hand()) {
+    if let (false, Some(bytes)) = (exchange.present.has(Present::EXPECT), body.at_hand()) {
         exchange.request_bytes.store(bytes.len() as u64, Ordering::Relaxed);
         request.body = RequestBody::Held(bytes);
     }

@@ -13,7 +13,7 @@ use exchange::Tenant;
 use futures_util::FutureExt as _;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use store::{Admission, LogError};
+use store::{Admission, LogError, Ticket};
 use tower::Layer;
 
 use super::layer::{Shared, Stage as StackStage, StageFuture};
@@ -59,49 +59,47 @@ impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
         Box::pin(async move {
             // A panic is a defect of ours; it must not cost the exchange its record, nor the worker its thread.
             let answered = AssertUnwindSafe(async { below.run(request).await }).catch_unwind();
-            let response = match answered.await {
+            let mut response = match answered.await {
                 Ok(Ok(response)) => response,
                 Err(_) => refuse(&exchange, &Rejection::Internal),
             };
-            Ok(close(&exchange, response).await)
+            let outcome = exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome);
+            exchange.enter(Stage::Record);
+            add_headers(&exchange, &mut response.headers);
+            let noted = note(&exchange, &response);
+            let is_awaited = matches!(noted, Noted::Later(_));
+            let recorded = match noted {
+                Noted::Not => return Ok(response),
+                Noted::Now(recorded) => recorded,
+                Noted::Later(ticket) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
+            };
+            if let Err(error) = recorded {
+                if error.is_poisoned() {
+                    // After the disk failed no answer leaves; the process is about to end.
+                    std::future::pending::<()>().await;
+                }
+                tracing::error!(exchange = %exchange.id, cause = %error, "the record of an exchange is not durable; its answer is withheld");
+                response = refuse(&exchange, &Rejection::Audit);
+                add_headers(&exchange, &mut response.headers);
+            }
+            count(&exchange, outcome, is_awaited);
+            #[cfg(feature = "otlp")]
+            if let Some(spans) = exchange.worker.state.spans.get() {
+                spans.ended(&exchange, response.status, outcome);
+            }
+            Ok(response)
         })
     }
 }
 
-async fn close(exchange: &Arc<Exchange>, mut response: Response) -> Response {
-    let outcome = exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome);
-    exchange.enter(Stage::Record);
-    add_headers(exchange, &mut response.headers);
-    if let Some(routed) = exchange.routed.get()
-        && let Some(own) = &routed.own
-        && !(*own == Own::Status && routed.service.definition.record_status)
-    {
-        if *own == Own::Status {
-            routed.service.metrics.status_answers.inc();
-        }
-        return response;
-    }
-    if exchange.worker.state.audit.admits() == Admission::Poisoned {
-        return never().await;
-    }
-    if is_refused_stranger(exchange) || exchange.is_unadmitted_by_log() {
-        note_unawaited(exchange, &response);
-    } else if let Err(error) = commit(exchange, &response).await {
-        tracing::error!(exchange = %exchange.id, cause = %error, "the record of an exchange is not durable; its answer is withheld");
-        response = refuse(exchange, &Rejection::Audit);
-        add_headers(exchange, &mut response.headers);
-    }
-    count(exchange, outcome);
-    #[cfg(feature = "otlp")]
-    if let Some(spans) = exchange.worker.state.spans.get() {
-        spans.ended(exchange, response.status, outcome);
-    }
-    response
-}
-
-/// After the disk failed no answer leaves; the process is about to end.
-async fn never<T>() -> T {
-    std::future::pending().await
+/// How far the record of an exchange has come.
+enum Noted {
+    /// There is to be none.
+    Not,
+    /// The answer need not wait, or cannot leave.
+    Now(Result<(), NotRecorded>),
+    /// The answer waits until it is durable.
+    Later(Ticket),
 }
 
 /// Why a record is not durable.
@@ -115,24 +113,39 @@ enum NotRecorded {
     Log(#[from] LogError),
 }
 
-async fn commit(exchange: &Exchange, response: &Response) -> Result<(), NotRecorded> {
+impl NotRecorded {
+    fn is_poisoned(&self) -> bool {
+        matches!(self, Self::Append(store::AppendError::Poisoned) | Self::Log(LogError::Poisoned))
+    }
+}
+
+/// Hands the record of an exchange to the log. Nothing here waits, so that nothing of it lies in the future of every exchange.
+fn note(exchange: &Exchange, response: &Response) -> Noted {
+    if let Some(routed) = exchange.routed.get()
+        && let Some(own) = &routed.own
+        && !(*own == Own::Status && routed.service.definition.record_status)
+    {
+        if *own == Own::Status {
+            routed.service.metrics.status_answers.inc();
+        }
+        return Noted::Not;
+    }
+    if exchange.worker.state.audit.admits() == Admission::Poisoned {
+        return Noted::Now(Err(LogError::Poisoned.into()));
+    }
+    if is_refused_stranger(exchange) || exchange.is_unadmitted_by_log() {
+        note_unawaited(exchange, response);
+        return Noted::Now(Ok(()));
+    }
+    append(exchange, response).map_or_else(|error| Noted::Now(Err(error)), |ticket| ticket.map_or(Noted::Now(Ok(())), Noted::Later))
+}
+
+fn append(exchange: &Exchange, response: &Response) -> Result<Option<Ticket>, NotRecorded> {
     let log = &exchange.worker.log;
     let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
-    let appended = {
-        let mut bytes = exchange.worker.scratch();
-        let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
-        if relaxed { log.end_unawaited(exchange.id, record).map(|()| None) } else { log.end(exchange.id, record).map(Some) }
-    };
-    let recorded = match appended {
-        Ok(None) => Ok(()),
-        Ok(Some(ticket)) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
-        Err(error) => Err(error.into()),
-    };
-    match recorded {
-        // The disk failed since the admission was looked at.
-        Err(NotRecorded::Append(store::AppendError::Poisoned) | NotRecorded::Log(LogError::Poisoned)) => never().await,
-        recorded => recorded,
-    }
+    let mut bytes = exchange.worker.scratch();
+    let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
+    Ok(if relaxed { log.end_unawaited(exchange.id, record).map(|()| None)? } else { Some(log.end(exchange.id, record)?) })
 }
 
 /// Whether somebody who proved nothing was refused before anything happened: once a begin frame stands, its end is owed.
@@ -266,7 +279,7 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_bytes(&exchange.id.to_text()) {
         headers.insert(EXCHANGE, id);
     }
-    if let Some(CrossOrigin { service, origin }) = exchange.cross_origin.get()
+    if let Some(CrossOrigin { service, origin }) = exchange.cross_origin.get().map(|cross| &**cross)
         && let Some(cors) = &service.definition.cors
     {
         cors.tell(headers, origin.as_ref());
@@ -278,7 +291,7 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     }
 }
 
-fn count(exchange: &Exchange, outcome: Outcome) {
+fn count(exchange: &Exchange, outcome: Outcome, is_awaited: bool) {
     if let Some(refusal) = exchange.refusal.get() {
         let eservice = exchange.routed.get().map(|routed| routed.service.definition.name.clone());
         exchange.worker.state.metrics.refused(eservice, refusal.stage, refusal.kind.clone());
@@ -293,7 +306,8 @@ fn count(exchange: &Exchange, outcome: Outcome) {
             }
         }
     }
-    let end = exchange.micros();
+    // What nobody waited for took no time that another reading of the clock would be worth.
+    let end = if is_awaited { exchange.micros() } else { exchange.entered(Stage::Record) };
     if let Some(watcher) = exchange.worker.state.watcher.get() {
         let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(end).collect() });
     }

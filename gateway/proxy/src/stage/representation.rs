@@ -16,6 +16,7 @@ use adapter_api::ForwardedHeaders;
 
 use super::layer::{Answering, Next, at_once};
 use crate::message::{Request, Response};
+use crate::present::Present;
 use crate::rejection::RepresentationError;
 
 /// Refuses what cannot be had of an answer that is read here, and answers 304 where the caller has it already.
@@ -93,10 +94,13 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+    pub(super) fn of(request: &Request) -> Self {
+        const ANY: [Present; 3] = [Present::IF_NONE_MATCH, Present::IF_MODIFIED_SINCE, Present::RANGE];
+        let present = request.exchange.present;
+        if !ANY.into_iter().any(|one| present.has(one)) || !matches!(request.method, Method::GET | Method::HEAD) {
             return Self::default();
         }
+        let headers = &request.call().headers;
         let conditional = headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE);
         Self { conditional, range: headers.contains_key(RANGE) }
     }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::exchange::{CrossOrigin, Own, Routed, Stage};
 use crate::message::Request;
+use crate::present::Present;
 use crate::rejection::{Rejection, RouteError};
 use crate::service::EService;
 use crate::snapshot::Listener;
@@ -24,7 +25,7 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
         return Err(RouteError::Retired.into());
     }
     within_limits(&request, &exchange.listener)?;
-    stays_http(&request.headers)?;
+    stays_http(&request.headers, exchange.present)?;
     let (service, below) = found.ok_or(RouteError::NoService)?;
     // Before anybody reads them: no stage has to know that there are two spellings.
     adapter_http::remove_unusual(&mut request.headers, &service.definition.unusual_headers);
@@ -37,21 +38,23 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
 /// Another protocol on this connection would be one that nobody checks or records. Only h2 in the clear and TLS may be offered, which
 /// whoever offers them can do without (RFC 9110 §7.8): Java's clients always do. A coding of the transfer that was not undone here would
 /// make the body another than it says, and of two hosts each reader would take its own.
-fn stays_http(headers: &HeaderMap) -> Result<(), RouteError> {
+fn stays_http(headers: &HeaderMap, present: Present) -> Result<(), RouteError> {
     let each = |name: HeaderName, holds: fn(&str) -> bool| {
         headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(|list| list.split(',').all(|item| holds(item.trim()))))
     };
     let harmless = |protocol: &str| protocol.eq_ignore_ascii_case("h2c") || protocol.to_ascii_lowercase().starts_with("tls/");
-    if headers.contains_key(UPGRADE) && !each(UPGRADE, harmless) {
+    if present.has(Present::UPGRADE) && !each(UPGRADE, harmless) {
         return Err(RouteError::Upgrade);
     }
     let is_plain = || {
         headers.get_all(TRANSFER_ENCODING).iter().count() == 1 && each(TRANSFER_ENCODING, |coding| coding.eq_ignore_ascii_case("chunked"))
     };
-    if headers.contains_key(TRANSFER_ENCODING) && !is_plain() {
+    if present.has(Present::TRANSFER_ENCODING) && !is_plain() {
         return Err(RouteError::TransferCoding);
     }
-    if headers.get_all(HOST).iter().count() > 1 { Err(RouteError::Hosts) } else { Ok(()) }
+    // Only where some name came more than once.
+    let is_repeated = || headers.len() > headers.keys_len() && headers.get_all(HOST).iter().count() > 1;
+    if is_repeated() { Err(RouteError::Hosts) } else { Ok(()) }
 }
 
 /// The limits stand far below hyper's own, so that a caller gets a problem and not a bare status.
@@ -123,7 +126,7 @@ fn cross_origin(request: &mut Request, service: &Arc<EService>) -> bool {
     let origin = request.headers.remove(ORIGIN).filter(|_| is_one);
     let is_preflight = origin.is_some() && request.method == Method::OPTIONS && request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let origin = origin.filter(|origin| cors.allows(origin));
-    let _ = request.exchange.cross_origin.set(CrossOrigin { service: service.clone(), origin });
+    let _ = request.exchange.cross_origin.set(Box::new(CrossOrigin { service: service.clone(), origin }));
     is_preflight
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use adapter_api::UpstreamBody;
 use bytes::Bytes;
@@ -10,11 +9,13 @@ use futures_util::future::BoxFuture;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::layer::{Answering, at_once};
+use crate::cohort::Cohort;
 use crate::exchange::{Exchange, Stage};
 use crate::listener::TRACEPARENT;
 use crate::message::{Request, RequestBody, RequestMessage, Response, ResponseBody};
 use crate::rejection::Rejection;
-use crate::upstream::{Outgoing, OutgoingBody, Renewal};
+use crate::upstream::{Arriving, Begun, Outgoing, OutgoingBody, Renewal};
 
 /// A message that is signed for the provider.
 struct Signing {
@@ -29,10 +30,29 @@ impl Renewal for Signing {
 }
 
 /// Asks the upstream and waits for the head of its answer.
-pub async fn upstream(request: Request) -> Result<Response, Rejection> {
+pub fn upstream(request: Request) -> Answering {
+    let (exchange, mut begun) = match begin(request) {
+        Ok(begun) => begun,
+        Err(rejection) => return at_once(Err(rejection)),
+    };
+    Box::pin(async move {
+        let answer = exchange.upstream().send_begun(&exchange.worker.pools, &mut begun).await;
+        Cohort::gather().await;
+        exchange.attempts.store(begun.attempts(), Ordering::Relaxed);
+        let Arriving { head, body } = answer?;
+        if head.status == StatusCode::UNAUTHORIZED
+            && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown())
+        {
+            calling.voucher.refused(&shown.voucher);
+        }
+        Ok(Response { status: head.status, headers: head.headers, body: ResponseBody::Streamed(Box::new(body)) })
+    })
+}
+
+/// What of it does not wait.
+fn begin(request: Request) -> Result<(Arc<Exchange>, Begun), Rejection> {
     let RequestMessage { exchange, upstream, body, .. } = *request;
     exchange.enter(Stage::Upstream);
-    let began = exchange.started + Duration::from_micros(exchange.entered(Stage::Upstream));
     let service = exchange.service();
     let asked = upstream.ok_or(Rejection::Internal)?;
     let rules = &service.definition.operations[exchange.routed().operation];
@@ -58,13 +78,6 @@ pub async fn upstream(request: Request) -> Result<Response, Rejection> {
         _ => None,
     };
     let outgoing = Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable, renewal };
-    let (answer, attempts) = exchange.upstream().send(&exchange.worker.pools, began, outgoing).await;
-    exchange.attempts.store(attempts, Ordering::Relaxed);
-    let answer = answer?;
-    if answer.head.status == StatusCode::UNAUTHORIZED
-        && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown())
-    {
-        calling.voucher.refused(&shown.voucher);
-    }
-    Ok(Response { status: answer.head.status, headers: answer.head.headers, body: ResponseBody::Streamed(Box::new(answer.body)) })
+    let begun = exchange.upstream().begin(exchange.began_at(Stage::Upstream), outgoing)?;
+    Ok((exchange, begun))
 }

@@ -59,7 +59,7 @@ async fn asks(upstream: &Upstream, pools: &Pools, checks: &CheckRules) -> Result
         repeatable: false,
         renewal: None,
     };
-    let (answer, _) = upstream.send(pools, Instant::now(), outgoing).await;
+    let answer = upstream.send(pools, Instant::now(), outgoing).await;
     let answer = answer.map_err(|error| error.to_string())?;
     let status = answer.head.status;
     // Read to its end, so that the connection can be used for the next.

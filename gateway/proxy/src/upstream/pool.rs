@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -114,24 +114,27 @@ pub struct Returned {
 }
 
 impl Returned {
-    /// Moves the bytes of the answer; its body is to be asked after this.
-    pub fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Sender::Http1(http1) = &mut self.connection.sender {
-            http1.drive(cx);
+    /// Moves the bytes of the answer, and then asks its body.
+    pub fn drive<T>(&mut self, cx: &mut Context<'_>, ask: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        match &mut self.connection.sender {
+            Sender::Http1(http1) => http1.drive(cx, ask),
+            Sender::Http2(_) => ask(cx),
         }
     }
 
     /// The answer has been read to its end: the connection can be used again, unless the upstream closes it or has not taken the
     /// whole request, which nobody would go on sending.
-    pub fn give_back(self) {
+    pub fn give_back(self, now: Instant) {
         let Self { mut connection, pool, rules } = self;
-        if let Sender::Http1(http1) = &mut connection.sender {
+        if let Sender::Http1(http1) = &mut connection.sender
+            && !http1.is_ready()
+        {
             http1.settle();
             if !http1.is_ready() {
                 return;
             }
         }
-        pool.keep(connection, &rules);
+        pool.keep(connection, &rules, now);
     }
 }
 
@@ -146,40 +149,6 @@ pub(super) struct Due {
 const MOST_STALE: usize = 4;
 
 impl Pool {
-    /// Sends a request over an idle connection or a new one. A request that comes back unwritten, because the upstream closed
-    /// an idle connection at that moment, is sent again whatever its method: nothing of it was seen.
-    pub(super) async fn exchange(
-        self: Arc<Self>,
-        upstream: &Upstream,
-        endpoint: &Endpoint,
-        mut due: Due,
-        connect_timeout: Duration,
-        mut request: Box<Request>,
-    ) -> Result<(Answer, Option<Returned>), NotSent> {
-        let rules = &upstream.rules;
-        for _ in 0..MOST_STALE {
-            let Some(connection) = self.take_idle(due.now) else { break };
-            match self.send(connection, rules, due, request).await? {
-                Sent::Answered(answer, connection) => return Ok((answer, connection)),
-                Sent::Unwritten(back) => request = back,
-            }
-        }
-        let connection = match connect(upstream, endpoint, due, connect_timeout).await {
-            Ok(connection) => connection,
-            Err(error) => return Err(NotSent { error, back: Some(request) }),
-        };
-        due.now = Instant::now();
-        if due.now >= due.deadline {
-            // Nobody waits for it any more: it is not to be done for nobody.
-            self.keep(connection, rules);
-            return Err(NotSent { error: UpstreamError::TotalTimeout, back: Some(request) });
-        }
-        match self.send(connection, rules, due, request).await? {
-            Sent::Answered(answer, connection) => Ok((answer, connection)),
-            Sent::Unwritten(back) => Err(NotSent { error: UpstreamError::Reset("it closed a new connection".into()), back: Some(back) }),
-        }
-    }
-
     /// The freshest connection that is neither closed nor too old. Whether the upstream has closed an HTTP/1.1 connection since it
     /// was given back shows when it is driven, before anything is written.
     fn take_idle(&self, now: Instant) -> Option<Connection> {
@@ -216,8 +185,8 @@ impl Pool {
         self.count.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
     }
 
-    fn keep(&self, connection: Connection, rules: &UpstreamRules) {
-        let until = (Instant::now() + rules.idle).min(connection.made + rules.max_age);
+    fn keep(&self, connection: Connection, rules: &UpstreamRules, now: Instant) {
+        let until = (now + rules.idle).min(connection.made + rules.max_age);
         let mut idle = self.idle.lock();
         if matches!(connection.sender, Sender::Http2(_))
             && let Some(kept) = idle.iter_mut().find(|idle| idle.connection.made == connection.made)
@@ -235,31 +204,6 @@ impl Pool {
         idle.push_back(Idle { connection, until });
     }
 
-    async fn send(
-        self: &Arc<Self>,
-        mut connection: Connection,
-        rules: &Arc<UpstreamRules>,
-        due: Due,
-        request: Box<Request>,
-    ) -> Result<Sent, UpstreamError> {
-        let (until, late) = due.sooner(rules.first_byte_timeout, UpstreamError::FirstByteTimeout);
-        let answer = match &mut connection.sender {
-            Sender::Http1(http1) => http1.send(*request, until).await,
-            Sender::Http2(sender) => tokio::time::timeout_at(until.into(), Box::pin(sender.try_send_request(*request))).await.ok(),
-        };
-        let Some(answer) = answer else {
-            if matches!(connection.sender, Sender::Http2(_)) {
-                // It may be dead, and all that is sent over it would wait for nothing.
-                self.forget(&connection);
-            }
-            return Err(late);
-        };
-        match answer {
-            Ok(answer) => Ok(Sent::Answered(answer, self.returned(connection, rules))),
-            Err(error) => unwritten_or_error(error),
-        }
-    }
-
     /// Gives an h2 connection to nobody any more.
     fn forget(&self, connection: &Connection) {
         let mut idle = self.idle.lock();
@@ -270,7 +214,7 @@ impl Pool {
 
     fn returned(self: &Arc<Self>, connection: Connection, rules: &Arc<UpstreamRules>) -> Option<Returned> {
         if matches!(connection.sender, Sender::Http2(_)) {
-            self.keep(connection, rules);
+            self.keep(connection, rules, Instant::now());
             return None;
         }
         Some(Returned { connection, pool: self.clone(), rules: rules.clone() })
@@ -290,14 +234,79 @@ impl From<UpstreamError> for NotSent {
     }
 }
 
-async fn connect(upstream: &Upstream, endpoint: &Endpoint, due: Due, limit: Duration) -> Result<Connection, UpstreamError> {
-    let rules = &upstream.rules;
-    // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
-    let connecting = Box::pin(super::connect::connect(rules, endpoint));
-    let (until, late) = due.sooner(limit, UpstreamError::ConnectTimeout);
-    let connection = tokio::time::timeout_at(until.into(), connecting).await.unwrap_or(Err(late))?;
-    upstream.state.opened.fetch_add(1, Ordering::Relaxed);
-    Ok(connection)
+/// A request on its way to one address.
+pub(super) struct Sending<'a> {
+    pool: Arc<Pool>,
+    upstream: &'a Upstream,
+    endpoint: &'a Endpoint,
+    due: Due,
+    connect_timeout: Duration,
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(pool: Arc<Pool>, upstream: &'a Upstream, endpoint: &'a Endpoint, due: Due, connect_timeout: Duration) -> Self {
+        Self { pool, upstream, endpoint, due, connect_timeout }
+    }
+
+    /// Sends it over an idle connection or a new one. A request that comes back unwritten, because the upstream closed an idle
+    /// connection at that moment, is sent again whatever its method: nothing of it was seen.
+    pub(super) async fn send(&mut self, mut request: Box<Request>) -> Result<(Answer, Option<Returned>), NotSent> {
+        let mut stale = 0;
+        loop {
+            let idle = if stale < MOST_STALE { self.pool.take_idle(self.due.now) } else { None };
+            let is_new = idle.is_none();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                // Boxed: it is large and rare, and would otherwise be part of what every request allocates.
+                None => match Box::pin(self.connect()).await {
+                    Ok(connection) => connection,
+                    Err(error) => return Err(NotSent { error, back: Some(request) }),
+                },
+            };
+            let until = self.answer_until();
+            let answer = match &mut connection.sender {
+                Sender::Http1(http1) => http1.send(request, until).await,
+                Sender::Http2(sender) => Box::pin(tokio::time::timeout_at(until.into(), sender.try_send_request(*request))).await.ok(),
+            };
+            match answer {
+                Some(Ok(answer)) => return Ok((answer, self.pool.returned(connection, &self.upstream.rules))),
+                Some(Err(error)) => request = unwritten(error)?,
+                None => return Err(self.late(&connection).into()),
+            }
+            if is_new {
+                let error = UpstreamError::Reset("it closed a new connection".into());
+                return Err(NotSent { error, back: Some(request) });
+            }
+            stale += 1;
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Connection, UpstreamError> {
+        let Self { pool, upstream, endpoint, due, connect_timeout } = self;
+        let (until, late) = due.sooner(*connect_timeout, UpstreamError::ConnectTimeout);
+        let connecting = super::connect::connect(&upstream.rules, endpoint);
+        let connection = tokio::time::timeout_at(until.into(), connecting).await.unwrap_or(Err(late))?;
+        upstream.state.opened.fetch_add(1, Ordering::Relaxed);
+        due.now = Instant::now();
+        if due.now >= due.deadline {
+            // Nobody waits for it any more: it is not to be done for nobody.
+            pool.keep(connection, &upstream.rules, due.now);
+            return Err(UpstreamError::TotalTimeout);
+        }
+        Ok(connection)
+    }
+
+    fn answer_until(&self) -> Instant {
+        self.due.sooner(self.upstream.rules.first_byte_timeout, UpstreamError::FirstByteTimeout).0
+    }
+
+    fn late(&self, connection: &Connection) -> UpstreamError {
+        if matches!(connection.sender, Sender::Http2(_)) {
+            // It may be dead, and all that is sent over it would wait for nothing.
+            self.pool.forget(connection);
+        }
+        self.due.sooner(self.upstream.rules.first_byte_timeout, UpstreamError::FirstByteTimeout).1
+    }
 }
 
 impl Due {
@@ -308,17 +317,12 @@ impl Due {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "nearly every one is the large one, and to box it would cost each of them")]
-enum Sent {
-    Answered(Answer, Option<Returned>),
-    Unwritten(Box<Request>),
-}
-
-fn unwritten_or_error(mut error: TrySendError<Request>) -> Result<Sent, UpstreamError> {
-    if let Some(request) = error.take_message() {
-        return Ok(Sent::Unwritten(Box::new(request)));
+/// The request, if nothing of it was written.
+fn unwritten(mut error: TrySendError<Request>) -> Result<Box<Request>, UpstreamError> {
+    match error.take_message() {
+        Some(request) => Ok(Box::new(request)),
+        None => Err(classify(&error.into_error())),
     }
-    Err(classify(&error.into_error()))
 }
 
 /// Which of our causes an error of hyper's is. Its text names no address and no content.

@@ -39,23 +39,13 @@ impl Timestamp {
         // Nanoseconds in 64 bits end in the year 2262, so every instant has a date of four digits.
         let instant = jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or_default();
         let date = jiff::tz::Offset::UTC.to_datetime(instant);
-        text[..4].copy_from_slice(&digits::<4>(date.year().unsigned_abs().into()));
-        text[5..7].copy_from_slice(&digits::<2>(date.month().unsigned_abs().into()));
-        text[8..10].copy_from_slice(&digits::<2>(date.day().unsigned_abs().into()));
-        text[11..13].copy_from_slice(&digits::<2>(date.hour().unsigned_abs().into()));
-        text[14..16].copy_from_slice(&digits::<2>(date.minute().unsigned_abs().into()));
-        text[17..19].copy_from_slice(&digits::<2>(date.second().unsigned_abs().into()));
-        text[20..29].copy_from_slice(&digits::<9>(date.subsec_nanosecond().unsigned_abs()));
-        text
-    }
-
-    /// The same, of an instant that is most often in the same second as another whose text is known.
-    pub fn to_text_beside(self, other: Self, text: &[u8; 30]) -> [u8; 30] {
-        if self.seconds() != other.seconds() {
-            return self.to_text();
-        }
-        let mut text = *text;
-        text[20..29].copy_from_slice(&digits::<9>(self.0.rem_euclid(1_000_000_000) as u32));
+        write_digits(&mut text[..4], u32::from(date.year().unsigned_abs()));
+        write_digits(&mut text[5..7], date.month().unsigned_abs().into());
+        write_digits(&mut text[8..10], date.day().unsigned_abs().into());
+        write_digits(&mut text[11..13], date.hour().unsigned_abs().into());
+        write_digits(&mut text[14..16], date.minute().unsigned_abs().into());
+        write_digits(&mut text[17..19], date.second().unsigned_abs().into());
+        write_digits(&mut text[20..29], date.subsec_nanosecond().unsigned_abs());
         text
     }
 
@@ -73,14 +63,11 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The last `N` decimal digits.
-fn digits<const N: usize>(mut value: u32) -> [u8; N] {
-    let mut text = [0; N];
+fn write_digits(text: &mut [u8], mut value: u32) {
     for digit in text.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
     }
-    text
 }
 
 #[cfg(test)]
@@ -100,21 +87,6 @@ mod tests {
             assert_eq!(Timestamp::from_nanos(nanos).to_string(), expected);
         }
         assert_eq!(Timestamp::from_nanos(-1).seconds(), -1);
-    }
-
-    #[test]
-    fn writes_an_instant_beside_another() {
-        for (one, other) in [
-            (1_795_282_939_103_456_789, 1_795_282_939_999_999_999),
-            (1_795_282_939_999_999_999, 1_795_282_940_000_000_000),
-            (-1, 0),
-            (-1, -1_000_000_000),
-            (-5, -1_000_000_001),
-        ] {
-            let (one, other) = (Timestamp::from_nanos(one), Timestamp::from_nanos(other));
-            assert_eq!(one.to_text_beside(other, &other.to_text()), one.to_text(), "{one} beside {other}");
-            assert_eq!(other.to_text_beside(one, &one.to_text()), other.to_text(), "{other} beside {one}");
-        }
     }
 
     #[test]

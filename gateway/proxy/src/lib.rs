@@ -10,7 +10,6 @@ mod budget;
 mod cache;
 mod clock;
 mod coding;
-mod cohort;
 pub mod config;
 mod exchange;
 pub mod gateway;

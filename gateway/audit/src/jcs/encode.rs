@@ -75,8 +75,13 @@ impl<'o> Object<'o> {
 
     /// Ends the object and gives the name of an integer that was too large, if there was one.
     pub(crate) fn close(self) -> Option<&'static str> {
+        self.end().map(|key| &key[2..key.len() - 2])
+    }
+
+    /// The same, and gives its key.
+    fn end(self) -> Option<&'static str> {
         self.out.push(b'}');
-        self.too_large.map(|key| &key[2..key.len() - 2])
+        self.too_large
     }
 
     /// Begins a member; its value is then written by the caller. Inlined with whoever names it, so that the length is known.
@@ -144,8 +149,7 @@ impl<'o> Object<'o> {
     pub(crate) fn object(&mut self, key: &'static str, members: impl FnOnce(&mut Object<'_>)) {
         let mut inner = Object::open(self.name(key));
         members(&mut inner);
-        inner.out.push(b'}');
-        let too_large = inner.too_large;
+        let too_large = inner.end();
         self.too_large = self.too_large.or(too_large);
     }
 }

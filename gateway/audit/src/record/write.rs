@@ -46,11 +46,8 @@ pub(super) fn record<'o>(record: &Record<'_>, out: &'o mut Vec<u8>) -> Result<Ca
         seal(o, record.seal.as_ref());
         o.string(key!("stage"), record.stage);
         o.integer(key!("subj_n"), record.subjects);
-        let t0 = record.t0.to_text();
-        o.plain(key!("t0"), |out| out.extend_from_slice(&t0));
-        if let Some(t1) = record.t1 {
-            o.plain(key!("t1"), |out| out.extend_from_slice(&t1.to_text_beside(record.t0, &t0)));
-        }
+        instant(o, key!("t0"), Some(record.t0));
+        instant(o, key!("t1"), record.t1);
         o.string(key!("tenant"), record.tenant);
         trace(o, record.trace);
         o.integer(key!("v"), Some(VERSION));

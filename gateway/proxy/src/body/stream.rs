@@ -53,7 +53,7 @@ pub struct UpstreamStream {
     /// Goes back to its pool when the body has been read to its end; else it is closed with it.
     connection: Option<Returned>,
     /// Its place among the requests under way.
-    _in_flight: Option<InFlight>,
+    _in_flight: InFlight,
 }
 
 impl UpstreamStream {
@@ -64,19 +64,19 @@ impl UpstreamStream {
         most_bytes: u64,
         deadline: Instant,
         connection: Option<Returned>,
-        in_flight: Option<InFlight>,
+        in_flight: InFlight,
     ) -> Self {
         let intake = Intake::new(incoming, version, most_bytes);
         let mut stream = Self { intake, deadline, timer: None, connection, _in_flight: in_flight };
         if stream.is_end() {
-            stream.finish(Instant::now());
+            stream.finish();
         }
         stream
     }
 
-    fn finish(&mut self, now: Instant) {
+    fn finish(&mut self) {
         if let Some(connection) = self.connection.take() {
-            connection.give_back(now);
+            connection.give_back();
         }
     }
 
@@ -96,10 +96,10 @@ impl UpstreamStream {
     }
 
     /// All of it, if it is short and has come already.
-    pub fn at_hand(&mut self, now: Instant) -> Option<Bytes> {
+    pub fn at_hand(&mut self) -> Option<Bytes> {
         let whole = self.intake.at_hand();
         if whole.is_some() {
-            self.finish(now);
+            self.finish();
         }
         whole
     }
@@ -128,7 +128,7 @@ impl UpstreamStream {
         if let Poll::Ready(data) = polled {
             let is_last = data.as_ref().is_none_or(|data| data.is_ok() && self.is_end());
             if is_last {
-                self.finish(Instant::now());
+                self.finish();
             }
             return Poll::Ready(data.map(|data| data.map_err(Into::into)));
         }

@@ -253,7 +253,7 @@ impl Connection {
             upstream: None,
         });
         let way = self.serving.gateway.run(request);
-        Running::new(self, way, exchange, pulse.clone())
+        Running::new(&self, way, exchange, pulse.clone())
     }
 
     fn open(&self, head: &mut http::request::Parts, place: Place, is_over: bool) -> Exchange {

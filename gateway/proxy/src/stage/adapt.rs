@@ -47,29 +47,26 @@ pub fn adapt(mut request: Request, next: &Next) -> Answering {
 /// The answer to a call, once it has come.
 fn mapped_up(exchange: Arc<Exchange>, call: Box<Call>, asking: Answering) -> Answering {
     Box::pin(async move {
-        let response = asking.await?;
-        let body = match response.body {
+        let Response { status, headers, body } = asking.await?;
+        let body = match body {
             // Boxed, so that an answer which passes through does not pay for the place of one that is read.
             ResponseBody::Streamed(stream) if exchange.holds().answer => {
-                return Box::pin(read_up(exchange, call, response.status, response.headers, stream)).await;
+                return Box::pin(read_up(exchange, call, status, headers, stream)).await;
             }
             ResponseBody::Streamed(mut stream) => {
                 // What will certainly be cut had better not begin.
                 stream.check_announced()?;
-                exchange.pass(Stage::Answer);
                 // For a caller who has gone it stays a stream, whose end says that nothing of it arrived.
-                match (!exchange.is_caller_gone()).then(|| stream.at_hand(exchange.began_at(Stage::Answer))).flatten() {
+                match (!exchange.is_caller_gone()).then(|| stream.at_hand()).flatten() {
                     Some(bytes) => ResponseBody::Held(bytes),
                     None => ResponseBody::Streamed(stream),
                 }
             }
-            held => {
-                exchange.pass(Stage::Answer);
-                held
-            }
+            held => held,
         };
+        exchange.pass(Stage::Answer);
         let seen = body.bytes().map_or(Body::Streamed, |bytes| Body::Bytes(bytes.clone()));
-        let answered = UpstreamAnswer { status: response.status, headers: response.headers, body: seen };
+        let answered = UpstreamAnswer { status, headers, body: seen };
         Ok(response_of(exchange.service().definition.adapter.answer(&call, answered)?, body))
     })
 }

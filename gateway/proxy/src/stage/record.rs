@@ -66,9 +66,7 @@ impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
             let outcome = exchange.refusal.get().map_or(Outcome::Success, |refusal| refusal.outcome);
             exchange.enter(Stage::Record);
             add_headers(&exchange, &mut response.headers);
-            let noted = note(&exchange, &response);
-            let is_awaited = matches!(noted, Noted::Later(_));
-            let recorded = match noted {
+            let recorded = match note(&exchange, &response) {
                 Noted::Not => return Ok(response),
                 Noted::Now(recorded) => recorded,
                 Noted::Later(ticket) => ticket.await.map(|_| ()).map_err(NotRecorded::from),
@@ -82,7 +80,7 @@ impl<S: StackStage<Error = Infallible>> StackStage for Recorded<S> {
                 response = refuse(&exchange, &Rejection::Audit);
                 add_headers(&exchange, &mut response.headers);
             }
-            count(&exchange, outcome, is_awaited);
+            count(&exchange, outcome);
             #[cfg(feature = "otlp")]
             if let Some(spans) = exchange.worker.state.spans.get() {
                 spans.ended(&exchange, response.status, outcome);
@@ -137,15 +135,24 @@ fn note(exchange: &Exchange, response: &Response) -> Noted {
         note_unawaited(exchange, response);
         return Noted::Now(Ok(()));
     }
-    append(exchange, response).map_or_else(|error| Noted::Now(Err(error)), |ticket| ticket.map_or(Noted::Now(Ok(())), Noted::Later))
+    match append(exchange, response) {
+        Ok(Some(ticket)) => Noted::Later(ticket),
+        Ok(None) => Noted::Now(Ok(())),
+        Err(error) => Noted::Now(Err(error)),
+    }
 }
 
+/// The ticket, if the answer waits for it.
 fn append(exchange: &Exchange, response: &Response) -> Result<Option<Ticket>, NotRecorded> {
     let log = &exchange.worker.log;
     let relaxed = exchange.routed.get().is_some_and(|routed| routed.service.definition.durability == Durability::Relaxed);
     let mut bytes = exchange.worker.scratch();
     let record = build(exchange, response, |record| record.to_jcs(&mut bytes))?;
-    Ok(if relaxed { log.end_unawaited(exchange.id, record).map(|()| None)? } else { Some(log.end(exchange.id, record)?) })
+    if relaxed {
+        log.end_unawaited(exchange.id, record)?;
+        return Ok(None);
+    }
+    Ok(Some(log.end(exchange.id, record)?))
 }
 
 /// Whether somebody who proved nothing was refused before anything happened: once a begin frame stands, its end is owed.
@@ -279,7 +286,7 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     if let Ok(id) = HeaderValue::from_bytes(&exchange.id.to_text()) {
         headers.insert(EXCHANGE, id);
     }
-    if let Some(CrossOrigin { service, origin }) = exchange.cross_origin.get().map(|cross| &**cross)
+    if let Some(CrossOrigin { service, origin }) = exchange.cross_origin.get().map(Box::as_ref)
         && let Some(cors) = &service.definition.cors
     {
         cors.tell(headers, origin.as_ref());
@@ -291,7 +298,7 @@ fn add_headers(exchange: &Exchange, headers: &mut HeaderMap) {
     }
 }
 
-fn count(exchange: &Exchange, outcome: Outcome, is_awaited: bool) {
+fn count(exchange: &Exchange, outcome: Outcome) {
     if let Some(refusal) = exchange.refusal.get() {
         let eservice = exchange.routed.get().map(|routed| routed.service.definition.name.clone());
         exchange.worker.state.metrics.refused(eservice, refusal.stage, refusal.kind.clone());
@@ -306,8 +313,7 @@ fn count(exchange: &Exchange, outcome: Outcome, is_awaited: bool) {
             }
         }
     }
-    // What nobody waited for took no time that another reading of the clock would be worth.
-    let end = if is_awaited { exchange.micros() } else { exchange.entered(Stage::Record) };
+    let end = exchange.micros();
     if let Some(watcher) = exchange.worker.state.watcher.get() {
         let _ = watcher.try_send(Way { id: exchange.id, stages: exchange.stages(end).collect() });
     }

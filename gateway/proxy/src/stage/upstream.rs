@@ -10,12 +10,11 @@ use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::layer::{Answering, at_once};
-use crate::cohort::Cohort;
 use crate::exchange::{Exchange, Stage};
 use crate::listener::TRACEPARENT;
 use crate::message::{Request, RequestBody, RequestMessage, Response, ResponseBody};
 use crate::rejection::Rejection;
-use crate::upstream::{Arriving, Begun, Outgoing, OutgoingBody, Renewal};
+use crate::upstream::{Arriving, Attempts, Outgoing, OutgoingBody, Prepared, Renewal};
 
 /// A message that is signed for the provider.
 struct Signing {
@@ -31,15 +30,15 @@ impl Renewal for Signing {
 
 /// Asks the upstream and waits for the head of its answer.
 pub fn upstream(request: Request) -> Answering {
-    let (exchange, mut begun) = match begin(request) {
-        Ok(begun) => begun,
+    let (exchange, request, mut attempts) = match prepare(request) {
+        Ok(prepared) => prepared,
         Err(rejection) => return at_once(Err(rejection)),
     };
     Box::pin(async move {
-        let answer = exchange.upstream().send_begun(&exchange.worker.pools, &mut begun).await;
-        Cohort::gather().await;
-        exchange.attempts.store(begun.attempts(), Ordering::Relaxed);
-        let Arriving { head, body } = answer?;
+        let upstream = exchange.upstream();
+        let answered = upstream.send_prepared(&exchange.worker.pools, request, &mut attempts).await;
+        exchange.attempts.store(attempts.made(), Ordering::Relaxed);
+        let Arriving { head, body } = attempts.arriving(answered?, upstream);
         if head.status == StatusCode::UNAUTHORIZED
             && let (Some(calling), Some(shown)) = (&exchange.authenticated().calling, exchange.shown())
         {
@@ -50,7 +49,7 @@ pub fn upstream(request: Request) -> Answering {
 }
 
 /// What of it does not wait.
-fn begin(request: Request) -> Result<(Arc<Exchange>, Begun), Rejection> {
+fn prepare(request: Request) -> Result<(Arc<Exchange>, Prepared, Attempts), Rejection> {
     let RequestMessage { exchange, upstream, body, .. } = *request;
     exchange.enter(Stage::Upstream);
     let service = exchange.service();
@@ -78,6 +77,6 @@ fn begin(request: Request) -> Result<(Arc<Exchange>, Begun), Rejection> {
         _ => None,
     };
     let outgoing = Outgoing { method: asked.method, path_and_query: asked.path_and_query, headers, body, repeatable, renewal };
-    let begun = exchange.upstream().begin(exchange.began_at(Stage::Upstream), outgoing)?;
-    Ok((exchange, begun))
+    let (request, attempts) = exchange.upstream().prepare(exchange.began_at(Stage::Upstream), outgoing)?;
+    Ok((exchange, request, attempts))
 }

@@ -19,10 +19,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
+use super::request::Prepared;
 use crate::body::UpstreamRequestBody;
 
-type Request = http::Request<UpstreamRequestBody>;
-type Answered = Result<http::Response<Incoming>, TrySendError<Request>>;
+type Answered = Result<http::Response<Incoming>, TrySendError<http::Request<UpstreamRequestBody>>>;
 
 /// The side of a connection that reads and writes. Nothing once it has ended.
 type Driver = Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send + Sync>>>;
@@ -49,7 +49,7 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the head of its answer, until then: nothing if it did not come.
-    pub(super) async fn send(&mut self, request: Box<Request>, until: Instant) -> Option<Answered> {
+    pub(super) async fn send(&mut self, request: Prepared, until: Instant) -> Option<Answered> {
         let Self { sender, driver, gate, waker, timer } = self;
         timer.as_mut().reset(until.into());
         let mut answering = std::pin::pin!(sender.try_send_request(*request));
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    fn get() -> Box<Request> {
+    fn get() -> Prepared {
         Box::new(http::Request::new(UpstreamRequestBody::Held(Some(Bytes::new()))))
     }
 

@@ -12,10 +12,10 @@ use hyper::client::conn::{TrySendError, http2};
 use parking_lot::Mutex;
 
 use super::http1::Http1;
+use super::request::Prepared;
 use super::{Endpoint, Upstream, UpstreamError, UpstreamRules};
 use crate::body::{BodyError, UpstreamRequestBody};
 
-type Request = http::Request<UpstreamRequestBody>;
 type Answer = http::Response<Incoming>;
 
 /// The place of a pool among those of each worker, and how many connections stand idle in it, over all workers.
@@ -124,7 +124,7 @@ impl Returned {
 
     /// The answer has been read to its end: the connection can be used again, unless the upstream closes it or has not taken the
     /// whole request, which nobody would go on sending.
-    pub fn give_back(self, now: Instant) {
+    pub fn give_back(self) {
         let Self { mut connection, pool, rules } = self;
         if let Sender::Http1(http1) = &mut connection.sender
             && !http1.is_ready()
@@ -134,7 +134,7 @@ impl Returned {
                 return;
             }
         }
-        pool.keep(connection, &rules, now);
+        pool.keep(connection, &rules);
     }
 }
 
@@ -185,8 +185,8 @@ impl Pool {
         self.count.fetch_sub((before - idle.len()) as i64, Ordering::Relaxed);
     }
 
-    fn keep(&self, connection: Connection, rules: &UpstreamRules, now: Instant) {
-        let until = (now + rules.idle).min(connection.made + rules.max_age);
+    fn keep(&self, connection: Connection, rules: &UpstreamRules) {
+        let until = (Instant::now() + rules.idle).min(connection.made + rules.max_age);
         let mut idle = self.idle.lock();
         if matches!(connection.sender, Sender::Http2(_))
             && let Some(kept) = idle.iter_mut().find(|idle| idle.connection.made == connection.made)
@@ -214,7 +214,7 @@ impl Pool {
 
     fn returned(self: &Arc<Self>, connection: Connection, rules: &Arc<UpstreamRules>) -> Option<Returned> {
         if matches!(connection.sender, Sender::Http2(_)) {
-            self.keep(connection, rules, Instant::now());
+            self.keep(connection, rules);
             return None;
         }
         Some(Returned { connection, pool: self.clone(), rules: rules.clone() })
@@ -225,7 +225,7 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct NotSent {
     pub(super) error: UpstreamError,
-    pub(super) back: Option<Box<Request>>,
+    pub(super) back: Option<Prepared>,
 }
 
 impl From<UpstreamError> for NotSent {
@@ -250,7 +250,7 @@ impl<'a> Sending<'a> {
 
     /// Sends it over an idle connection or a new one. A request that comes back unwritten, because the upstream closed an idle
     /// connection at that moment, is sent again whatever its method: nothing of it was seen.
-    pub(super) async fn send(&mut self, mut request: Box<Request>) -> Result<(Answer, Option<Returned>), NotSent> {
+    pub(super) async fn send(&mut self, mut request: Prepared) -> Result<(Answer, Option<Returned>), NotSent> {
         let mut stale = 0;
         loop {
             let idle = if stale < MOST_STALE { self.pool.take_idle(self.due.now) } else { None };
@@ -263,7 +263,7 @@ impl<'a> Sending<'a> {
                     Err(error) => return Err(NotSent { error, back: Some(request) }),
                 },
             };
-            let until = self.answer_until();
+            let (until, _) = self.answer_by();
             let answer = match &mut connection.sender {
                 Sender::Http1(http1) => http1.send(request, until).await,
                 Sender::Http2(sender) => Box::pin(tokio::time::timeout_at(until.into(), sender.try_send_request(*request))).await.ok(),
@@ -271,7 +271,13 @@ impl<'a> Sending<'a> {
             match answer {
                 Some(Ok(answer)) => return Ok((answer, self.pool.returned(connection, &self.upstream.rules))),
                 Some(Err(error)) => request = unwritten(error)?,
-                None => return Err(self.late(&connection).into()),
+                None => {
+                    if matches!(connection.sender, Sender::Http2(_)) {
+                        // It may be dead, and all that is sent over it would wait for nothing.
+                        self.pool.forget(&connection);
+                    }
+                    return Err(self.answer_by().1.into());
+                }
             }
             if is_new {
                 let error = UpstreamError::Reset("it closed a new connection".into());
@@ -290,22 +296,15 @@ impl<'a> Sending<'a> {
         due.now = Instant::now();
         if due.now >= due.deadline {
             // Nobody waits for it any more: it is not to be done for nobody.
-            pool.keep(connection, &upstream.rules, due.now);
+            pool.keep(connection, &upstream.rules);
             return Err(UpstreamError::TotalTimeout);
         }
         Ok(connection)
     }
 
-    fn answer_until(&self) -> Instant {
-        self.due.sooner(self.upstream.rules.first_byte_timeout, UpstreamError::FirstByteTimeout).0
-    }
-
-    fn late(&self, connection: &Connection) -> UpstreamError {
-        if matches!(connection.sender, Sender::Http2(_)) {
-            // It may be dead, and all that is sent over it would wait for nothing.
-            self.pool.forget(connection);
-        }
-        self.due.sooner(self.upstream.rules.first_byte_timeout, UpstreamError::FirstByteTimeout).1
+    /// Until when an answer has to begin, and what it is to have missed that.
+    fn answer_by(&self) -> (Instant, UpstreamError) {
+        self.due.sooner(self.upstream.rules.first_byte_timeout, UpstreamError::FirstByteTimeout)
     }
 }
 
@@ -318,7 +317,7 @@ impl Due {
 }
 
 /// The request, if nothing of it was written.
-fn unwritten(mut error: TrySendError<Request>) -> Result<Box<Request>, UpstreamError> {
+fn unwritten(mut error: TrySendError<http::Request<UpstreamRequestBody>>) -> Result<Prepared, UpstreamError> {
     match error.take_message() {
         Some(request) => Ok(Box::new(request)),
         None => Err(classify(&error.into_error())),

@@ -49,11 +49,11 @@ pub enum OutgoingBody {
     Streamed(Box<CallerBody>),
 }
 
-/// Boxed, because it is handed down several steps before a connection takes it.
-pub(super) type Request = Box<http::Request<UpstreamRequestBody>>;
+/// A request as it is sent. Boxed, because it is handed down several steps before a connection takes it.
+pub type Prepared = Box<http::Request<UpstreamRequestBody>>;
 
 impl Outgoing {
-    pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
+    pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Prepared, UpstreamError> {
         let Self { method, path_and_query, mut headers, body, repeatable: _, renewal: _ } = self;
         headers.remove(CONTENT_LENGTH);
         let target = match (path_and_query.as_str(), rules.url.path.as_str()) {
@@ -105,7 +105,7 @@ pub(super) struct Again {
 
 impl Again {
     /// Only of a request whose body is held.
-    pub(super) fn of(request: &Request) -> Option<Self> {
+    pub(super) fn of(request: &Prepared) -> Option<Self> {
         let UpstreamRequestBody::Held(Some(bytes)) = request.body() else { return None };
         let mut head = Vec::with_capacity(512);
         head.extend_from_slice(request.uri().path_and_query().map_or("/", PathAndQuery::as_str).as_bytes());
@@ -118,7 +118,7 @@ impl Again {
         Some(Self { method: request.method().clone(), authority: request.uri().authority().cloned(), head, body: bytes.clone() })
     }
 
-    pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Request, UpstreamError> {
+    pub(super) fn into_request(self, rules: &UpstreamRules) -> Result<Prepared, UpstreamError> {
         let mut lines = self.head.split(|&byte| byte == b'\n');
         let target = Bytes::copy_from_slice(lines.next().unwrap_or_default());
         let mut request = Box::new(http::Request::new(UpstreamRequestBody::Held(Some(self.body))));

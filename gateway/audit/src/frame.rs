@@ -13,7 +13,7 @@ mod writer;
 
 pub(crate) use batch::frames_after;
 pub use batch::{Batch, Batches, Damage, DamageKind, Frames};
-pub use writer::BatchWriter;
+pub use writer::{BatchWriter, batch_size};
 
 /// What the disk is believed to write whole or not at all.
 pub const SECTOR: usize = 512;

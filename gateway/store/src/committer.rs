@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use audit::frame::batch_size;
 use audit::{Kind, Suspension};
 use exchange::Timestamp;
 
@@ -20,6 +21,10 @@ pub(crate) struct Committer {
     inlets: Vec<Inlet>,
     /// What of each inlet is in the present batch.
     gathered: Vec<Gathered>,
+    /// How many bytes of the disk it takes.
+    size: usize,
+    /// The number of its first frame, once it was written.
+    first_seq: u64,
     suspended: Option<Suspended>,
     next_summary: Instant,
     /// Frames of the last batch: whether waiting for more is worth it.
@@ -44,7 +49,6 @@ struct Gathered {
     inlet: usize,
     entries: Range<usize>,
     first_byte: usize,
-    first_seq: u64,
 }
 
 struct Suspended {
@@ -59,6 +63,8 @@ impl Committer {
             segments,
             inlets: Vec::new(),
             gathered: Vec::new(),
+            size: 0,
+            first_seq: 0,
             suspended: None,
             next_summary: Instant::now(),
             last_frames: 0,
@@ -165,13 +171,12 @@ impl Committer {
 
     fn commit_batch(&mut self) -> Result<(), Poisoned> {
         self.gather();
-        let size = self.segments.batch.size_with(0);
         let outcome = if self.suspended.is_some() {
-            self.commit_into(size, Room::Reserve)
-        } else if self.segments.has_room(size, Room::Ordinary) {
+            self.commit_into(Room::Reserve)
+        } else if self.segments.has_room(self.size, Room::Ordinary) {
             self.commit_ordinary()
         } else {
-            self.commit_after_roll(size)
+            self.commit_after_roll()
         };
         match outcome {
             Ok(()) => self.settle(None),
@@ -182,33 +187,36 @@ impl Committer {
         Ok(())
     }
 
-    /// Moves entries into the batch, inlet by inlet, up to the batch's size.
+    /// Chooses the entries of the next batch, inlet by inlet, up to its size.
     fn gather(&mut self) {
         self.gathered.clear();
         let most = self.shared.options.batch_bytes;
+        let (mut frames, mut payload) = (0, 0);
         // Whoever was first is last next time, so that one busy worker cannot keep the others out of full batches.
         let count = self.inlets.len();
         for at in (0..count).map(|at| (at + self.first_inlet) % count) {
             let inlet = &mut self.inlets[at];
-            let (first, first_byte, first_seq) = (inlet.entry, inlet.byte, self.segments.batch.next_seq());
+            let (first, first_byte) = (inlet.entry, inlet.byte);
             while let Some(entry) = inlet.queue.entries.get(inlet.entry) {
                 let length = entry.length as usize;
-                if !self.segments.batch.is_empty() && self.segments.batch.size_with(length) > most {
+                if frames > 0 && batch_size(frames + 1, payload + length) > most {
                     break;
                 }
-                self.segments.batch.push(entry.kind, &inlet.queue.bytes[inlet.byte..inlet.byte + length]);
+                frames += 1;
+                payload += length;
                 inlet.entry += 1;
                 inlet.byte += length;
             }
             if inlet.entry > first {
-                self.gathered.push(Gathered { inlet: at, entries: first..inlet.entry, first_byte, first_seq });
+                self.gathered.push(Gathered { inlet: at, entries: first..inlet.entry, first_byte });
             }
         }
-        self.last_frames = self.gathered.iter().map(|gathered| gathered.entries.len() as u32).sum();
+        self.last_frames = frames as u32;
+        self.size = batch_size(frames, payload);
     }
 
     fn commit_ordinary(&mut self) -> Result<(), Failure> {
-        match self.write() {
+        match self.commit() {
             Err(Failure::Full) => {
                 self.suspend()?;
                 Err(Failure::Full)
@@ -219,17 +227,11 @@ impl Committer {
 
     /// The segment is full up to its reserve: begins the next one. If there is no room for it, the batch at hand may still use
     /// the reserve, since some of it tells of exchanges whose upstream was already asked.
-    fn commit_after_roll(&mut self, size: usize) -> Result<(), Failure> {
-        // The batch was gathered for the old segment; its frames are numbered and chained anew for the next one.
-        self.segments.batch.abandon();
+    fn commit_after_roll(&mut self) -> Result<(), Failure> {
         match self.segments.roll() {
-            Ok(()) => {
-                self.gather_again();
-                self.commit_ordinary()
-            }
+            Ok(()) => self.commit_ordinary(),
             Err(Failure::Full) => {
-                self.gather_again();
-                let outcome = self.commit_into(size, Room::Reserve);
+                let outcome = self.commit_into(Room::Reserve);
                 self.suspend()?;
                 outcome
             }
@@ -237,51 +239,43 @@ impl Committer {
         }
     }
 
-    fn gather_again(&mut self) {
-        for gathered in &self.gathered {
-            let inlet = &mut self.inlets[gathered.inlet];
-            (inlet.entry, inlet.byte) = (gathered.entries.start, gathered.first_byte);
-        }
-        self.gather();
+    fn commit_into(&mut self, room: Room) -> Result<(), Failure> {
+        if self.segments.has_room(self.size, room) { self.commit() } else { Err(Failure::Full) }
     }
 
-    fn commit_into(&mut self, size: usize, room: Room) -> Result<(), Failure> {
-        if self.segments.has_room(size, room) {
-            return self.write();
-        }
-        self.segments.batch.abandon();
-        Err(Failure::Full)
-    }
-
-    fn write(&mut self) -> Result<(), Failure> {
-        let start = Instant::now();
-        let frames = self.segments.batch.count();
-        let bytes = self.segments.commit()?;
-        let commit = Commit { frames, bytes, duration: start.elapsed() };
-        self.shared.counters.committed(&commit);
-        if let Some(observer) = &self.shared.options.observer {
-            observer.committed(&commit);
-        }
+    /// Makes the gathered entries durable.
+    fn commit(&mut self) -> Result<(), Failure> {
+        self.first_seq = self.segments.next_seq();
+        let inlets = &self.inlets;
+        let frames = self.gathered.iter().flat_map(|gathered| gathered.read(inlets)).map(|(entry, payload)| (entry.kind, payload));
+        let commit = self.segments.commit(frames)?;
+        self.count(&commit);
         Ok(())
+    }
+
+    fn count(&self, commit: &Commit) {
+        self.shared.counters.committed(commit);
+        if let Some(observer) = &self.shared.options.observer {
+            observer.committed(commit);
+        }
     }
 
     /// Tells the workers what became of the batch.
     fn settle(&mut self, error: Option<LogError>) {
-        for Gathered { inlet, entries, first_byte, first_seq } in self.gathered.drain(..) {
-            let Inlet { worker, queue, .. } = &self.inlets[inlet];
-            let entries = &queue.entries[entries];
-            let mut byte = first_byte;
-            for entry in entries {
-                let end = byte + entry.length as usize;
+        let mut first_seq = self.first_seq;
+        for gathered in self.gathered.drain(..) {
+            for (entry, payload) in gathered.read(&self.inlets) {
                 if error.is_none() {
-                    self.segments.note(entry.kind, entry.id, &queue.bytes[byte..end]);
+                    self.segments.note(entry.kind, entry.id, payload);
                 }
-                byte = end;
                 self.shared.release(entry.cost());
             }
             // Before anybody is woken, so that whoever is sees the count of what it was told.
             self.shared.counters.set_open_exchanges(self.segments.open_exchanges());
+            let Inlet { worker, queue, .. } = &self.inlets[gathered.inlet];
+            let entries = &queue.entries[gathered.entries];
             worker.settle(entries, error.map_or(Ok(first_seq), Err));
+            first_seq += entries.len() as u64;
         }
     }
 
@@ -308,14 +302,18 @@ impl Committer {
         if written { self.write_note(&bytes, room) } else { Ok(()) }
     }
 
-    /// Writes a record of our own as a batch by itself. No batch is at hand when this is called.
+    /// Writes a record of our own as a batch by itself.
     fn write_note(&mut self, record: &[u8], room: Room) -> Result<(), Failure> {
-        let size = self.segments.batch.size_with(record.len());
+        let size = batch_size(1, record.len());
         if room == Room::Ordinary && !self.segments.has_room(size, room) {
             self.segments.roll()?;
         }
-        self.segments.batch.push(Kind::Note, record);
-        self.commit_into(size, room)
+        if !self.segments.has_room(size, room) {
+            return Err(Failure::Full);
+        }
+        let commit = self.segments.commit(std::iter::once((Kind::Note, record)))?;
+        self.count(&commit);
+        Ok(())
     }
 
     /// Looks whether a suspended log has room again, and opens it.
@@ -424,6 +422,12 @@ struct Poisoned;
 const CROWD: u32 = 8;
 /// For so long without an append, nothing more is believed to follow.
 const GROWTH_PAUSE: Duration = Duration::from_micros(10);
+
+impl Gathered {
+    fn read<'a>(&self, inlets: &'a [Inlet]) -> impl Iterator<Item = (&'a Entry, &'a [u8])> + Clone + use<'a> {
+        inlets[self.inlet].queue.read(self.entries.clone(), self.first_byte)
+    }
+}
 
 impl Inlet {
     fn has_entries(&self) -> bool {

@@ -204,14 +204,11 @@ pub(crate) fn write_orphans(segments: &mut Segments, recovered: &Recovered, opti
             audit::orphaned(Canonical::check(&begin.payload)?, now, &mut bytes)?;
             batch.push((begin.id, bytes));
         }
-        let size = batch.iter().map(|(_, bytes)| bytes.len() + audit::frame::FRAME_HEADER).sum();
-        if !segments.has_room(segments.batch.size_with(size), crate::segments::Room::Reserve) {
+        let size = audit::frame::batch_size(batch.len(), batch.iter().map(|(_, bytes)| bytes.len()).sum());
+        if !segments.has_room(size, crate::segments::Room::Reserve) {
             segments.make_room(size).map_err(open_failure)?;
         }
-        for (_, bytes) in &batch {
-            segments.batch.push(Kind::Orphan, bytes);
-        }
-        segments.commit().map_err(open_failure)?;
+        segments.commit(batch.iter().map(|(_, bytes)| (Kind::Orphan, bytes.as_slice()))).map_err(open_failure)?;
         for (id, bytes) in &batch {
             segments.note(Kind::Orphan, Some(*id), bytes);
         }

@@ -1,13 +1,15 @@
 use std::collections::HashMap;
 use std::io;
+use std::time::Instant;
 
-use audit::frame::{BatchWriter, SECTOR, sector_end};
+use audit::frame::{BatchWriter, SECTOR, batch_size, sector_end};
 use audit::segment::{SegmentHeader, file_name};
 use audit::{Kind, OpenBegin, Recovered};
 use exchange::ExchangeId;
 
 use crate::Options;
 use crate::disk::{Disk, Medium, is_full, write_all};
+use crate::options::Commit;
 
 /// Ends the name of a segment that is not part of the log yet.
 pub(crate) const UNPUBLISHED: &str = ".new";
@@ -18,6 +20,12 @@ const LAST_WORDS: u64 = 2 * SECTOR as u64;
 /// measured, that is a third of a batch's time. Zeros written a quarter of a mebibyte at a time cost it as rarely, and no more
 /// of them count as the process's memory.
 static ZEROS: [u8; 1 << 18] = [0; 1 << 18];
+/// From this size on a batch is worth that journal commit, and no zeros are written for it.
+const LARGE_BATCH: u64 = ZEROS.len() as u64 / 2;
+
+/// A batch is numbered, hashed and handed to the system in pieces of this size, so that a large one takes no large buffer and is still in
+/// the processor's caches from one to the other. Small in tests, so that every one of their faults hits a batch between two pieces too.
+const PIECE: usize = if cfg!(test) { 1 << 10 } else { 64 << 10 };
 
 /// The segment that is written to, and how the next one is begun.
 pub(crate) struct Segments {
@@ -32,8 +40,7 @@ pub(crate) struct Segments {
     limit: u64,
     /// How far it was written, with zeros at least.
     zeroed: u64,
-    /// The batch that is being gathered.
-    pub(crate) batch: BatchWriter,
+    batch: BatchWriter,
     open: Open,
 }
 
@@ -123,16 +130,20 @@ impl Segments {
         self.durable + size as u64 + kept <= self.limit
     }
 
-    /// Writes the gathered batch and makes it durable. On [`Failure::Full`] nothing of it is left behind.
-    pub(crate) fn commit(&mut self) -> Result<u64, Failure> {
-        let bytes = self.batch.finish();
-        let size = bytes.len() as u64;
+    /// The number that the next frame gets.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.batch.next_seq()
+    }
+
+    /// Writes frames as a batch and makes it durable. On [`Failure::Full`] nothing of it is left behind.
+    pub(crate) fn commit<'a>(&mut self, frames: impl Iterator<Item = (Kind, &'a [u8])> + Clone) -> Result<Commit, Failure> {
+        let start = Instant::now();
+        let (count, payload) = frames.clone().fold((0, 0), |(count, bytes), (_, payload)| (count + 1, bytes + payload.len()));
+        let size = batch_size(count, payload) as u64;
         if self.durable + size > self.limit {
-            self.batch.abandon();
             return Err(Failure::Full);
         }
-        let written = write_all(self.medium.as_mut(), self.durable, bytes);
-        match written.and_then(|()| self.write_ahead(self.durable + size)) {
+        match self.write(frames).and_then(|()| self.write_ahead(size)) {
             Ok(()) => {}
             Err(error) if is_full(&error) => {
                 self.batch.abandon();
@@ -145,7 +156,21 @@ impl Segments {
         self.medium.sync().map_err(|error| Failure::Fatal("syncing", error))?;
         self.durable += size;
         self.batch.keep();
-        Ok(size)
+        Ok(Commit { frames: count as u32, bytes: size, duration: start.elapsed() })
+    }
+
+    fn write<'a>(&mut self, frames: impl Iterator<Item = (Kind, &'a [u8])>) -> io::Result<()> {
+        let mut at = self.durable;
+        for (kind, payload) in frames {
+            self.batch.push(kind, payload);
+            let piece = self.batch.piece();
+            if piece.len() >= PIECE {
+                write_all(self.medium.as_mut(), at, piece)?;
+                at += piece.len() as u64;
+                self.batch.let_go();
+            }
+        }
+        write_all(self.medium.as_mut(), at, self.batch.finish())
     }
 
     /// Notes what a durable frame says about an exchange.
@@ -206,9 +231,10 @@ impl Segments {
         self.medium.sync()
     }
 
-    /// Writes zeros behind a batch that ends here, unless some are left. The batch's own sync makes them durable.
-    fn write_ahead(&mut self, end: u64) -> io::Result<()> {
-        if end <= self.zeroed {
+    /// Writes zeros behind a batch of this size, unless some are left. The batch's own sync makes them durable.
+    fn write_ahead(&mut self, size: u64) -> io::Result<()> {
+        let end = self.durable + size;
+        if end <= self.zeroed || size >= LARGE_BATCH {
             return Ok(());
         }
         let room = usize::try_from(self.limit - end).unwrap_or(usize::MAX);

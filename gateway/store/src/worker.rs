@@ -1,6 +1,7 @@
 mod slots;
 mod ticket;
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -228,6 +229,14 @@ impl Queue {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();
+    }
+
+    /// Consecutive entries with their payloads, the first of which begins at this byte.
+    pub(crate) fn read(&self, entries: Range<usize>, first_byte: usize) -> impl Iterator<Item = (&Entry, &[u8])> + Clone {
+        self.entries[entries].iter().scan(first_byte, |byte, entry| {
+            let begin = std::mem::replace(byte, *byte + entry.length as usize);
+            Some((entry, &self.bytes[begin..*byte]))
+        })
     }
 }
 

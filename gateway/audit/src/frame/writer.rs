@@ -1,10 +1,22 @@
-use super::{FRAME_HEADER, Kind, TRAILER, push_frame, push_trailer, sector_end};
-use crate::hash::{Digest, sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
-/// Builds one batch after another in the same buffer.
+use super::{FRAME_HEADER, Kind, TRAILER, push_frame, push_trailer, sector_end};
+use crate::hash::{Digest, digest_of};
+
+/// How many bytes of the disk a batch takes: its frames with so many bytes of payload together, trailer and padding.
+pub fn batch_size(frames: usize, payload: usize) -> usize {
+    sector_end(frames * FRAME_HEADER + payload + TRAILER)
+}
+
+/// Builds one batch after another in the same buffer, whole or a piece at a time.
 #[derive(Debug)]
 pub struct BatchWriter {
+    /// The frames, but for those that were let go.
     bytes: Vec<u8>,
+    /// How many bytes were let go.
+    gone: usize,
+    /// Over the chain value before the batch and what was let go.
+    hash: Hash,
     chain: Digest,
     next_seq: u64,
     count: u32,
@@ -15,7 +27,7 @@ pub struct BatchWriter {
 impl BatchWriter {
     /// A writer that continues a segment after this chain value and sequence number.
     pub fn new(chain: [u8; 32], next_seq: u64) -> Self {
-        Self { bytes: Vec::new(), chain, next_seq, count: 0, before: (chain, next_seq) }
+        Self { bytes: Vec::new(), gone: 0, hash: Hash::after(&chain), chain, next_seq, count: 0, before: (chain, next_seq) }
     }
 
     /// The number the next frame gets.
@@ -38,12 +50,6 @@ impl BatchWriter {
         self.count
     }
 
-    /// How many bytes of the disk the batch takes if a payload of this length joins it, or as it is for a length of 0.
-    pub fn size_with(&self, payload: usize) -> usize {
-        let frame = if payload == 0 { 0 } else { FRAME_HEADER + payload };
-        sector_end(self.bytes.len() + frame + TRAILER)
-    }
-
     /// Adds a frame and gives its number.
     pub fn push(&mut self, kind: Kind, payload: &[u8]) -> u64 {
         let seq = self.next_seq;
@@ -53,25 +59,66 @@ impl BatchWriter {
         seq
     }
 
-    /// Ends the batch: trailer and padding. The bytes are to be written as they are, at a sector boundary.
+    /// What of the batch was not let go.
+    pub fn piece(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Lets go of the [piece](Self::piece) at hand, which was written where the batch stands or behind the piece before it.
+    pub fn let_go(&mut self) {
+        self.hash.0.update(&self.bytes);
+        self.gone += self.bytes.len();
+        self.bytes.clear();
+    }
+
+    /// Ends the batch, and gives what was not let go of it: its last frames, trailer and padding. The batch is to be written as it is,
+    /// at a sector boundary.
     pub fn finish(&mut self) -> &[u8] {
-        self.chain = sha256(&[&self.chain, &self.bytes]);
+        self.hash.0.update(&self.bytes);
+        self.chain = digest_of(std::mem::take(&mut self.hash).0);
         push_trailer(&mut self.bytes, self.next_seq, self.count, &self.chain);
-        self.bytes.resize(sector_end(self.bytes.len()), 0);
+        self.bytes.resize(sector_end(self.gone + self.bytes.len()) - self.gone, 0);
         &self.bytes
     }
 
     /// The finished batch is durable: begins the next one.
     pub fn keep(&mut self) {
         self.before = (self.chain, self.next_seq);
-        self.bytes.clear();
-        self.count = 0;
+        self.clear();
     }
 
     /// The batch could not be written: its numbers are given to the next one.
     pub fn abandon(&mut self) {
         (self.chain, self.next_seq) = self.before;
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        self.hash = Hash::after(&self.chain);
         self.bytes.clear();
-        self.count = 0;
+        (self.gone, self.count) = (0, 0);
+    }
+}
+
+/// A SHA-256 that goes on.
+struct Hash(Context);
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hash(…)")
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Hash {
+    fn after(chain: &Digest) -> Self {
+        let mut hash = Self::default();
+        hash.0.update(chain);
+        hash
     }
 }

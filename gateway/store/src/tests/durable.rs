@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Admission, AppendError, CloseError, OpenError};
+use crate::{Admission, AppendError, CloseError, OpenError, Ticket};
 
 #[test]
 fn what_a_ticket_acknowledged_is_on_the_disk() {
@@ -37,6 +37,51 @@ fn records_that_nobody_waits_for_gather_and_are_written_all_the_same() {
     }
     assert!(exchange(&worker, 60, 100));
     assert_eq!(recorded(&disk.synced(), "exchange").len(), 61);
+}
+
+/// While a batch of one record waits for its sync, appends what makes half a mebibyte in the next one: the tickets of the first and of the
+/// last of it.
+fn append_a_large_batch(disk: &FakeDisk, log: &AuditLog, worker: &WorkerLog) -> [Ticket; 2] {
+    disk.hold();
+    let append = |bytes: &[u8]| worker.end(id(0), canonical(bytes)).expect("taken");
+    let busy = append(&record(Event::Exchange, 0, 10));
+    until("the small batch", || log.worker_queues_are_empty());
+    let bytes = record(Event::Exchange, 0, 1000);
+    (1..500).for_each(|_| drop(append(&bytes)));
+    [busy, append(&bytes)]
+}
+
+/// Batches of many pieces, with no zeros ahead of them, among small ones; then the power goes.
+#[test]
+fn a_large_batch_is_whole_or_not_there() {
+    let disk = FakeDisk::default();
+    let options = || Options { batch_bytes: 1 << 20, segment_bytes: 4 << 20, queue_bytes: 2 << 20, ..small() };
+    let log = AuditLog::open_on(Box::new(disk.clone()), options()).expect("opened");
+    let worker = log.worker();
+    for round in 1..=3 {
+        assert!(exchange(&worker, round, 100));
+        let tickets = append_a_large_batch(&disk, &log, &worker);
+        disk.let_go();
+        for ticket in tickets {
+            ticket.wait().expect("durable");
+        }
+    }
+    assert_eq!(log.stats().largest_batch, 500);
+    let [busy, last] = append_a_large_batch(&disk, &log, &worker);
+    disk.let_one_go();
+    busy.wait().expect("durable");
+    until("the large batch", || log.worker_queues_are_empty());
+    for seed in 0..20 {
+        let cut = disk.after_power_cut(seed);
+        AuditLog::open_on(Box::new(cut.clone()), options()).expect("opens").close(MINUTE).expect("closed");
+        let report = verify(&cut);
+        assert_eq!(report.faults, [], "power cut {seed}");
+        assert!([3 * 502 + 1, 4 * 502 - 1].contains(&report.records), "power cut {seed}: {} records", report.records);
+    }
+    disk.let_go();
+    last.wait().expect("durable");
+    log.close(MINUTE).expect("closed");
+    assert_eq!(verify(&disk).faults, []);
 }
 
 #[test]

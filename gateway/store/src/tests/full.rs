@@ -33,6 +33,33 @@ fn a_full_disk_refuses_what_would_begin_and_lets_end_what_was_begun() {
     assert_eq!(verify(&disk).faults, []);
 }
 
+/// The record of the full disk is written between the last batch and those who are told of it.
+#[test]
+fn tickets_tell_the_numbers_of_their_records_while_the_disk_fills_up() {
+    let disk = FakeDisk::default();
+    disk.set_capacity(Some((160 << 10) + 512));
+    let log = open(&disk);
+    let worker = log.worker();
+    let mut told = Vec::new();
+    for number in 0..1000 {
+        let end = record(Event::Exchange, number, 1000);
+        let Ok(durable) = worker.end(id(number), canonical(&end)).expect("taken").wait() else { break };
+        told.push((id(number), durable.seq));
+    }
+    assert_eq!(log.stats().suspensions, 1);
+    log.close(MINUTE).expect("closed");
+    let mut stored = Vec::new();
+    for (_, bytes) in disk.segments() {
+        let header = audit::segment::SegmentHeader::decode(&bytes).expect("a head");
+        let mut batches = audit::frame::Batches::new(&bytes, audit::frame::SECTOR, header.chain(), header.first_seq);
+        while let Ok(Some(batch)) = batches.next_batch() {
+            let ends = batch.frames().filter(|frame| frame.kind == audit::Kind::End);
+            stored.extend(ends.filter_map(|frame| Some((audit::LeafView::new(frame.payload).id()?, frame.seq))));
+        }
+    }
+    assert_eq!(told, stored);
+}
+
 #[test]
 fn the_reserve_has_an_end_too() {
     let (disk, log, worker) = filled();

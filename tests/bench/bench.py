@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from peers import Bare, Envoy, Haproxy, Many, Nginx, Varco
-from place import CONNECTIONS, FIXED_RATE, HERE, LOAD_CPU, ROOT, WORK, say
+from place import FIXED_RATE, HERE, LOAD_CPU, ROOT, WORK, say
 from report import report
 from scenarios import ask, envelope, item, scenarios, voucher
 
@@ -81,6 +81,10 @@ class Bench:
             self.upstream.terminate()
             self.upstream.wait()
 
+    def peaks(self):
+        """The most that each peer held so far."""
+        return {name: peer.mib("VmHWM") for name, peer in self.peers.items()}
+
     def files(self, scenario, peer):
         """The request as it goes over the wire, and the answer's bytes, whose meaning is checked here once."""
         request, expected = WORK / f"{scenario.name}.request", WORK / f"{scenario.name}.{peer.name}.expected"
@@ -94,7 +98,7 @@ class Bench:
     def run(self, scenario, peer, seconds, rate=None):
         request, expected = self.files(scenario, peer)
         command = ["taskset", "-c", LOAD_CPU, self.traffic, "load", "--port", str(peer.port[scenario.port]),
-                   "--connections", str(CONNECTIONS), "--request", str(request), "--expect", str(expected)]
+                   "--connections", str(scenario.connections), "--request", str(request), "--expect", str(expected)]
         if scenario.port == "tls":
             command += ["--tls-root", str(WORK / "ca.pem")]
         if rate:
@@ -189,13 +193,16 @@ def main():
         startups = bench.startups()
         bench.start_all()
         idle = {name: peer.mib("VmRSS") for name, peer in bench.peers.items()}
-        closed = {scenario.name: bench.rounds(scenario, given.rounds) for scenario in bench.scenarios}
-        fixed = {scenario.name: bench.rounds(scenario, max(1, given.rounds // 2), FIXED_RATE) for scenario in bench.scenarios}
-        peaks = {name: peer.mib("VmHWM") for name, peer in bench.peers.items()}
+        ordinary = [scenario for scenario in bench.scenarios if not scenario.is_crowd]
+        closed = {scenario.name: bench.rounds(scenario, given.rounds) for scenario in ordinary}
+        fixed = {scenario.name: bench.rounds(scenario, max(1, given.rounds // 2), FIXED_RATE) for scenario in ordinary}
+        peaks = bench.peaks()
+        closed |= {scenario.name: bench.rounds(scenario, given.rounds) for scenario in bench.scenarios if scenario.is_crowd}
+        memory = idle, peaks, bench.peaks()
     finally:
         bench.stop_all()
     commits = None if given.no_audit else audit()
-    text = report(bench, startups, closed, fixed, (idle, peaks), commits, load_before)
+    text = report(bench, startups, closed, fixed, memory, commits, load_before)
     given.output.write_text(text)
     say("\n" + text)
 

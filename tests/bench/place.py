@@ -14,7 +14,7 @@ from serving import free_ports  # noqa: E402, F401 - the tests' peers stand ther
 WORK = ROOT / ".work" / "bench"
 PYTHON = ROOT / ".work" / "venv" / "bin" / "python"
 PROXY_CPU, LOAD_CPU = "0", "1"
-CONNECTIONS, FIXED_RATE = 64, 5000
+CONNECTIONS, CROWD, FIXED_RATE = 64, 256, 5000
 
 
 def say(text):

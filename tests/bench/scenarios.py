@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 
-from place import PYTHON, ROOT, WORK
+from place import CONNECTIONS, CROWD, PYTHON, ROOT, WORK
 
 ENVELOPE = """<?xml version='1.0' encoding='UTF-8'?>
 <soap11env:Envelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
@@ -56,9 +56,15 @@ def persona():
 class Scenario:
     """One kind of request, and who is asked it."""
 
-    def __init__(self, name, title, peers, method, path, port="plain", body=b"", voucher=False, expected=None):
+    def __init__(self, name, title, peers, method, path, port="plain", body=b"", voucher=False, expected=None,
+                 connections=CONNECTIONS):
         self.name, self.title, self.peers, self.method, self.path, self.port = name, title, peers, method, path, port
-        self.body, self.voucher, self.expected = body, voucher, expected
+        self.body, self.voucher, self.expected, self.connections = body, voucher, expected, connections
+
+    @property
+    def is_crowd(self):
+        """Whether it asks with more connections than the others, and so after them: memory is read in between."""
+        return self.connections > CONNECTIONS
 
     def headers(self, token):
         headers = {"Host": "localhost", "Accept": "application/json"}
@@ -85,6 +91,7 @@ def scenarios():
         Scenario("chain", "full chain, RS256 voucher, POST 2 KiB", ["varco", "many", "envoy"], "POST", "/chain/item", port="voucher",
                  body=query(), voucher=True, expected=item_value),
         Scenario("soap", "REST to SOAP and back, 3 KiB envelope", ["varco"], "GET", "/soap/persone/RSSMRA80A01H501U", expected=persona()),
+        Scenario("crowd", f"GET 1 KiB, {CROWD} connections", plain, "GET", "/plain/item", expected=item_value, connections=CROWD),
     ]
 
 

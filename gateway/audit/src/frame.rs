@@ -2,9 +2,9 @@
 //!
 //! A frame is `len u32 ‖ crc32c u32 ‖ kind u8 ‖ seq u64 ‖ payload`, big-endian, the checksum over everything but itself. A batch is
 //! what one fdatasync made durable: its frames, a trailer with their count and the running SHA-256 chain, and zeros up to the
-//! next sector. Each batch begins a sector of its own, for two reasons. A write never touches a sector that holds acknowledged
-//! records, so tearing it cannot harm them. And since a segment is zeros until it is written, a sector of zeros inside a batch
-//! says that the batch was never wholly on disk, hence never acknowledged: that tells a torn write from damage.
+//! next sector. Each batch begins a sector of its own, and each of its sectors is written once, for two reasons. A write never touches a
+//! sector that holds acknowledged records, so tearing it cannot harm them. And since a segment is zeros until it is written, a sector of
+//! zeros inside a batch says that the batch was never wholly on disk, hence never acknowledged: that tells a torn write from damage.
 
 mod batch;
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub fn is_torn(bytes: &[u8], batches: &Batches<'_>, damage: &Damage) -> bool {
 
 /// Tells a torn write from damage. `batches` stands before the batch in which `damage` was found.
 ///
-/// A batch is written where there are only zeros, and nothing is written behind it before it is durable. So
+/// A batch is written where there are only zeros, each sector of it once, and nothing is written behind it before it is durable. So
 /// 1. a trailer of another batch behind the damage, or anything behind the trailer of this one, means that this one was
 ///    durable: damage;
 /// 2. a sector of zeros within the batch means that it was never wholly written: torn;

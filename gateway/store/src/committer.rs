@@ -23,7 +23,7 @@ pub(crate) struct Committer {
     gathered: Vec<Gathered>,
     /// How many bytes of the disk it takes.
     size: usize,
-    /// The number of its first frame, once it was written.
+    /// The number of its first frame, once it is being written.
     first_seq: u64,
     suspended: Option<Suspended>,
     next_summary: Instant,

@@ -42,7 +42,7 @@ impl Options {
             origin: origin.into(),
             node: node.into(),
             segment_bytes: 64 << 20,
-            // Beyond this a larger batch saves hardly any syncs, and two queues grow as large.
+            // Beyond this a larger batch saves hardly any syncs, and two queues of each worker may grow as large.
             batch_bytes: 512 << 10,
             batch_wait: Duration::from_millis(2),
             queue_bytes: 16 << 20,

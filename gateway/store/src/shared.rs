@@ -123,9 +123,14 @@ impl Shared {
     /// Like [`Shared::notify`], for something that nobody waits for: a committer that rests goes on resting, until a whole batch
     /// has gathered.
     pub(crate) fn notify_at_leisure(&self) {
-        if !self.resting.load(Ordering::SeqCst) || self.queued() > self.options.batch_bytes {
+        if !self.resting.load(Ordering::SeqCst) || self.is_batch_full() {
             self.notify();
         }
+    }
+
+    /// Whether so much waits that it is worth a batch, or as much of a short queue as had better not be let grow.
+    fn is_batch_full(&self) -> bool {
+        self.queued() > self.options.batch_bytes.min(self.options.queue_bytes / 4)
     }
 
     /// Whether something was appended since the last call that somebody waits for.
@@ -136,7 +141,7 @@ impl Shared {
     /// Lets what nobody waits for grow into a batch worth its sync, until somebody waits or so long has passed.
     pub(crate) fn rest(&self, longest: Duration) {
         self.resting.store(true, Ordering::SeqCst);
-        let wanted = || self.awaited.load(Ordering::SeqCst) || self.is_closing() || self.queued() > self.options.batch_bytes;
+        let wanted = || self.awaited.load(Ordering::SeqCst) || self.is_closing() || self.is_batch_full();
         self.sleep(Some(longest), wanted);
         self.resting.store(false, Ordering::SeqCst);
     }

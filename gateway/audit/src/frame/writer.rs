@@ -1,6 +1,6 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{FRAME_HEADER, Kind, TRAILER, push_frame, push_trailer, sector_end};
+use super::{FRAME_HEADER, Kind, SECTOR, TRAILER, push_frame, push_trailer, sector_end};
 use crate::hash::{Digest, digest_of};
 
 /// How many bytes of the disk a batch takes: its frames with so many bytes of payload together, trailer and padding.
@@ -59,16 +59,19 @@ impl BatchWriter {
         seq
     }
 
-    /// What of the batch was not let go.
+    /// The whole sectors of the batch that were not let go. Nothing less is to be written before the batch is finished: a sector that is
+    /// written twice may be left on the disk as it was the first time, with zeros behind a frame, which no unfinished write of whole
+    /// sectors leaves.
     pub fn piece(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.bytes.len() / SECTOR * SECTOR]
     }
 
     /// Lets go of the [piece](Self::piece) at hand, which was written where the batch stands or behind the piece before it.
     pub fn let_go(&mut self) {
-        self.hash.0.update(&self.bytes);
-        self.gone += self.bytes.len();
-        self.bytes.clear();
+        let length = self.piece().len();
+        self.hash.0.update(&self.bytes[..length]);
+        self.gone += length;
+        self.bytes.drain(..length);
     }
 
     /// Ends the batch, and gives what was not let go of it: its last frames, trailer and padding. The batch is to be written as it is,

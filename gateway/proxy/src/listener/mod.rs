@@ -39,7 +39,7 @@ pub struct Serving {
     pub gateway: Gateway,
     /// The connections of this worker, for their limits in time.
     pub pulses: Arc<Pulses>,
-    /// The tasks that a drain waits for: connections, and exchanges whose callers went away.
+    /// The tasks that a drain waits for: connections, and their exchanges.
     pub tasks: TaskTracker,
 }
 

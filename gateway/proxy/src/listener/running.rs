@@ -98,7 +98,7 @@ impl Drop for Running {
         let Some(under_way) = self.0.take() else { return };
         under_way.exchange.caller_left();
         // One that has its answer already will not look whether anybody waits.
-        if let Some(Ok(Some(response))) = under_way.answer.now_or_never() {
+        if let Some(Ok(Some(response))) = tokio::task::coop::unconstrained(under_way.answer).now_or_never() {
             written(&under_way.exchange, &under_way.pulse, response);
         }
     }

@@ -10,12 +10,10 @@ use hyper::body::Incoming;
 
 use super::address::{Load, Places, choose};
 use super::pool::{Due, NotSent, Sending};
-use super::request::{Again, Outgoing, Renewal};
+use super::request::{Again, Outgoing, Prepared, Renewal};
 use super::{Arriving, InFlight, Passage, Pools, Returned, Upstream, UpstreamError};
 use crate::body::{UpstreamRequestBody, UpstreamStream};
 use crate::clock;
-
-pub use super::request::Prepared;
 
 /// An answer whose head has come, with the connection that its body comes over if that is its own.
 type Answered = (http::Response<Incoming>, Option<Returned>);

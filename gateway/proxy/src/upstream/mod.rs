@@ -27,13 +27,13 @@ use crate::clock;
 
 use address::Load;
 pub use address::{Address, Balance, CheckRules, EjectionRules, Endpoint, Health, MOST_ADDRESSES, Standing};
-pub use attempts::{Attempts, Prepared};
+pub use attempts::Attempts;
 pub use breaker::{Breaker, BreakerRules, Passage};
 pub use budget::RetryBudget;
 pub use check::check;
 pub use pool::{PoolPlace, Pools, Returned};
 pub use pool_key::PoolKey;
-pub use request::{Outgoing, OutgoingBody, Renewal};
+pub use request::{Outgoing, OutgoingBody, Prepared, Renewal};
 pub use rules::{Protocol, Proxy, UpstreamRules};
 pub use url::{UpstreamUrl, host_and_port};
 

@@ -1,6 +1,6 @@
 //! A disk in memory that forgets what was not synced, tears writes, runs full and fails wherever a test wants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -29,7 +29,8 @@ struct State {
 struct FakeFile {
     disk: Vec<u8>,
     memory: Vec<u8>,
-    dirty: BTreeSet<usize>,
+    /// What may be on the disk of each sector that was written and not synced: all that was written there, the newest last.
+    dirty: BTreeMap<usize, Vec<[u8; SECTOR]>>,
 }
 
 /// How a call fails.
@@ -80,7 +81,7 @@ impl FakeDisk {
         self.0.1.notify_all();
     }
 
-    /// What a restarted machine finds: of what was not synced, any sector may be there or not.
+    /// What a restarted machine finds: of what was not synced, any sector may be there or not, as it was at any time.
     pub(crate) fn after_power_cut(&self, seed: u64) -> Self {
         let mut random = seed;
         let mut toss = || {
@@ -92,8 +93,13 @@ impl FakeDisk {
             if toss() {
                 disk.resize(file.memory.len(), 0);
             }
-            for &sector in file.dirty.iter().filter(|_| toss()) {
-                copy_sector(&file.memory, &mut disk, sector);
+            // Sometimes everything has come there, but not as it was in the end.
+            let all = toss() && toss();
+            for (&sector, written) in &file.dirty {
+                let found = written.iter().rev().find(|_| toss()).or(written.first().filter(|_| all));
+                if let Some(found) = found {
+                    put_sector(found, sector, &mut disk);
+                }
             }
             disk
         })
@@ -113,7 +119,7 @@ impl FakeDisk {
         let files = lock(&self.0.0).files.clone();
         let copied = files.into_iter().map(|(name, file)| {
             let disk = content(&lock(&file));
-            (name, Arc::new(Mutex::new(FakeFile { memory: disk.clone(), disk, dirty: BTreeSet::new() })))
+            (name, Arc::new(Mutex::new(FakeFile { memory: disk.clone(), disk, dirty: BTreeMap::new() })))
         });
         let state = State { files: copied.collect(), ..State::default() };
         Self(Arc::new((Mutex::new(state), Condvar::new())))
@@ -165,11 +171,10 @@ impl FakeDisk {
     }
 }
 
-fn copy_sector(from: &[u8], to: &mut [u8], sector: usize) {
-    let end = ((sector + 1) * SECTOR).min(from.len()).min(to.len());
-    if sector * SECTOR < end {
-        to[sector * SECTOR..end].copy_from_slice(&from[sector * SECTOR..end]);
-    }
+fn put_sector(sector: &[u8; SECTOR], at: usize, to: &mut [u8]) {
+    let to = to.get_mut(at * SECTOR..).unwrap_or_default();
+    let length = to.len().min(SECTOR);
+    to[..length].copy_from_slice(&sector[..length]);
 }
 
 impl Disk for FakeDisk {
@@ -216,10 +221,18 @@ impl Disk for FakeDisk {
 }
 
 impl FakeFile {
+    fn sector(&self, at: usize) -> [u8; SECTOR] {
+        let mut sector = [0; SECTOR];
+        let written = self.memory.get(at * SECTOR..).unwrap_or_default();
+        let length = written.len().min(SECTOR);
+        sector[..length].copy_from_slice(&written[..length]);
+        sector
+    }
+
     fn sync(&mut self) {
         self.disk.resize(self.memory.len(), 0);
-        for sector in std::mem::take(&mut self.dirty) {
-            copy_sector(&self.memory, &mut self.disk, sector);
+        for sector in std::mem::take(&mut self.dirty).into_keys() {
+            put_sector(&self.sector(sector), sector, &mut self.disk);
         }
     }
 }
@@ -241,7 +254,10 @@ impl Medium for FakeMedium {
         let mut file = lock(&self.file);
         file.memory.resize(grown, 0);
         file.memory[offset..offset + taken].copy_from_slice(&bytes[..taken]);
-        file.dirty.extend(offset / SECTOR..(offset + taken).div_ceil(SECTOR));
+        for sector in offset / SECTOR..(offset + taken).div_ceil(SECTOR) {
+            let written = file.sector(sector);
+            file.dirty.entry(sector).or_default().push(written);
+        }
         match fault {
             Some(Fault::Full) => Err(io::ErrorKind::StorageFull.into()),
             Some(Fault::Io) => Err(io::Error::other("injected")),

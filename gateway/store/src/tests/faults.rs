@@ -95,12 +95,14 @@ fn a_failed_sync_fails_everyone_and_tells_the_process() {
     let disk = FakeDisk::default();
     let log = open(&disk);
     let worker = log.worker();
-    // The first batch writes zeros ahead, so that the call after the next batch's write is its sync.
+    // The first batch writes zeros ahead, so that the call after the write of the next one, which is short, is its sync.
     assert!(exchange(&worker, 1000, 1));
     disk.hold();
     disk.fail(1, Fault::Io);
-    let tickets: Vec<_> =
-        (0..100).map(|number| worker.end(id(number), canonical(&record(Event::Exchange, number, 100))).expect("taken")).collect();
+    let end = |number| worker.end(id(number), canonical(&record(Event::Exchange, number, 100))).expect("taken");
+    let mut tickets = vec![end(0)];
+    until("the short batch", || log.worker_queues_are_empty());
+    tickets.extend((1..100).map(end));
     disk.let_go();
     for ticket in tickets {
         assert_eq!(ticket.wait(), Err(LogError::Poisoned));

@@ -22,7 +22,7 @@ use crate::admin::ListenerStatus;
 use crate::clock;
 use crate::config::{self, Configuration};
 use crate::keys::Issuer;
-use crate::listener::{BindError, Bound, DoorId, Opened, Told, bind};
+use crate::listener::{BindError, Bound, DoorId, Lines, Opened, Told, bind};
 use crate::plan::{Plan, Word};
 use crate::recall::recall;
 use crate::snapshot::{Listener, Post, Snapshot};
@@ -294,7 +294,7 @@ impl Reloader {
         let Some(post) = inner.posts.get(&listener.rules.name) else {
             let name = listener.rules.name.clone();
             let places = Arc::new(Semaphore::new(most(listener)));
-            let post = Post { name: name.clone(), listener: ArcSwap::new(listener.clone()), places };
+            let post = Post { name: name.clone(), listener: ArcSwap::new(listener.clone()), places, lines: Lines::default() };
             inner.posts.insert(name, Arc::new(post));
             return Ok(());
         };

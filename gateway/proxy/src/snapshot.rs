@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Configuration, Expiry, ListenerRules, Sampling, Secret};
 use crate::keys::Issuer;
+use crate::listener::Lines;
 use crate::service::{Binding, EService};
 use crate::state::State;
 
@@ -54,6 +55,8 @@ pub struct Post {
     pub listener: ArcSwap<Listener>,
     /// Places for connections.
     pub places: Arc<Semaphore>,
+    /// Lines of the log for those that fail.
+    pub lines: Lines,
 }
 
 impl std::fmt::Debug for Post {

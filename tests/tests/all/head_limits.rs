@@ -1,5 +1,7 @@
 //! What a head may cost: its size, its time, and what fails before a request exists.
 
+use std::time::Instant;
+
 use tests::{Connection, Message, Site, Witness, eventually};
 
 const LIMITS: &str = ", limits: { header_count: 16, header_bytes: 2KiB, target_bytes: 300B, header_time: 300ms, idle_time: 20s }";
@@ -64,6 +66,20 @@ fn a_head_beyond_what_is_read_at_all_gets_a_bare_status_and_is_counted() {
         let line = said.lines().find(|line| line.contains(cause)).expect("it is logged");
         assert!(line.contains("127.0.0.1:"), "{line}");
     }
+}
+
+#[test]
+fn who_fails_often_does_not_fill_the_log() {
+    let (site, witness) = (Site::new(), Witness::hello());
+    let gateway = site.gateway("", LIMITS, &witness.url(), "");
+    let begun = Instant::now();
+    for _ in 0..400 {
+        let _ = Connection::sending(gateway.address("web"), "GET\r\n\r\n").answer();
+    }
+    counted(&gateway, "malformed-head", 400.0);
+    let seconds = begun.elapsed().as_secs() as usize + 2;
+    let lines = gateway.stderr().lines().filter(|line| line.contains("malformed-head")).count();
+    assert!((20..400).contains(&lines) && lines <= 20 * seconds, "{lines} lines in {seconds} s");
 }
 
 fn counted(gateway: &tests::Gateway, cause: &str, expected: f64) {

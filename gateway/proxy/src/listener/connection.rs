@@ -135,7 +135,10 @@ impl Connection {
 
     fn failed(&self, cause: &'static str, error: &dyn std::fmt::Display) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, "a connection failed");
+        if let Some(untold) = self.post.lines.take(clock::millis() / 1000) {
+            let untold = (untold > 0).then_some(untold);
+            tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, untold, "a connection failed");
+        }
     }
 
     async fn http1<T>(self: Arc<Self>, stream: T, pulse: Arc<Pulse>)

@@ -1,9 +1,10 @@
 //! Listeners: sockets, TLS, HTTP/1.1 and h2, and the limits of what a connection may cost.
 //!
 //! What fails before a request exists (TLS, a malformed head) is no exchange: hyper answers with a bare status or the
-//! connection is closed, it is counted by its cause and logged with the peer.
+//! connection is closed, it is counted by its cause and logged with the peer, as often as the log can bear.
 
 mod connection;
+mod lines;
 mod paced;
 mod proxy_protocol;
 mod pulse;
@@ -26,6 +27,7 @@ use crate::snapshot::Post;
 use crate::worker::Worker;
 
 pub(crate) use connection::TRACEPARENT;
+pub use lines::Lines;
 pub use pulse::Pulses;
 pub(crate) use pulse::{Answering, Place};
 pub use socket::{BindError, Bound, bind};

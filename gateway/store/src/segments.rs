@@ -239,8 +239,12 @@ impl Segments {
         }
         let room = usize::try_from(self.limit - end).unwrap_or(usize::MAX);
         let zeros = &ZEROS[..ZEROS.len().min(room)];
-        write_all(self.medium.as_mut(), end, zeros)?;
-        self.zeroed = end + zeros.len() as u64;
+        match write_all(self.medium.as_mut(), end, zeros) {
+            Ok(()) => self.zeroed = end + zeros.len() as u64,
+            // The batch itself is written, and somebody may have read it: its numbers must not be given again.
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use audit::segment::SegmentHeader;
 
 use crate::read::{self, Stored, segment_names};
 
-/// How much is read at a time: many batches, which are seldom over 512 KiB unless a log was opened with more.
+/// How much is read at a time: many batches, which are seldom over 256 KiB unless a log was opened with more.
 const WINDOW: usize = 4 << 20;
 
 /// How far somebody has come in a log: behind a whole batch.

@@ -23,8 +23,6 @@ pub(crate) struct Committer {
     gathered: Vec<Gathered>,
     /// How many bytes of the disk it takes.
     size: usize,
-    /// The number of its first frame, once it is being written.
-    first_seq: u64,
     suspended: Option<Suspended>,
     next_summary: Instant,
     /// Frames of the last batch: whether waiting for more is worth it.
@@ -64,7 +62,6 @@ impl Committer {
             inlets: Vec::new(),
             gathered: Vec::new(),
             size: 0,
-            first_seq: 0,
             suspended: None,
             next_summary: Instant::now(),
             last_frames: 0,
@@ -179,8 +176,8 @@ impl Committer {
             self.commit_after_roll()
         };
         match outcome {
-            Ok(()) => self.settle(None),
-            Err(Failure::Full) => self.settle(Some(LogError::Full)),
+            Ok(first_seq) => self.settle(Ok(first_seq)),
+            Err(Failure::Full) => self.settle(Err(LogError::Full)),
             Err(Failure::Fatal(step, error)) => return Err(self.poison(step, &error)),
         }
         self.first_inlet = (self.first_inlet + 1) % self.inlets.len().max(1);
@@ -215,7 +212,7 @@ impl Committer {
         self.size = batch_size(frames, payload);
     }
 
-    fn commit_ordinary(&mut self) -> Result<(), Failure> {
+    fn commit_ordinary(&mut self) -> Result<u64, Failure> {
         match self.commit() {
             Err(Failure::Full) => {
                 self.suspend()?;
@@ -227,7 +224,7 @@ impl Committer {
 
     /// The segment is full up to its reserve: begins the next one. If there is no room for it, the batch at hand may still use
     /// the reserve, since some of it tells of exchanges whose upstream was already asked.
-    fn commit_after_roll(&mut self) -> Result<(), Failure> {
+    fn commit_after_roll(&mut self) -> Result<u64, Failure> {
         match self.segments.roll() {
             Ok(()) => self.commit_ordinary(),
             Err(Failure::Full) => {
@@ -239,18 +236,18 @@ impl Committer {
         }
     }
 
-    fn commit_into(&mut self, room: Room) -> Result<(), Failure> {
+    fn commit_into(&mut self, room: Room) -> Result<u64, Failure> {
         if self.segments.has_room(self.size, room) { self.commit() } else { Err(Failure::Full) }
     }
 
-    /// Makes the gathered entries durable.
-    fn commit(&mut self) -> Result<(), Failure> {
-        self.first_seq = self.segments.next_seq();
+    /// Makes the gathered entries durable, and gives the number of the first.
+    fn commit(&mut self) -> Result<u64, Failure> {
+        let first_seq = self.segments.next_seq();
         let inlets = &self.inlets;
         let frames = self.gathered.iter().flat_map(|gathered| gathered.read(inlets)).map(|(entry, payload)| (entry.kind, payload));
         let commit = self.segments.commit(frames)?;
         self.count(&commit);
-        Ok(())
+        Ok(first_seq)
     }
 
     fn count(&self, commit: &Commit) {
@@ -260,12 +257,11 @@ impl Committer {
         }
     }
 
-    /// Tells the workers what became of the batch.
-    fn settle(&mut self, error: Option<LogError>) {
-        let mut first_seq = self.first_seq;
+    /// Tells the workers what became of the batch: the number of its first frame, or why it is not durable.
+    fn settle(&mut self, mut outcome: Result<u64, LogError>) {
         for gathered in self.gathered.drain(..) {
             for (entry, payload) in gathered.read(&self.inlets) {
-                if error.is_none() {
+                if outcome.is_ok() {
                     self.segments.note(entry.kind, entry.id, payload);
                 }
                 self.shared.release(entry.cost());
@@ -274,8 +270,8 @@ impl Committer {
             self.shared.counters.set_open_exchanges(self.segments.open_exchanges());
             let Inlet { worker, queue, .. } = &self.inlets[gathered.inlet];
             let entries = &queue.entries[gathered.entries];
-            worker.settle(entries, error.map_or(Ok(first_seq), Err));
-            first_seq += entries.len() as u64;
+            worker.settle(entries, outcome);
+            outcome = outcome.map(|first_seq| first_seq + entries.len() as u64);
         }
     }
 
@@ -397,7 +393,7 @@ impl Committer {
         tracing::error!(reason, "no further answer may leave");
         self.shared.poison(&reason);
         refuse_everybody(&self.shared, AppendError::Poisoned);
-        self.settle(Some(LogError::Poisoned));
+        self.settle(Err(LogError::Poisoned));
         self.fail_rest();
         self.take_queues();
         self.fail_rest();

@@ -9,14 +9,13 @@ pub fn batch_size(frames: usize, payload: usize) -> usize {
 }
 
 /// Builds one batch after another in the same buffer, whole or a piece at a time.
-#[derive(Debug)]
 pub struct BatchWriter {
     /// The frames, but for those that were let go.
     bytes: Vec<u8>,
     /// How many bytes were let go.
     gone: usize,
     /// Over the chain value before the batch and what was let go.
-    hash: Hash,
+    hash: Context,
     chain: Digest,
     next_seq: u64,
     count: u32,
@@ -27,7 +26,7 @@ pub struct BatchWriter {
 impl BatchWriter {
     /// A writer that continues a segment after this chain value and sequence number.
     pub fn new(chain: [u8; 32], next_seq: u64) -> Self {
-        Self { bytes: Vec::new(), gone: 0, hash: Hash::after(&chain), chain, next_seq, count: 0, before: (chain, next_seq) }
+        Self { bytes: Vec::new(), gone: 0, hash: after(&chain), chain, next_seq, count: 0, before: (chain, next_seq) }
     }
 
     /// The number the next frame gets.
@@ -69,7 +68,7 @@ impl BatchWriter {
     /// Lets go of the [piece](Self::piece) at hand, which was written where the batch stands or behind the piece before it.
     pub fn let_go(&mut self) {
         let length = self.piece().len();
-        self.hash.0.update(&self.bytes[..length]);
+        self.hash.update(&self.bytes[..length]);
         self.gone += length;
         self.bytes.drain(..length);
     }
@@ -77,8 +76,8 @@ impl BatchWriter {
     /// Ends the batch, and gives what was not let go of it: its last frames, trailer and padding. The batch is to be written as it is,
     /// at a sector boundary.
     pub fn finish(&mut self) -> &[u8] {
-        self.hash.0.update(&self.bytes);
-        self.chain = digest_of(std::mem::take(&mut self.hash).0);
+        self.hash.update(&self.bytes);
+        self.chain = digest_of(self.hash.clone());
         push_trailer(&mut self.bytes, self.next_seq, self.count, &self.chain);
         self.bytes.resize(sector_end(self.gone + self.bytes.len()) - self.gone, 0);
         &self.bytes
@@ -97,31 +96,14 @@ impl BatchWriter {
     }
 
     fn clear(&mut self) {
-        self.hash = Hash::after(&self.chain);
+        self.hash = after(&self.chain);
         self.bytes.clear();
         (self.gone, self.count) = (0, 0);
     }
 }
 
-/// A SHA-256 that goes on.
-struct Hash(Context);
-
-impl std::fmt::Debug for Hash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hash(…)")
-    }
-}
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self(Context::new(&SHA256))
-    }
-}
-
-impl Hash {
-    fn after(chain: &Digest) -> Self {
-        let mut hash = Self::default();
-        hash.0.update(chain);
-        hash
-    }
+fn after(chain: &Digest) -> Context {
+    let mut hash = Context::new(&SHA256);
+    hash.update(chain);
+    hash
 }

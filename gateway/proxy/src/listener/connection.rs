@@ -135,7 +135,7 @@ impl Connection {
 
     fn failed(&self, cause: &'static str, error: &dyn std::fmt::Display) {
         self.serving.worker.state.metrics.failed_connections.get_or_create(&CauseLabels { cause }).inc();
-        if let Some(untold) = self.post.lines.take(clock::millis() / 1000) {
+        if let Some(untold) = self.post.lines.take(clock::nanos()) {
             let untold = (untold > 0).then_some(untold);
             tracing::info!(listener = %self.post.name, peer = %self.origin.address, cause, %error, untold, "a connection failed");
         }

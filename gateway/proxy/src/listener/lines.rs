@@ -1,33 +1,35 @@
 //! How often the log tells of connections that failed: whoever can connect can fail as often as he likes.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// So many lines a second.
+use crate::admission::{Cell, Rate};
+
+/// So many lines a second, and at once.
 const MOST: u64 = 20;
 
 /// The lines of one listener, whichever worker writes them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
-    /// The second in the upper half, and how many lines were written in it in the lower.
-    written: AtomicU64,
+    rate: Rate,
+    written: Cell,
     /// Failures that no line told of, since the last line.
     untold: AtomicU64,
 }
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self { rate: Rate::new(MOST, Duration::from_secs(1), MOST), written: Cell::default(), untold: AtomicU64::default() }
+    }
+}
+
 impl Lines {
-    /// A line in this second, if one is left: then how many failures before it went untold.
-    pub fn take(&self, second: u64) -> Option<u64> {
-        let begun = second << 32;
-        // A worker that looked at the clock earlier than another writes in the later second.
-        let count = |written: u64| match written.checked_sub(begun.max(written >> 32 << 32)) {
-            Some(lines) if lines < MOST => Some(written + 1),
-            Some(_) => None,
-            None => Some(begun + 1),
-        };
-        if self.written.fetch_update(Relaxed, Relaxed, count).is_ok() {
-            return Some(self.untold.swap(0, Relaxed));
+    /// A line, if one is left now (in nanoseconds of the monotonic clock): then how many failures before it went untold.
+    pub fn take(&self, now: u64) -> Option<u64> {
+        if self.written.take(&self.rate, now).conforms {
+            return Some(self.untold.swap(0, Ordering::Relaxed));
         }
-        self.untold.fetch_add(1, Relaxed);
+        self.untold.fetch_add(1, Ordering::Relaxed);
         None
     }
 }
@@ -37,14 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_so_many_lines_and_the_next_one_tells_what_is_missing() {
-        let lines = Lines::default();
-        for (second, failures, told) in [(7, 3, 3), (8, 20, 20), (9, 50, 20), (9, 1, 0), (8, 1, 0), (10, 1, 1)] {
-            assert_eq!((0..failures).filter(|_| lines.take(second).is_some()).count(), told, "{second}");
-        }
-        let lines = Lines::default();
-        (0..MOST).for_each(|_| assert_eq!(lines.take(5), Some(0)));
-        (0..7).for_each(|_| assert_eq!(lines.take(5), None));
-        assert_eq!((lines.take(6), lines.take(6)), (Some(7), Some(0)));
+    fn a_line_tells_how_many_are_missing_before_it() {
+        let (lines, second) = (Lines::default(), 1_000_000_000);
+        (0..MOST).for_each(|_| assert_eq!(lines.take(second), Some(0)));
+        (0..7).for_each(|_| assert_eq!(lines.take(second), None));
+        assert_eq!((lines.take(2 * second), lines.take(2 * second)), (Some(7), Some(0)));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use exchange::{Call, Json};
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 
 use adapter_api::UpstreamRequest;
 
@@ -22,6 +22,8 @@ pub struct RequestMessage {
     pub method: Method,
     /// The target as received.
     pub uri: Uri,
+    /// The protocol that it came over.
+    pub version: Version,
     /// The headers that are still the caller's: each stage takes out what it consumed.
     pub headers: HeaderMap,
     /// The body.

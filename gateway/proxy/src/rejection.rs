@@ -126,8 +126,8 @@ pub enum RouteError {
     /// A transfer coding beside `chunked`.
     #[error("no transfer coding but chunked is undone here")]
     TransferCoding,
-    /// More than one host.
-    #[error("more than one `Host`")]
+    /// More than one host, or over HTTP/1.1 none.
+    #[error("a request has one `Host`")]
     Hosts,
     /// The caller wants another protocol.
     #[error("the connection stays with HTTP: no other protocol can be checked and recorded")]

@@ -195,9 +195,11 @@ fn a_connection_stays_with_http() {
     assert_problem(&upgrade("websocket"), 501, "upgrade-refused");
     assert_problem(&upgrade("h2c, websocket"), 501, "upgrade-refused");
     assert_problem(&upgrade("h2c\r\nUpgrade: websocket"), 501, "upgrade-refused");
-    for (header, status, kind) in
-        [("Transfer-Encoding: gzip, chunked", 501, "transfer-coding-refused"), ("Host: a\r\nHost: b", 400, "bad-host")]
-    {
+    for (header, status, kind) in [
+        ("Transfer-Encoding: gzip, chunked", 501, "transfer-coding-refused"),
+        ("Host: a\r\nHost: b", 400, "bad-host"),
+        ("Host:", 400, "bad-host"),
+    ] {
         let refused = ask(&gateway, "/flussi", &["--http1.1", "-H", header, "-d", "x"]);
         assert_problem(&refused, status, kind);
     }

@@ -250,6 +250,7 @@ impl Connection {
             exchange: exchange.clone(),
             method: head.method,
             uri: head.uri,
+            version: head.version,
             headers: head.headers,
             body,
             call: None,

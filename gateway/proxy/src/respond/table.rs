@@ -82,7 +82,7 @@ fn route(error: &RouteError) -> Row {
         RouteError::TransferCoding => {
             (501, "transfer-coding-refused", "transfer coding not accepted", "codifica di trasferimento non ammessa")
         }
-        RouteError::Hosts => (400, "bad-host", "more than one host", "più di un host"),
+        RouteError::Hosts => (400, "bad-host", "one host is needed, and no more", "serve un host, e uno solo"),
         RouteError::BadPath => (400, "bad-path", "malformed path", "percorso malformato"),
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ::contract::RouteMatch;
-use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderName, ORIGIN, TRANSFER_ENCODING, UPGRADE};
+use http::{Method, Version};
 use parking_lot::Mutex;
 
 use crate::exchange::{CrossOrigin, Own, Routed, Stage};
@@ -26,6 +26,7 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
     }
     within_limits(&request, &exchange.listener)?;
     stays_http(&request.headers, exchange.present)?;
+    has_one_host(&request)?;
     let (service, below) = found.ok_or(RouteError::NoService)?;
     // Before anybody reads them: no stage has to know that there are two spellings.
     adapter_http::remove_unusual(&mut request.headers, &service.definition.unusual_headers);
@@ -37,7 +38,7 @@ pub fn route(mut request: Request) -> Result<Request, Rejection> {
 
 /// Another protocol on this connection would be one that nobody checks or records. Only h2 in the clear and TLS may be offered, which
 /// whoever offers them can do without (RFC 9110 §7.8): Java's clients always do. A coding of the transfer that was not undone here would
-/// make the body another than it says, and of two hosts each reader would take its own.
+/// make the body another than it says.
 fn stays_http(headers: &HeaderMap, present: Present) -> Result<(), RouteError> {
     let each = |name: HeaderName, holds: fn(&str) -> bool| {
         headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(|list| list.split(',').all(|item| holds(item.trim()))))
@@ -49,12 +50,16 @@ fn stays_http(headers: &HeaderMap, present: Present) -> Result<(), RouteError> {
     let is_plain = || {
         headers.get_all(TRANSFER_ENCODING).iter().count() == 1 && each(TRANSFER_ENCODING, |coding| coding.eq_ignore_ascii_case("chunked"))
     };
-    if present.has(Present::TRANSFER_ENCODING) && !is_plain() {
-        return Err(RouteError::TransferCoding);
-    }
+    if present.has(Present::TRANSFER_ENCODING) && !is_plain() { Err(RouteError::TransferCoding) } else { Ok(()) }
+}
+
+/// Of two hosts each reader would take its own, and HTTP/1.1 is to be asked with one (RFC 9112 §3.2).
+fn has_one_host(request: &Request) -> Result<(), RouteError> {
+    let headers = &request.headers;
+    let is_missing = request.version == Version::HTTP_11 && !request.exchange.present.has(Present::HOST);
     // Only where some name came more than once.
     let is_repeated = || headers.len() > headers.keys_len() && headers.get_all(HOST).iter().count() > 1;
-    if is_repeated() { Err(RouteError::Hosts) } else { Ok(()) }
+    if is_missing || is_repeated() { Err(RouteError::Hosts) } else { Ok(()) }
 }
 
 /// The limits stand far below hyper's own, so that a caller gets a problem and not a bare status.

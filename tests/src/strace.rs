@@ -40,13 +40,15 @@ impl Strace {
     /// What happened so far.
     pub fn calls(&self) -> Vec<Call> {
         let text = String::from_utf8_lossy(&std::fs::read(&self.file).unwrap_or_default()).into_owned();
-        text.lines().filter_map(call).collect()
+        // The last line is not whole while its call lasts.
+        text.split_inclusive('\n').filter_map(|line| call(line.strip_suffix('\n')?)).collect()
     }
 }
 
 /// A line is `1234 pwrite64(7, "…", 512, 0) = 512`. Where threads interleave it is split into `… <unfinished ...>` at the entry
 /// and `1234 <... fdatasync resumed>) = 0` at the return: a write counts from its entry, a sync from its return.
 fn call(line: &str) -> Option<Call> {
+    let line = line.strip_suffix(" (DELAYED)").unwrap_or(line);
     let (_, rest) = line.trim_start().split_once(' ')?;
     let rest = rest.trim_start();
     if let Some(resumed) = rest.strip_prefix("<... ") {

@@ -111,7 +111,7 @@ impl AuditLog {
 
     /// Whether new exchanges may begin.
     pub fn admits(&self) -> Admission {
-        self.shared.admission()
+        self.shared.admits()
     }
 
     /// Resolves, with the reason, once the disk has failed: no further answer may leave and the process must exit.

@@ -20,7 +20,7 @@ pub struct Options {
     pub batch_wait: Duration,
     /// How many bytes may wait for the disk.
     pub queue_bytes: usize,
-    /// The part of `queue_bytes` that refusals of strangers never take.
+    /// The part of `queue_bytes` that neither begins nor refusals of strangers take: it is for the ends of exchanges under way.
     pub queue_reserve: usize,
     /// The part of each segment that is only used once no other can be allocated: for exchanges under way when the disk filled
     /// up, and for the record that says so.

@@ -20,6 +20,9 @@ pub enum Admission {
     Poisoned,
     /// The log was closed.
     Closed,
+    /// So much waits for the disk that the rest of the queue is for exchanges under way: refuse with 503 `audit-unavailable`. It
+    /// opens again as soon as the disk has taken some of it.
+    Crowded,
 }
 
 impl Admission {
@@ -81,6 +84,14 @@ impl Shared {
 
     pub(crate) fn admission(&self) -> Admission {
         Admission::from_byte(self.admission.load(Ordering::Acquire))
+    }
+
+    /// Whether new exchanges may begin, the room in the queue included.
+    pub(crate) fn admits(&self) -> Admission {
+        match self.admission() {
+            Admission::Open if self.queued() > self.options.queue_bytes - self.options.queue_reserve => Admission::Crowded,
+            admission => admission,
+        }
     }
 
     /// Opens or suspends; what is poisoned or closed stays so.

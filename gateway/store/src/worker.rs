@@ -60,7 +60,7 @@ impl WorkerLog {
         lock(&worker.inner).refusal = match shared.admission() {
             Admission::Poisoned => Some(AppendError::Poisoned),
             Admission::Closed => Some(AppendError::Closed),
-            Admission::Open | Admission::Suspended => None,
+            Admission::Open | Admission::Suspended | Admission::Crowded => None,
         };
         workers.push(Arc::clone(&worker));
         drop(workers);
@@ -122,7 +122,7 @@ impl WorkerLog {
 
     /// Whether new exchanges may begin.
     pub fn admits(&self) -> Admission {
-        self.shared.admission()
+        self.shared.admits()
     }
 
     fn append(&self, kind: Kind, id: Option<ExchangeId>, record: Canonical<'_>) -> Result<Ticket, AppendError> {
@@ -138,7 +138,9 @@ impl WorkerLog {
     fn push(&self, kind: Kind, id: Option<ExchangeId>, record: Canonical<'_>, awaited: bool) -> Result<u32, AppendError> {
         let payload = record.bytes();
         let cost = payload.len() + ENTRY_BYTES;
-        if payload.len() > audit::frame::MAX_PAYLOAD || !self.shared.reserve(cost, 0) {
+        // Whose upstream was already asked finds room for its end: nothing that begins takes the last of it.
+        let spare = if kind == Kind::Begin { self.shared.options.queue_reserve } else { 0 };
+        if payload.len() > audit::frame::MAX_PAYLOAD || !self.shared.reserve(cost, spare) {
             return Err(AppendError::QueueFull);
         }
         let pushed = {

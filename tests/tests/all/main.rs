@@ -53,6 +53,7 @@ mod schemathesis;
 mod secrets;
 mod shutdown;
 mod siem;
+mod slow_disk;
 mod spyne;
 mod status;
 mod strangers;

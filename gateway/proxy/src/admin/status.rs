@@ -115,6 +115,7 @@ pub fn status(state: &State, reloader: &Reloader) -> Status {
         Admission::Suspended => "full",
         Admission::Poisoned => "poisoned",
         Admission::Closed => "closed",
+        Admission::Crowded => "crowded",
     };
     Status {
         installation: snapshot.common.installation.to_string(),

@@ -32,7 +32,8 @@ pub fn begin(request: Request) -> Checked {
         Ok(ticket) => Checked::later(async move {
             ticket.await.map_err(|_| Rejection::Audit)?;
             request.exchange.began(started.elapsed());
-            Ok(request)
+            // The disk may have taken longer than the caller had patience.
+            if request.exchange.is_caller_gone() { Err(Rejection::Abandoned) } else { Ok(request) }
         }),
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{AppendError, Budget, Refusal};
+use crate::{Admission, AppendError, Budget, Refusal};
 
 const MISSING: Refusal<'static> = Refusal { stage: "authenticate", error: "voucher-missing" };
 
@@ -47,6 +47,34 @@ fn a_summary_is_written_without_any_other_traffic() {
     assert_eq!(summed(&disk.synced()), 1);
     refuse(&worker, &strangers, 2);
     until("the next summary", || log.stats().coalesced == 2);
+}
+
+#[test]
+fn what_begins_leaves_room_for_the_ends_of_what_has_begun() {
+    let disk = FakeDisk::default();
+    let log = open(&disk);
+    let worker = log.worker();
+    disk.hold();
+    let mut tickets = Vec::new();
+    let refused = loop {
+        let number = tickets.len() as u32;
+        match worker.begin(id(number), canonical(&record(Event::Begun, number, 2000))) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((refused, log.admits()), (AppendError::QueueFull, Admission::Open), "the next one does not fit, a smaller one would");
+    let begun = tickets.len() as u32;
+    tickets.extend((0..begun).map_while(|number| worker.end(id(number), canonical(&record(Event::Exchange, number, 300))).ok()));
+    assert_eq!(tickets.len() as u32, 2 * begun, "each that began has its end");
+    assert_eq!((log.admits(), worker.admits()), (Admission::Crowded, Admission::Crowded));
+    disk.let_go();
+    for ticket in tickets {
+        ticket.wait().expect("durable");
+    }
+    assert_eq!(log.admits(), Admission::Open, "it opens by itself");
+    log.close(MINUTE).expect("closed");
+    assert_eq!(verify(&disk).faults, []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The binary that cargo built beside the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let mut path = std::env::current_exe().expect("the test binary has a path");
     // target/<profile>/deps/all-… → target/<profile>/varco
     path.pop();

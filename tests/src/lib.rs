@@ -26,7 +26,7 @@ pub use ask::{SEARCH, ask, get, hashed, search};
 pub use case::{Case, CaseOptions, CaseRequest, cases, items, text};
 pub use connection::{Connection, Message};
 pub use curl::{Answer, curl};
-pub use gateway::{Gateway, varco};
+pub use gateway::{Gateway, binary, varco};
 pub use load::{Load, Seen};
 pub use mount::{SmallDisk, again_as_root};
 pub use open::{assert_problem, assert_says_nothing_internal, open, things, unprotected};

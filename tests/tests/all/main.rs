@@ -51,6 +51,7 @@ mod rest_upstream;
 mod routing;
 mod schemathesis;
 mod secrets;
+mod shown;
 mod shutdown;
 mod siem;
 mod slow_disk;

@@ -108,7 +108,10 @@ async fn show(setting: &Setting, step: &Step) -> anyhow::Result<Shown> {
     let response = send(request(setting, step).await?, PATIENCE).await?;
     let id = response.headers().get("varco-exchange").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (record, way) = (record(setting, &id).await?, way(setting, &id));
-    let broken = differences(&step.promise, &response, &record);
+    let mut broken = differences(&step.promise, &response, &record);
+    if way.is_empty() {
+        broken.push("nothing tells which stages it passed".into());
+    }
     Ok(Shown {
         status: response.status().as_u16(),
         headers: response
@@ -238,4 +241,65 @@ fn as_json(step: &Step, shown: &Shown) -> Value {
         "record": shown.record,
         "broken": shown.broken,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROMISE: Promise = Promise {
+        status: 403,
+        problem: Some("denied"),
+        outcome: "refused",
+        cache: Some("miss"),
+        present: &["/title"],
+        absent: &["/secret"],
+    };
+
+    fn broken(status: u16, body: &Value, record: &Value) -> usize {
+        let response = Response::builder().status(status).body(Bytes::from(body.to_string())).expect("an answer");
+        differences(&PROMISE, &response, record).len()
+    }
+
+    #[test]
+    fn whatever_differs_from_the_promise_is_told() {
+        let body = json!({ "type": "https://varco.example/problems/denied", "title": "x" });
+        let record = json!({ "out": "refused", "cache": { "state": "miss" } });
+        assert_eq!(broken(403, &body, &record), 0);
+        assert_eq!(broken(200, &body, &record), 1);
+        for (pointer, value) in [("/type", json!("urn:other")), ("/title", Value::Null), ("/secret", json!(1))] {
+            let mut other = body.clone();
+            other[&pointer[1..]] = value.clone();
+            if value.is_null() {
+                other.as_object_mut().expect("an object").remove("title");
+            }
+            assert_eq!(broken(403, &other, &record), 1, "{pointer}");
+        }
+        assert_eq!(broken(403, &body, &json!({ "out": "success", "cache": { "state": "hit" } })), 2);
+        assert_eq!(broken(403, &Value::Null, &json!({})), 4, "nothing of it came");
+    }
+
+    #[test]
+    fn a_hit_that_names_another_exchange_is_told() {
+        let shown = |id: &str, cache: Value| Shown {
+            id: id.into(),
+            status: 200,
+            headers: Vec::new(),
+            body: Value::Null,
+            way: Vec::new(),
+            record: json!({ "cache": cache }),
+            broken: Vec::new(),
+        };
+        let mut origin = None;
+        for (id, cache, told) in [
+            ("one", json!({ "state": "miss" }), 0),
+            ("two", json!({ "state": "hit", "origin": "one" }), 0),
+            ("three", json!({ "state": "hit", "origin": "two" }), 1),
+            ("four", json!({ "state": "hit" }), 1),
+        ] {
+            let mut shown = shown(id, cache);
+            check_origin(&mut shown, &mut origin);
+            assert_eq!(shown.broken.len(), told, "{id}");
+        }
+    }
 }

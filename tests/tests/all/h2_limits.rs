@@ -191,6 +191,19 @@ fn a_head_that_never_ends_and_a_connection_without_a_stream_are_closed() {
 }
 
 #[test]
+fn a_head_has_its_time_whatever_else_its_connection_carries() {
+    let (site, (_go, gate)) = (site(), channel());
+    let witness = silent(gate);
+    let gateway = site.gateway("", &format!("{TLS}, limits: {{ header_time: 400ms }}"), &witness.url(), "");
+    let mut frames = Frames::open(&gateway, &site, &[]);
+    frames.write(&get(1, "/c/v1/cose"));
+    eventually("the department is asked", || (witness.connections() == 1).then_some(()));
+    frames.write(&frame(HEADERS, END_STREAM, 3, &[0x82, 0x87]));
+    while frames.next().is_some() {}
+    counted(&gateway, "head-too-slow");
+}
+
+#[test]
 fn heads_have_the_same_limits_as_over_http1() {
     let (site, witness) = (site(), Witness::hello());
     let limits = ", limits: { header_count: 16, header_bytes: 2KiB, target_bytes: 300B }";

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::Serving;
+use super::heads::Heads;
 use super::paced::Paced;
 use super::proxy_protocol;
 use super::pulse::{Attention, Overdue, Place, Pulse};
@@ -179,7 +180,7 @@ impl Connection {
             .max_header_list_size((limits.header_bytes * HEADROOM) as u32);
         let (this, beats) = (self.clone(), pulse.clone());
         let service = service_fn(move |request| this.clone().exchange(request, &beats));
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = builder.serve_connection(TokioIo::new(Heads::new(stream, pulse.clone())), service);
         self.drive(connection, &pulse, hyper::server::conn::http2::Connection::graceful_shutdown).await;
     }
 

@@ -4,6 +4,7 @@
 //! connection is closed, it is counted by its cause and logged with the peer, as often as the log can bear.
 
 mod connection;
+mod heads;
 mod lines;
 mod paced;
 mod proxy_protocol;

@@ -43,6 +43,7 @@ impl Pulses {
             now: self.now.clone(),
             doing: AtomicU8::new(IDLE),
             since: AtomicU64::new(clock::millis()),
+            heading: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
             under_way: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
@@ -108,6 +109,8 @@ pub(crate) struct Pulse {
     now: Arc<AtomicU64>,
     doing: AtomicU8,
     since: AtomicU64,
+    /// Since when a head is under way on an h2 connection; 0: none is.
+    heading: AtomicU64,
     /// Since when a write has made no progress; 0: it does.
     stalled: AtomicU64,
     under_way: AtomicU32,
@@ -166,12 +169,21 @@ impl Pulse {
         }
     }
 
-    /// Bytes came. On an idle HTTP/1.1 connection they are the beginning of a head; an h2 connection carries more than heads,
-    /// so there the idle limit bounds both.
+    /// Bytes came. On an idle HTTP/1.1 connection they are the beginning of a head; an h2 connection carries more than heads, which
+    /// are told by [`Self::heading`].
     pub(super) fn received(&self) {
         if self.doing.load(Ordering::Relaxed) == IDLE && !self.multiplexed.load(Ordering::Relaxed) {
             self.doing.store(HEAD, Ordering::Relaxed);
             self.since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Frames of an h2 connection came: whether a head is under way after them, and whether they ended one, so that it is another.
+    pub(super) fn heading(&self, under_way: bool, ended: bool) {
+        if !under_way {
+            self.heading.store(0, Ordering::Relaxed);
+        } else if ended || self.heading.load(Ordering::Relaxed) == 0 {
+            self.heading.store(self.now().max(1), Ordering::Relaxed);
         }
     }
 
@@ -224,9 +236,10 @@ impl Pulse {
             self.retire();
         }
         let since = now.saturating_sub(self.since.load(Ordering::Relaxed));
-        let stalled = self.stalled.load(Ordering::Relaxed);
+        let (heading, stalled) = (self.heading.load(Ordering::Relaxed), self.stalled.load(Ordering::Relaxed));
         let overdue = match self.doing.load(Ordering::Relaxed) {
             HEAD if since > self.head => Overdue::Head,
+            _ if heading != 0 && now.saturating_sub(heading) > self.head => Overdue::Head,
             IDLE if since > self.idle => Overdue::Idle,
             _ if stalled != 0 && now.saturating_sub(stalled) > self.write => Overdue::Write,
             _ if self.is_unread(now) => Overdue::Write,
@@ -353,6 +366,24 @@ mod tests {
         answer.asked(true);
         assert_eq!(overdue_at(&pulse, 60_400), 0);
         assert_eq!(overdue_at(&pulse, 60_501), Overdue::Write as u8 + 1);
+    }
+
+    #[test]
+    fn an_h2_head_has_its_own_time_whatever_else_is_under_way() {
+        let (_pulses, pulse) = pulse();
+        pulse.multiplexed();
+        let _under_way = pulse.begin();
+        pulse.heading(true, false);
+        pulse.now.store(10_090, Ordering::Relaxed);
+        pulse.heading(true, true);
+        assert_eq!(overdue_at(&pulse, 10_101), 0, "it is another one");
+        pulse.heading(false, true);
+        assert_eq!(overdue_at(&pulse, 60_000), 0);
+        pulse.now.store(60_000, Ordering::Relaxed);
+        pulse.heading(true, false);
+        pulse.now.store(60_090, Ordering::Relaxed);
+        pulse.heading(true, false);
+        assert_eq!(overdue_at(&pulse, 60_101), Overdue::Head as u8 + 1, "more bytes do not buy more time");
     }
 
     #[test]

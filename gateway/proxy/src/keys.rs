@@ -53,6 +53,7 @@ impl Issuer {
             retired: CancellationToken::new(),
         };
         issuer.read_file();
+        issuer.preload();
         issuer
     }
 
@@ -65,9 +66,9 @@ impl Issuer {
             (KeySource::Url(old), KeySource::Url(new)) => old.url == new.url,
             _ => false,
         };
-        if same_place && self.config.rules == config.rules {
+        if let Some(keys) = self.keys().filter(|_| same_place && self.config.rules == config.rules) {
             next.ring = Mutex::new(self.ring.lock().succeeded_by(config.refresh));
-            next.current = ArcSwapOption::new(self.keys());
+            next.current = ArcSwapOption::new(Some(keys));
         }
         next
     }
@@ -79,9 +80,23 @@ impl Issuer {
 
     /// Reads its keys again, if they are in a file: nothing else would say that the file has changed.
     pub fn read_file(&self) {
-        if let KeySource::File { path, .. } = &self.config.keys {
-            let read = std::fs::read(path).map_err(|error| error.kind().to_string());
+        if let KeySource::File(file) = &self.config.keys {
+            let read = std::fs::read(&file.path).map_err(|error| error.kind().to_string());
             self.arrived(read, clock::now());
+        }
+    }
+
+    /// Begins with the keys of a file, as if they had been fetched now; a fetch is due nevertheless.
+    fn preload(&self) {
+        let Some(file) = &self.config.preload else { return };
+        let read = std::fs::read(&file.path).map_err(|error| error.kind().to_string());
+        match read.and_then(|bytes| Jwks::parse(&bytes).map_err(|fault| fault.to_string())) {
+            Ok(keys) => {
+                let ring = KeyRing::preloaded(self.config.refresh, keys, clock::now());
+                self.current.store(ring.keys().cloned());
+                *self.ring.lock() = ring;
+            }
+            Err(error) => tracing::warn!(issuer = %self.name, %error, "the keys to begin with could not be read"),
         }
     }
 
@@ -163,7 +178,7 @@ impl Issuer {
     pub async fn keep_fresh(self: Arc<Self>) {
         let upstream = match &self.config.keys {
             KeySource::Url(rules) => Some(Upstream::own(rules)),
-            KeySource::File { .. } => None,
+            KeySource::File(_) => None,
         };
         let pools = Pools::default();
         loop {
@@ -183,7 +198,7 @@ impl Issuer {
     async fn fetch(&self, upstream: Option<&Upstream>, pools: &Pools) {
         self.ring.lock().started(clock::now());
         let read = match (&self.config.keys, upstream) {
-            (KeySource::File { path, .. }, _) => std::fs::read(path).map_err(|error| error.kind().to_string()),
+            (KeySource::File(file), _) => std::fs::read(&file.path).map_err(|error| error.kind().to_string()),
             (KeySource::Url(_), Some(upstream)) => get(upstream, pools).await,
             (KeySource::Url(_), None) => Err("no upstream".into()),
         };

@@ -119,6 +119,8 @@ pub struct Holds {
     pub request: bool,
     /// The upstream's.
     pub answer: bool,
+    /// Something may be cut out of it, so that it is read whatever is asked of answers.
+    pub minimised: bool,
 }
 
 /// What e-services are bound from, and to.
@@ -253,11 +255,12 @@ fn holds(definition: &Definition, operation: usize) -> Holds {
     let needs = definition.adapter.needs(operation);
     let signed = definition.modi.as_ref().is_some_and(|modi| modi.integrity);
     let cached = definition.operations[operation].cache.is_some();
-    let withheld = definition.policies.as_ref().is_some_and(|policies| policies.withheld(operation).next().is_some());
+    let minimised = definition.policies.as_ref().is_some_and(|policies| policies.withheld(operation).next().is_some());
     let checked = !definition.answers.is_off() && definition.contract.needs_answer_body(operation);
     let selects = definition.subject.iter().any(|selector| matches!(selector, crate::config::Selector::Body(_)));
     Holds {
         request: needs.request || signed || cached || selects || definition.contract.needs_request_body(operation),
-        answer: needs.answer || cached || withheld || checked || definition.digest_answers,
+        answer: needs.answer || cached || minimised || checked || definition.digest_answers,
+        minimised,
     }
 }

@@ -123,8 +123,8 @@ impl KeyRing {
 
     /// A ring that starts with keys kept from before, from a file for instance. They are usable as long as fetched ones
     /// are, and a fetch is due at once.
-    #[cfg(test)]
-    pub(crate) fn preloaded(rules: KeyRingRules, keys: Jwks, now: Timestamp) -> Self {
+    #[must_use]
+    pub fn preloaded(rules: KeyRingRules, keys: Jwks, now: Timestamp) -> Self {
         let mut ring = Self::new(rules);
         ring.keys = Some(ring.dated(keys, now));
         ring

@@ -2,7 +2,7 @@
 //! The department's own count says whether it was asked.
 
 use serde_json::Value;
-use tests::{Gateway, Reply, Scene, Stub, Wire, eventually, things};
+use tests::{Gateway, Reply, Scene, Stub, Wire, eventually, hashed, things};
 
 /// How a caller leaves: what of its connection it keeps.
 type Leave = fn(Wire) -> Option<Wire>;
@@ -159,13 +159,14 @@ fn who_leaves_while_the_answer_passes_through_is_recorded_with_how_far_it_came()
 fn who_stays_is_recorded_with_all_of_it() {
     // Longer than what is looked for beside an answer's head, so it certainly passes through.
     let name = "n".repeat(100_000);
-    let town = Town::new("off", Reply::json(&format!("{{\"n\":\"{name}\"}}")));
+    let body = format!("{{\"n\":\"{name}\"}}");
+    let town = Town::new("off", Reply::json(&body));
     let mut wire = town.wire();
     assert!(wire.send(READ));
     assert_eq!(wire.answer().expect("an answer").json()["n"], *name);
     let (records, _) = town.records();
     assert_eq!(told(&records), [("exchange", "success", 1, "-"), ("exchange.closed", "-", 0, "complete")], "{records:?}");
-    assert_eq!(records[1]["res"]["len"], 100_008);
+    assert_eq!((&records[1]["res"]["len"], &records[1]["res"]["digest"]), (&100_008.into(), &hashed(&body).into()));
 }
 
 #[test]

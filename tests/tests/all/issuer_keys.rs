@@ -105,6 +105,46 @@ fn a_key_server_that_is_down_at_the_start_comes_back_by_itself() {
 }
 
 #[test]
+fn keys_of_a_file_are_begun_with_until_those_of_the_url_come() {
+    let scene = Scene::new();
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let own = scene.sandbox.pdnd.jwks_url();
+    std::fs::write(scene.path().join("kept.json"), scene.sandbox.pdnd.jwks().to_string()).expect("a folder");
+    let place = format!("\"http://127.0.0.1:{port}/jwks\", retry: 200ms, preload: \"file:kept.json\"");
+    let gateway = Gateway::start(scene.path(), &scene.configuration("").replace(&format!("\"{own}\""), &place));
+    ready(&gateway);
+    let old = scene.good_voucher();
+    assert_eq!(search(&gateway, &old).status, 200, "nobody can be asked for keys");
+    scene.sandbox.pdnd.rotate_key(trust::SigningKey::generate().expect("a key"), false);
+    let _keys = tests::Rest::at(("127.0.0.1", port), &scene.sandbox.pdnd.jwks().to_string());
+    let new = scene.good_voucher();
+    eventually("the URL's keys have come", || (search(&gateway, &new).status == 200).then_some(()));
+    let answer = search(&gateway, &old);
+    assert_eq!((answer.status, &*answer.problem()), (401, "voucher-unknown-key"), "the file's keys count no more");
+}
+
+#[test]
+fn what_is_no_file_of_keys_cannot_be_begun_with() {
+    let scene = Scene::new();
+    let own = format!("\"{}\"", scene.sandbox.pdnd.jwks_url());
+    std::fs::write(scene.path().join("keys.json"), scene.sandbox.pdnd.jwks().to_string()).expect("a folder");
+    std::fs::write(scene.path().join("none.json"), "{}").expect("a folder");
+    for (keys, preload, told) in [
+        (&*own, "file:keys.json", ""),
+        (&own, "file:missing.json", "cannot read `missing.json`"),
+        (&own, "file:none.json", "the key set cannot be used"),
+        (&own, "https://keys.example", "what to begin with is no file"),
+        ("\"file:keys.json\"", "file:keys.json", "keys from a file are there at once"),
+    ] {
+        let yaml = scene.configuration("").replace(&own, &format!("{keys}, preload: \"{preload}\""));
+        std::fs::write(scene.path().join("varco.yaml"), yaml).expect("a folder");
+        let checked = tests::varco(scene.path(), &["check", "-c", "varco.yaml"]);
+        let said = String::from_utf8_lossy(&checked.stdout);
+        assert_eq!((checked.status.success(), said.contains(told)), (told.is_empty(), true), "{preload}: {said}");
+    }
+}
+
+#[test]
 fn whoever_comes_before_the_first_keys_waits_for_them() {
     let scene = Scene::new();
     let keys = tests::Rest::start(&scene.sandbox.pdnd.jwks().to_string());

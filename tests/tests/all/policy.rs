@@ -69,20 +69,26 @@ fn withheld_members_are_gone_and_recorded() {
 
 #[test]
 fn the_rest_of_the_bytes_stays_as_it_came() {
-    let (scene, rest) = (Scene::new(), Rest::start(TEXT));
     let cedar = r#"@withhold("/segreto, /voci/*/nota") permit (principal, action, resource);"#;
-    let gateway = Gateway::start(scene.path(), &redditi(&scene, &rest, cedar, ""));
-    let answer = get(&gateway.url("pdnd", "/r/redditi"), &scene.good_voucher());
-    let text = String::from_utf8(answer.body.clone()).expect("UTF-8");
-    assert_eq!(
-        text,
-        r#"{ "id" : 1.50, "voci": [ {"importo": 1e2 , "dal":"2026"}, {"importo":-0.0}, 7 ],  "lungo": 12345678901234567890.10, "nota": "resta\u0021" }"#
-    );
-    assert_eq!(answer.header("content-length"), Some(text.len().to_string().as_str()), "the length is that of what is left");
-    // What cannot be minimised does not leave.
-    rest.answer(200, "content-type: text/plain\r\n", "segreto");
-    let answer = get(&gateway.url("pdnd", "/r/redditi"), &scene.good_voucher());
-    assert_eq!((answer.status, &*answer.problem()), (502, "bad-upstream-answer"));
+    for mode in ["enforce", "report", "off"] {
+        let (scene, rest) = (Scene::new(), Rest::start(TEXT));
+        let gateway = Gateway::start(scene.path(), &redditi(&scene, &rest, cedar, &format!("    answers: {mode}\n")));
+        let answer = get(&gateway.url("pdnd", "/r/redditi"), &scene.good_voucher());
+        let text = String::from_utf8(answer.body.clone()).expect("UTF-8");
+        assert_eq!(
+            text,
+            r#"{ "id" : 1.50, "voci": [ {"importo": 1e2 , "dal":"2026"}, {"importo":-0.0}, 7 ],  "lungo": 12345678901234567890.10, "nota": "resta\u0021" }"#,
+            "{mode}"
+        );
+        assert_eq!(answer.header("content-length"), Some(text.len().to_string().as_str()), "the length is that of what is left");
+        rest.answer(404, "content-type: application/json\r\n", r#"{"title":"x","segreto":"y"}"#);
+        let error = get(&gateway.url("pdnd", "/r/redditi"), &scene.good_voucher());
+        assert_eq!((error.status, error.json().get("segreto")), (404, None), "{mode}: of an error too");
+        // What cannot be minimised does not leave.
+        rest.answer(200, "content-type: text/plain\r\n", "segreto");
+        let answer = get(&gateway.url("pdnd", "/r/redditi"), &scene.good_voucher());
+        assert_eq!((answer.status, &*answer.problem()), (502, "bad-upstream-answer"), "{mode}");
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct IssuerConfig {
     pub rules: IssuerRules,
     /// Where its keys are.
     pub keys: KeySource,
+    /// Keys of a URL to begin with, until they are fetched: it may not be there when the gateway starts.
+    pub preload: Option<KeyFile>,
     /// When they are read again.
     pub refresh: trust::KeyRingRules,
     /// Where vouchers are asked for; for those whom nobody of ours calls, nowhere.
@@ -39,14 +41,18 @@ pub struct TokenServer {
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeySource {
     /// A file; it is read again when due.
-    File {
-        /// Where.
-        path: PathBuf,
-        /// SHA-256 of what it said when the configuration was read.
-        digest: [u8; 32],
-    },
+    File(KeyFile),
     /// A URL, asked through this upstream.
     Url(Arc<crate::upstream::UpstreamRules>),
+}
+
+/// A key set in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyFile {
+    /// Where.
+    pub path: PathBuf,
+    /// SHA-256 of what it said when the configuration was read.
+    pub digest: [u8; 32],
 }
 
 /// The environment of this name, by its place.
@@ -93,6 +99,7 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Op
     }
     let name = section.required_text("issuer");
     let keys = section.required_text("jwks").and_then(|text| key_source(section, text, network));
+    let preload = section.text("preload").and_then(|text| preload(section, text, keys.as_ref()));
     let mut rules = IssuerRules::new(name?);
     let algorithms = section.texts("algorithms");
     if !algorithms.is_empty() {
@@ -112,28 +119,44 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, network: &Network) -> Op
         refresh.longest_age = oldest;
     }
     let token = token_server(section, network);
-    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, refresh, token })
+    Some(IssuerConfig { name: key.text.as_str().into(), rules, keys: keys?, preload, refresh, token })
 }
 
 fn key_source(section: &Section<'_>, text: &str, network: &Network) -> Option<KeySource> {
     if let Some(file) = text.strip_prefix("file:") {
-        let path = files::resolve(section, file);
-        let read = std::fs::read(&path).map_err(|error| Fault::unreadable(section.place("jwks"), &format!("`{file}`"), &error));
-        let mut content = [0; 32];
-        content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
-        let unusable = |fault| {
-            let fault = Fault::error(section.place("jwks"), format!("the key set cannot be used: {fault}"));
-            fault.hint("such as PDND publishes it: `{ \"keys\": [{ \"kty\": \"RSA\", \"kid\": … }] }`")
-        };
-        if let Err(fault) = read.and_then(|bytes| trust::Jwks::parse(&bytes).map_err(unusable)) {
-            section.report(fault);
-        }
-        return Some(KeySource::File { path, digest: content });
+        return Some(KeySource::File(key_file(section, "jwks", file)));
     }
     if text.starts_with("https://") || text.starts_with("http://") {
         return upstream::of_url(section, "jwks", text, network).map(|rules| KeySource::Url(Arc::new(network.out(rules))));
     }
     let fault = Fault::error(section.place("jwks"), "the key set is neither a file nor a URL");
     section.report(fault.hint("write `file:keys/jwks.json` or `https://…`"));
+    None
+}
+
+fn key_file(section: &Section<'_>, key: &str, file: &str) -> KeyFile {
+    let path = files::resolve(section, file);
+    let read = std::fs::read(&path).map_err(|error| Fault::unreadable(section.place(key), &format!("`{file}`"), &error));
+    let mut content = [0; 32];
+    content.copy_from_slice(digest(&SHA256, read.as_deref().unwrap_or_default()).as_ref());
+    let unusable = |fault| {
+        let fault = Fault::error(section.place(key), format!("the key set cannot be used: {fault}"));
+        fault.hint("such as PDND publishes it: `{ \"keys\": [{ \"kty\": \"RSA\", \"kid\": … }] }`")
+    };
+    if let Err(fault) = read.and_then(|bytes| trust::Jwks::parse(&bytes).map_err(unusable)) {
+        section.report(fault);
+    }
+    KeyFile { path, digest: content }
+}
+
+fn preload(section: &Section<'_>, text: &str, keys: Option<&KeySource>) -> Option<KeyFile> {
+    let fault = match (text.strip_prefix("file:"), keys) {
+        (Some(_), Some(KeySource::File(_))) => {
+            Fault::error(section.place("preload"), "keys from a file are there at once").hint("`preload` is for keys of a URL")
+        }
+        (Some(file), _) => return Some(key_file(section, "preload", file)),
+        (None, _) => Fault::error(section.place("preload"), "what to begin with is no file").hint("write `file:keys/jwks.json`"),
+    };
+    section.report(fault);
     None
 }

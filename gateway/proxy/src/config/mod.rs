@@ -52,7 +52,7 @@ pub use department::{Department, Departments, PurposeChoice};
 pub use eservice::{Definition, Durability, Instance, Security, StatusMode};
 pub use files::Files;
 pub use headers::API_KEY;
-pub use issuer::{IssuerConfig, KeySource, TokenServer};
+pub use issuer::{IssuerConfig, KeyFile, KeySource, TokenServer};
 pub use limits::{LimitRules, PartyLimit};
 pub use listener::{ListenerLimits, ListenerRules};
 pub use modi::{Automated, EvidenceClaim, EvidenceRules, EvidenceSource, LONGEST_TOLD, ModiRules, is_plain};

@@ -62,3 +62,34 @@ fn who_leaves_while_the_begin_is_synced_costs_the_department_nothing() {
     let (whole, said) = scene.verify();
     assert!(whole && !said.contains("under way"), "{said}");
 }
+
+/// Where no personal data is answered nobody waits for the record, which is written all the same.
+#[test]
+fn a_relaxed_e_service_answers_before_its_record_is_durable() {
+    let scene = Scene::new();
+    let (subject, relaxed) = ("    subject: [\"body:/criteriRicerca/codiceFiscale\", path.codiceFiscale]\n", "    audit: relaxed\n");
+    let checked = faults(&scene, &scene.configuration(relaxed));
+    assert!(checked.contains("recorded before it is told"), "not where it is said whom the data is about: {checked}");
+    let (strace, mut gateway) = start(&scene, &scene.configuration(relaxed).replace(subject, ""));
+    let mut wire = Wire::connect(gateway.address("pdnd")).expect("it listens");
+    assert!(wire.send(&scene.good_lookup()));
+    let answer = wire.answer().expect("an answer");
+    let id = answer.header("varco-exchange").expect("its id").to_owned();
+    let is_synced = |calls: &[Call]| {
+        let written = calls.iter().position(|call| matches!(call, Call::Write(bytes) if bytes.contains(&id)));
+        written.is_some_and(|at| calls[at..].contains(&Call::Synced(true)))
+    };
+    assert_eq!((answer.status, is_synced(&strace.calls())), (200, false));
+    assert!(gateway.stop().success());
+    assert!(is_synced(&strace.calls()));
+    assert_eq!(begun(&strace.calls()), None, "no begin stands before it");
+    let records = scene.records(&id);
+    assert_eq!((records.len(), &records[0]["out"]), (1, &"success".into()), "{records:?}");
+}
+
+fn faults(scene: &Scene, yaml: &str) -> String {
+    std::fs::write(scene.path().join("varco.yaml"), yaml).expect("a folder");
+    let output = tests::varco(scene.path(), &["check", "-c", "varco.yaml"]);
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -196,6 +196,10 @@ pub(super) fn compile(key: &Key, section: &Section<'_>, scope: &Scope<'_>) -> Op
     let usual = if direction == Direction::Inbound { AnswerMode::Enforce } else { AnswerMode::Report };
     let answers = super::contract::answers(section, usual);
     let durability = section.choice("audit", &[("strict", Durability::Strict), ("relaxed", Durability::Relaxed)]);
+    if durability == Some(Durability::Relaxed) && !subject.is_empty() {
+        let fault = Fault::error(section.place("audit"), "what is told about somebody is recorded before it is told");
+        section.report(fault.hint("`audit: relaxed` is for e-services without personal data: they have no `subject`"));
+    }
     let cors = super::cors::compile(section);
     let record_status = section.flag("record_status").unwrap_or(false);
     let digest_answers = section.flag("digest_answers").unwrap_or(false);

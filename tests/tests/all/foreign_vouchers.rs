@@ -42,7 +42,7 @@ const EXPECTED: [(&str, u16, &str); 34] = [
 ];
 
 /// The claims of a right voucher for the sandbox's e-service.
-fn claims(scene: &Scene) -> Value {
+pub fn claims(scene: &Scene) -> Value {
     let registry = scene.sandbox.pdnd.registry();
     let eservice = registry.eservice("anagrafe").expect("the e-service");
     let client = registry.client("valdombra-sociale").expect("the client").id.to_string();

@@ -2,7 +2,9 @@
 //! department's own log as witness of what reached it.
 
 use serde_json::{Value, json};
-use tests::{Answer, Gateway, Peer, Scene, assert_problem, curl, open};
+use tests::{Answer, Gateway, Peer, Scene, assert_problem, curl, get, open, python, repository};
+
+use crate::foreign_vouchers::claims;
 
 const MARIO: &str = "RSSMRA80A01H501U";
 const LUCIA: &str = "DMCLCU75D41F205Z";
@@ -40,6 +42,59 @@ impl Office {
     fn reached(&self) -> Vec<String> {
         self.peer.log()
     }
+}
+
+/// The whole way on other people's software: a voucher made by joserfc, a policy that asks what it may and cuts what it says, spyne
+/// behind it, and a record of all of it.
+#[test]
+fn a_voucher_opens_the_department_and_policy_cuts_its_answer() {
+    let scene = Scene::new();
+    let peer = Peer::spyne(scene.path());
+    let made = python("vouchers.py", &json!({ "library": "joserfc", "standard": true, "claims": claims(&scene) }));
+    let purpose = claims(&scene)["purposeId"].as_str().expect("its purpose").to_owned();
+    let policy = format!(
+        "@id(\"senza-recapiti\") @withhold(\"/email, /indirizzi/*/cap\")\n\
+         permit (principal, action == Action::\"cercaPersona\", resource in Tenant::\"pietrachiara\") when {{\n\
+         principal.purpose == \"{purpose}\" && context has subject_type && context.subject_type == \"codice_fiscale\" &&\n\
+         context.evidence.contains(\"voucher\") && context.time > datetime(\"2026-01-01\") }};"
+    );
+    let contract = std::fs::read_to_string(repository().join("tests/peers/spyne/openapi.yaml")).expect("the contract");
+    // What may be withheld is not required.
+    let contract = contract.replace("required: [via, civico, cap, comune]", "required: [via, civico, comune]");
+    for (name, text) in [("jwks.json", made["jwks"].to_string()), ("policy.cedar", policy), ("contract.yaml", contract)] {
+        std::fs::write(scene.path().join(name), text).expect("the folder can be written");
+    }
+    let root = repository();
+    let yaml = format!(
+        "{}listeners:\n  pdnd: {{ address: \"127.0.0.1:0\" }}\neservices:\n  anagrafe:\n    direction: inbound\n    listener: pdnd\n    \
+         base_path: /anagrafe\n    contract: contract.yaml\n    policy: policy.cedar\n    instances: [{}]\n    security: [voucher]\n    \
+         subject: [path.codiceFiscale]\n    adapter: {{ soap: {{ wsdl: {root}/tests/peers/spyne/anagrafe.wsdl, \
+         mapping: {root}/tests/peers/spyne/mapping.yaml, url: \"http://127.0.0.1:{}/\" }} }}\n",
+        scene.head().replace(&scene.sandbox.pdnd.jwks_url(), "file:jwks.json"),
+        scene.instance(),
+        peer.ports[0],
+        root = root.display(),
+    );
+    let gateway = Gateway::start(scene.path(), &yaml);
+    let voucher = |name: &str| made["vouchers"][name].as_str().expect("a voucher").to_owned();
+    let ask = |path: &str, voucher: &str| get(&gateway.url("pdnd", &format!("/anagrafe{path}")), voucher);
+
+    assert_problem(&ask(&format!("/persone/{MARIO}"), &voucher("expired")), 401, "voucher-expired");
+    assert_problem(&ask("/comuni/Roma/persone", &voucher("good")), 403, "forbidden-by-policy");
+    assert_eq!(peer.log(), [""; 0], "nobody else was asked");
+    let answer = ask(&format!("/persone/{MARIO}"), &voucher("good"));
+    let told = answer.json();
+    assert_eq!((answer.status, &told["nome"], &told["reddito"]), (200, &"Mario".into(), &"12345678901234.123456".into()), "{answer:?}");
+    assert_eq!(told.get("email"), None);
+    assert_eq!(told["indirizzi"][0], json!({ "via": "Via Roma", "civico": "1/A", "comune": "Roma" }));
+    assert_eq!(peer.log().len(), 1);
+    let record = scene.record_of(&answer);
+    assert_eq!(
+        (&record["pol"]["reasons"], &record["minim"], &record["ad"]["name"], &record["pdnd"]["purpose"], &record["subj_n"]),
+        (&json!(["senza-recapiti"]), &json!(["/email", "/indirizzi/*/cap"]), &json!("soap"), &json!(purpose), &json!(1)),
+        "{record}"
+    );
+    assert!(!record.to_string().contains(MARIO));
 }
 
 #[test]

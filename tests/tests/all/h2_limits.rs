@@ -14,6 +14,7 @@ use tests::{Connection, Gateway, Site, Witness, curl, eventually};
 use crate::authority::Authority;
 
 const TLS: &str = ", tls: [{ certificate: local.pem, key: local.key }]";
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -86,6 +87,12 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 fn get(stream: u32, path: &str) -> Vec<u8> {
     let block = [&[0x82, 0x87, 0x04, path.len() as u8], path.as_bytes(), &[0x01, 1, b'h']].concat();
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+}
+
+/// `POST https://h/c/v1/…` of this media type; its body follows.
+fn post(stream: u32, path: &str, media: &str) -> Vec<u8> {
+    let block = [&[0x83, 0x87, 0x04, path.len() as u8], path.as_bytes(), &[0x01, 1, b'h', 0x0f, 0x10, media.len() as u8], media.as_bytes()];
+    frame(HEADERS, END_HEADERS, stream, &block.concat())
 }
 
 /// An upstream that answers nobody until the test ends.
@@ -201,6 +208,25 @@ fn a_head_has_its_time_whatever_else_its_connection_carries() {
     frames.write(&frame(HEADERS, END_STREAM, 3, &[0x82, 0x87]));
     while frames.next().is_some() {}
     counted(&gateway, "head-too-slow");
+}
+
+#[test]
+fn bodies_have_the_same_limits_as_over_http1() {
+    let limits = ", limits: { body_time: 300ms, body_rate: 100000/s, body_bytes: 16KiB }";
+    // `cose` is held for its contract, `flussi` streams.
+    for (path, media) in [("/c/v1/cose", "application/json"), ("/c/v1/flussi", "text/plain")] {
+        let (site, witness) = (site(), Witness::hello());
+        let gateway = site.gateway("", &format!("{TLS}{limits}"), &witness.url(), "");
+        for (pieces, size, kind) in [(1, 1, "body-too-slow"), (2, 10_000, "body-too-large")] {
+            let mut frames = Frames::open(&gateway, &site, &[]);
+            frames.write(&post(1, path, media));
+            (0..pieces).for_each(|_| frames.write(&frame(DATA, 0, 1, &vec![b'x'; size])));
+            let record = site.record(|record| record["err"] == kind);
+            assert_eq!(record["out"], "refused", "{path}: {record}");
+            assert_eq!(frames.wait_for(HEADERS).expect("an answer").stream, 1, "{path} {kind}");
+        }
+        assert!(witness.asked().iter().all(|asked| asked.head.contains("/flussi")), "a held body that was refused was never sent on");
+    }
 }
 
 #[test]

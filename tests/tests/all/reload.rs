@@ -308,6 +308,17 @@ fn an_answer_that_another_department_gave_is_not_kept() {
     assert_eq!(reload(site.path(), &guarded("", "", &two.url(), cached)), "~ e-service cose: limits, upstream\n");
     ask();
     assert_eq!((one.asked().len(), two.asked().len()), (1, 1));
+    // What was checked against another contract, or less, may not be what is promised now.
+    let contract = std::fs::read_to_string(site.path().join("cose.yaml")).expect("the contract");
+    let path = "paths:\n  /nuova: { get: { operationId: nuova, responses: { \"200\": { description: x } } } }\n";
+    std::fs::write(site.path().join("cose.yaml"), contract.replacen("paths:\n", path, 1)).expect("it can be written");
+    assert!(reload(site.path(), &guarded("", "", &two.url(), cached)).contains("contract"));
+    ask();
+    ask();
+    assert_eq!(two.asked().len(), 2);
+    assert!(reload(site.path(), &guarded("", "", &two.url(), &format!("{cached}    answers: report\n"))).contains("answers"));
+    ask();
+    assert_eq!(two.asked().len(), 3);
 }
 
 #[test]
